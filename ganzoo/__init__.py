@@ -1,0 +1,84 @@
+"""ganzoo: train, load and share GANs, each one a plugin.
+
+Importing ``ganzoo`` is light. Names that need torch are imported when first used,
+so that ``ganzoo list`` and a plugin's hooks cost no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ObjectiveEntry
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.api import list_architectures, load, resume, train
+    from ganzoo.architecture import Architecture, Training
+    from ganzoo.data.dataset import Dataset
+    from ganzoo.engine.run import Run
+    from ganzoo.game import Game
+    from ganzoo.generator import Generator
+    from ganzoo.kinds import Kind
+    from ganzoo.objectives import AdversarialObjective, Objective
+    from ganzoo.options import Options
+    from ganzoo.spec import SampleSpec
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "AdversarialObjective": "ganzoo.objectives",
+    "Architecture": "ganzoo.architecture",
+    "Dataset": "ganzoo.data.dataset",
+    "Game": "ganzoo.game",
+    "Generator": "ganzoo.generator",
+    "Kind": "ganzoo.kinds",
+    "Objective": "ganzoo.objectives",
+    "Options": "ganzoo.options",
+    "Run": "ganzoo.engine.run",
+    "SampleSpec": "ganzoo.spec",
+    "Training": "ganzoo.architecture",
+    "list_architectures": "ganzoo.api",
+    "load": "ganzoo.api",
+    "resume": "ganzoo.api",
+    "train": "ganzoo.api",
+}
+
+__all__ = [
+    "AdversarialObjective",
+    "Architecture",
+    "ArchitectureEntry",
+    "Dataset",
+    "DatasetEntry",
+    "Game",
+    "GanzooError",
+    "GanzooWarning",
+    "Generator",
+    "Kind",
+    "KindEntry",
+    "Objective",
+    "ObjectiveEntry",
+    "Options",
+    "Run",
+    "SampleSpec",
+    "Training",
+    "__version__",
+    "hookimpl",
+    "list_architectures",
+    "load",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,276 @@
+"""What ``import ganzoo`` offers as functions: train, resume, load, list_architectures."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import ganzoo
+from ganzoo.architecture import Architecture, Training
+from ganzoo.data.dataset import Dataset, from_tensor
+from ganzoo.data.find import find_dataset
+from ganzoo.engine.config import RunConfig, resolve
+from ganzoo.engine.devices import find_device
+from ganzoo.engine.loop import Loop
+from ganzoo.engine.match import Match
+from ganzoo.engine.observer import Observer
+from ganzoo.engine.processes import Processes, join_processes, leave_processes
+from ganzoo.engine.run import Run, exists, free_path
+from ganzoo.engine.setup import make_architecture, make_match, prepare_data
+from ganzoo.entries import ArchitectureEntry, DatasetEntry
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.generator import Generator
+from ganzoo.options import make
+from ganzoo.plugins import catalogue
+from ganzoo.registry.find import find_model
+from ganzoo.registry.init import initialise
+from ganzoo.registry.model_folder import find_architecture, plugin_of, save_model
+
+Samples = str | os.PathLike[str] | Tensor | Dataset
+"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
+
+
+def list_architectures() -> list[str]:
+    """The names of all installed architectures."""
+    return list(catalogue().entries(ArchitectureEntry))
+
+
+def load(
+    model: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    architecture: type[Architecture] | None = None,
+) -> Generator:
+    """Load the generator of a run or a model folder.
+
+    step: of a run, the step whose checkpoint is wanted. architecture: the class, where no
+    installed plugin offers it. Nothing in the folder is executed or unpickled.
+    Raises GanzooError where there is no such model or it cannot be loaded.
+    """
+    generator = find_model(model, step, architecture)
+    if dtype is not None:
+        generator.network.to(dtype)
+    return generator.to(device)
+
+
+def train(
+    architecture: str | type[Architecture],
+    data: Samples | None = None,
+    *,
+    labels: Tensor | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    objective: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    image_size: int | None = None,
+    config: Mapping[str, Any] | None = None,
+    init: str | os.PathLike[str] | None = None,
+    log_every: int | None = None,
+    sample_every: int | None = None,
+    checkpoint_every: int | None = None,
+    observers: Sequence[Observer] = (),
+) -> Run:
+    """Train an architecture, by its name or its class, and return the finished run.
+
+    labels: with a tensor as data, (N,) integers. settings: further options, as ``--set`` takes
+    them: ``{"width": 64, "training.generator_lr": 1e-4}``. out: the run folder, which must not
+    exist; without it, ``runs/ARCH-DATA-N``. config: values of a configuration file. init: a run
+    or model folder whose weights to start from. The rest is as on the command line; what is
+    None comes from the architecture's recipe.
+
+    Raises GanzooError for what the caller can mend, before anything is written; WorkFailed and
+    Interrupted once training has begun.
+    """
+    asked = _merge(
+        config or {},
+        {
+            "objective": objective,
+            "init": None if init is None else str(Path(init).expanduser().resolve()),
+            "data": {"source": _source(data), "image_size": image_size},
+            "training": {"steps": steps, "batch_size": batch_size},
+            "schedule": {
+                "log_every": log_every,
+                "sample_every": sample_every,
+                "checkpoint_every": checkpoint_every,
+                "device": device,
+                "precision": precision,
+                "seed": seed,
+            },
+        },
+    )
+    if out is not None and Path(out).exists():
+        raise exists(Path(out))
+    found, name = _architecture(architecture)
+    resolved = resolve(found, name, plugin_of(name), asked, settings or {})
+    processes = join_processes(resolved.schedule.device)
+    try:
+        dataset = _dataset(data, labels, resolved)
+        match = _match(found, resolved, dataset, processes)
+        if resolved.init is not None:
+            initialise(match, resolved.init)
+        folder = Path(out) if out is not None else free_path(Path("runs"), name, dataset.name)
+        made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
+        with made.lock() if processes.first else contextlib.nullcontext():
+            return _finish(Loop(match, made, observers))
+    finally:
+        leave_processes()
+
+
+def resume(
+    run: str | os.PathLike[str] | Run,
+    *,
+    steps: int | None = None,
+    architecture: type[Architecture] | None = None,
+    data: Samples | None = None,
+    labels: Tensor | None = None,
+    observers: Sequence[Observer] = (),
+) -> Run:
+    """Go on with a run from its newest good checkpoint, and return it finished.
+
+    steps: a new last step. architecture, data, labels: as in `train`, for a run of a class or a
+    tensor that nobody packaged. A finished run is returned as it is.
+    """
+    opened = run if isinstance(run, Run) else Run.open(run)
+    config = opened.config if steps is None else _extended(opened, steps)
+    if opened.finished and config.training.steps == opened.config.training.steps:
+        return opened
+    found = architecture or find_architecture(config.architecture, config.plugin)
+    processes = join_processes(config.schedule.device)
+    try:
+        source = data if data is not None else config.data.source
+        dataset = _dataset(source, labels, config)
+        match = _match(found, config, dataset, processes)
+        with opened.lock() if processes.first else contextlib.nullcontext():
+            if processes.first:
+                opened.checkpoints.clean()
+                opened.reconfigure(config)
+            going_on = Run(opened.path, config)
+            loop = Loop(match, going_on, observers)
+            newest = going_on.checkpoints.newest_good(set_aside=True) if processes.first else None
+            # The first process alone looks, because it alone may rename a damaged one.
+            step = processes.any(newest or 0, match.device.device)
+            for note in loop.restore(step) if step else ():
+                warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
+            if processes.first:
+                going_on.forget_metrics_after(step)
+            return _finish(loop)
+    finally:
+        leave_processes()
+
+
+def _finish(loop: Loop) -> Run:
+    loop.train()
+    if loop.first:
+        generator = loop.generator()
+        generator.name = loop.run.config.architecture
+        save_model(loop.run.model_path, generator, loop.run.config.plugin, provenance(loop))
+    for observer in loop.observers:
+        observer.finished(loop.run)
+    return loop.run
+
+
+def provenance(loop: Loop) -> dict[str, Any]:
+    """Where a model comes from: data, seed, steps, versions, hardware, time."""
+    match, config = loop.match, loop.run.config
+    dataset = match.batches.dataset
+    return {
+        "step": match.step,
+        "data": {
+            "name": dataset.name,
+            "source": config.data.source,
+            "samples": len(dataset),
+            "sha256": loop.fingerprint,
+        },
+        "seed": config.schedule.seed,
+        "objective": config.objective,
+        "objective_options": config.objective_options,
+        "training": config.training.model_dump(mode="json"),
+        "precision": match.device.precision,
+        "device": match.device.describe(),
+        "processes": match.processes.world,
+        "threads": torch.get_num_threads(),
+        "seconds": round(loop.seconds, 2),
+        "versions": {
+            "torch-ganzoo": ganzoo.__version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _match(
+    architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
+) -> Match:
+    name, schedule = config.architecture, config.schedule
+    device = find_device(schedule.device, schedule.precision, processes.local_rank)
+    dataset = prepare_data(dataset, architecture, name, config.data)
+    made = make_architecture(architecture, name, config, dataset.spec)
+    return make_match(config, made, dataset, device, processes)
+
+
+def _architecture(architecture: str | type[Architecture]) -> tuple[type[Architecture], str]:
+    if isinstance(architecture, str):
+        return find_architecture(architecture), architecture
+    if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
+        raise GanzooError(f"{architecture!r} is no name and no subclass of ganzoo.Architecture")
+    return architecture, catalogue().name_of(
+        ArchitectureEntry, architecture
+    ) or architecture.__name__
+
+
+def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> Dataset:
+    data = config.data.source if data is None else data
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Tensor):
+        return from_tensor(data, labels)
+    if data is None:
+        raise GanzooError(
+            "no data: give a name, a path or a tensor (--data mnist-5k). A run that was trained on "
+            "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
+        )
+    return find_dataset(os.fspath(data))
+
+
+def _source(data: Samples | None) -> str | None:
+    """How the data is named in a configuration: paths absolute, to be found from anywhere."""
+    if data is None or isinstance(data, Tensor | Dataset):
+        return None
+    text = os.fspath(data)
+    path = Path(text).expanduser()
+    named = text.partition(":")[0] in catalogue().entries(DatasetEntry)
+    return str(path.resolve()) if path.exists() and not named else text
+
+
+def _extended(run: Run, steps: int) -> RunConfig:
+    newest = run.checkpoints.newest_good() or 0
+    if steps < newest:
+        raise GanzooError(f"--steps {steps}: {run.path} is at step {newest} already")
+    values = run.config.training.model_dump() | {"steps": steps}
+    training = make(Training, values, "training", "training.")
+    return run.config.model_copy(update={"training": training})
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, group by group; None leaves what is below."""
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping):
+            merged[key] = _merge(merged.get(key) or {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged

@@ -1,0 +1,263 @@
+"""The command line: parse, call, print. Nothing here imports torch before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganzoo import __version__
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, ObjectiveEntry
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.plugins import add_plugin_file, catalogue
+
+if TYPE_CHECKING:
+    from ganzoo.engine.run import Run
+
+
+class Commands(click.Group):
+    """Turns errors that a user can understand into one message and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GanzooError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_status)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output left; there is no one to tell
+            ctx.exit(1)
+
+
+def main() -> None:
+    """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
+    warnings.formatwarning = _one_line
+    warnings.simplefilter("always", GanzooWarning)
+    commands(prog_name="ganzoo")
+
+
+def _one_line(message: Any, category: Any, *place: Any) -> str:
+    if issubclass(category, GanzooWarning):
+        return f"Warning: {message}\n"
+    return _formatwarning(message, category, *place)
+
+
+_formatwarning = warnings.formatwarning
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganzoo")
+@click.option(
+    "--plugin",
+    "files",
+    multiple=True,
+    metavar="FILE.py",
+    help="Use a plugin that is not installed. Can be given more than once.",
+)
+def commands(files: tuple[str, ...]) -> None:
+    """Train, sample and share GANs. Each architecture is a plugin."""
+    for file in files:
+        add_plugin_file(file)
+
+
+def _json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _warn_of_plugins() -> None:
+    for plugin in catalogue().plugins:
+        for problem in plugin.problems:
+            click.echo(f"Warning: plugin {plugin.name}: {problem} (see: ganzoo plugins)", err=True)
+        if plugin.slow:
+            click.echo(
+                f"Warning: plugin {plugin.name} took {plugin.seconds:.1f} s to import; its hooks "
+                "should import its networks only when they are used",
+                err=True,
+            )
+
+
+@commands.command("list")
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def list_(pattern: str, as_json: bool) -> None:
+    """List architectures and data sets, each with the plugin it comes from."""
+    from fnmatch import fnmatch
+
+    found = catalogue()
+    rows = [
+        {
+            "kind": kind,
+            "name": entry.name,
+            "summary": entry.summary,
+            "plugin": found.plugin_of(entry).name,
+            "origin": found.plugin_of(entry).origin,
+        }
+        for kind, entries in (
+            ("architecture", found.entries(ArchitectureEntry)),
+            ("data set", found.entries(DatasetEntry)),
+            ("objective", found.entries(ObjectiveEntry)),
+        )
+        for entry in entries.values()
+        if fnmatch(entry.name, pattern)
+    ]
+    _warn_of_plugins()
+    if as_json:
+        _json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']:<16} {row['kind']:<13} {row['summary']:<46} {row['origin']}")
+    if not rows:
+        click.echo(f"Nothing is called {pattern!r}. All: ganzoo list", err=True)
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def info(name: str, as_json: bool) -> None:
+    """Show an architecture's options, or where a run or model folder comes from."""
+    from ganzoo.describe import describe, text
+
+    described = describe(name)
+    if as_json:
+        _json(described)
+    else:
+        click.echo(text(described))
+
+
+def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+    from ganzoo.options import parse
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise GanzooError(f"--set {pair}: it takes KEY=VALUE, such as --set width=64")
+        settings[key] = parse(value)
+    return settings
+
+
+@commands.command()
+@click.argument("architecture", metavar="ARCH", required=False)
+@click.option("--data", help="A data set (mnist, mnist:test, mnist-5k) or a path to images.")
+@click.option("--steps", type=int, help="Generator updates in the whole run.")
+@click.option("--batch-size", type=int, help="Real samples a step, over all processes.")
+@click.option("--objective", help="The adversarial loss; each goes with each architecture.")
+@click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any option of ganzoo info."
+)
+@click.option("--device", help="auto, cpu, cuda or mps.")
+@click.option("--precision", help="auto, fp32, bf16 or fp16.")
+@click.option("--seed", type=int, help="Of weights, data order and latents.")
+@click.option("--out", metavar="DIR", help="The run folder [runs/ARCH-DATA-N].")
+@click.option("--image-size", type=int, help="Height and width in pixels.")
+@click.option(
+    "--config", "file", metavar="FILE", help="Options as JSON or TOML; a run's config.json."
+)
+@click.option("--init", metavar="MODEL", help="A run or model folder whose weights to start from.")
+@click.option("--log-every", type=int, help="Steps between lines of metrics.")
+@click.option("--sample-every", type=int, help="Steps between sample grids.")
+@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
+def train(
+    architecture: str | None, file: str | None, pairs: tuple[str, ...], **options: Any
+) -> None:
+    """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
+    settings = _settings(pairs)
+    from ganzoo import api
+    from ganzoo.engine.config import read_config
+
+    config = read_config(Path(file)) if file else {}
+    name = architecture or config.get("architecture")
+    if not name:
+        raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
+    _follow(lambda o: api.train(name, settings=settings, config=config, observers=o, **options))
+
+
+@commands.command()
+@click.argument("run", metavar="RUN")
+@click.option("--steps", type=int, help="A new last step, to extend a finished run.")
+def resume(run: str, steps: int | None) -> None:
+    """Go on with a run from its newest good checkpoint."""
+    from ganzoo import api
+    from ganzoo.engine.run import Run
+
+    opened = Run.open(run)
+    if opened.finished and steps in (None, opened.config.training.steps):
+        click.echo(
+            f"{run} is finished: step {opened.config.training.steps}. To go on: ganzoo resume "
+            f"{run} --steps N",
+            err=True,
+        )
+        click.echo(run)
+        return
+    _follow(lambda observers: api.resume(opened, steps=steps, observers=observers))
+
+
+def _follow(work: Any) -> None:
+    """Run a training with its progress shown, and say at the end where things are."""
+    from ganzoo.engine.signals import Interrupted
+    from ganzoo.progress import progress
+
+    try:
+        with progress() as observer:
+            run: Run = work([observer])
+    except Interrupted as stopped:
+        click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
+        click.echo(f"  ganzoo resume {stopped.run}", err=True)
+        sys.exit(128 + stopped.signal)
+    if observer.ended:
+        click.echo(f"Pictures: {run.path / 'samples'}", err=True)
+        click.echo(f"Model:    {run.model_path}", err=True)
+        click.echo(f"Next:     ganzoo sample {run.path} -o grid.png", err=True)
+        click.echo(str(run.path))
+
+
+@commands.command()
+@click.argument("model", metavar="MODEL")
+@click.option("-n", "count", type=int, default=64, show_default=True, help="How many samples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
+@click.option("--label", help="A class, by number or name, for a conditional model.")
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("-o", "out", metavar="FILE", help="The file to write [samples.png].")
+def sample(
+    model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
+) -> None:
+    """Sample from a run or a model folder into a file."""
+    from ganzoo.registry.find import find_model
+
+    generator = find_model(model, step)
+    samples = generator.sample(count, seed, label)
+    click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def plugins(as_json: bool) -> None:
+    """Show what is installed, what each plugin provides, and what is broken and why."""
+    found = catalogue().plugins
+    if as_json:
+        _json(
+            [
+                {
+                    "name": plugin.name,
+                    "distribution": plugin.distribution,
+                    "version": plugin.version,
+                    "module": plugin.module,
+                    "hooks": plugin.hooks,
+                    "entries": [entry.name for entry in plugin.entries],
+                    "problems": plugin.problems,
+                    "import_seconds": round(plugin.seconds, 4),
+                }
+                for plugin in found
+            ]
+        )
+        return
+    for plugin in found:
+        state = "broken" if plugin.problems else "ok"
+        names = ", ".join(entry.name for entry in plugin.entries) or "nothing"
+        click.echo(f"{plugin.name:<16} {state:<7} {plugin.origin or plugin.module:<24} {names}")
+        for problem in plugin.problems:
+            click.echo(f"    {problem}")

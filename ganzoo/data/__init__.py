@@ -1,0 +1,1 @@
+"""Data sets: where they are found, how they are read, and batches where the model trains."""

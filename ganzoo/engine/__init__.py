@@ -1,0 +1,1 @@
+"""The engine: devices, the step, the loop, checkpoints, runs. It knows no architecture."""

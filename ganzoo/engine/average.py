@@ -1,0 +1,40 @@
+"""The moving average (EMA) of the generator, which is what is sampled and published."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+# torch's AveragedModel is not used: it asks whether a counter on the device is zero at every
+# update, for which the loop would wait. Its averaging function is.
+
+
+class MovingAverage:
+    """A copy of `generator` whose floating-point parameters and buffers follow it slowly.
+
+    The decay grows as (1 + n) / (10 + n) up to `decay`, so that a short run is not an average
+    with its own first weights. A decay of 0 keeps the copy equal.
+    """
+
+    def __init__(self, generator: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.generator = copy.deepcopy(generator).requires_grad_(False).eval()
+        self._pairs = list(zip(_state(self.generator), _state(generator), strict=True))
+
+    def update(self, updates: int) -> None:
+        """Take in the generator after its `updates`-th update."""
+        decay = min(self.decay, (1 + updates) / (10 + updates))
+        floats = [(mean, new) for mean, new in self._pairs if mean.is_floating_point()]
+        averages, news = zip(*floats, strict=True)
+        get_ema_multi_avg_fn(decay)(averages, news, updates)
+        with torch.no_grad():
+            for mean, new in self._pairs:
+                if not mean.is_floating_point():
+                    mean.copy_(new)
+
+
+def _state(module: nn.Module) -> list[Tensor]:
+    return [*(p.detach() for p in module.parameters()), *module.buffers()]

@@ -1,0 +1,129 @@
+"""Checkpoints: folders that appear whole or not at all, each with a manifest of its files."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor
+
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
+from ganzoo.files import read_json, remove_leftovers, sha256, write_folder, write_json
+from ganzoo.tensors import load_tensors, save_tensors
+
+MANIFEST: Final = "manifest.json"
+STATE: Final = "state.json"
+
+
+def folder_name(step: int) -> str:
+    return f"step-{step:07d}"
+
+
+class Checkpoints:
+    """The checkpoints of one run, in its folder ``checkpoints``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, newest first, good or not."""
+        found = []
+        for path in self.folder.glob("step-*"):
+            number = path.name.removeprefix("step-")
+            if number.isdigit() and path.is_dir():
+                found.append(int(number))
+        return sorted(found, reverse=True)
+
+    def path(self, step: int) -> Path:
+        return self.folder / folder_name(step)
+
+    def write(
+        self, step: int, groups: dict[str, dict[str, Tensor]], values: dict[str, Any], keep: int
+    ) -> Path:
+        """Write a checkpoint and remove all but the newest `keep`.
+
+        Raises WorkFailed, with the checkpoints before untouched, where it cannot be written.
+        """
+        path = self.path(step)
+
+        def fill(folder: Path) -> None:
+            for name, tensors in groups.items():
+                save_tensors(tensors, folder / f"{name}.safetensors")
+            write_json(folder / STATE, values)
+            write_manifest(folder)
+
+        try:
+            write_folder(path, fill)
+        except OSError as error:
+            before = [s for s in self.steps() if s != step]
+            kept = (
+                f"The checkpoint of step {before[0]} is kept." if before else "There is none yet."
+            )
+            raise WorkFailed(
+                f"the checkpoint of step {step} could not be written to {self.folder}: {error}. "
+                f"{kept} Make room on that disk, then: ganzoo resume {self.folder.parent}"
+            ) from error
+        for old in self.steps()[keep:]:
+            shutil.rmtree(self.path(old), ignore_errors=True)
+        return path
+
+    def read(self, step: int) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+        """The tensors and values of a checkpoint. Raises GanzooError where it is damaged."""
+        path = self.path(step)
+        check_manifest(path)
+        groups = {file.stem: load_tensors(file) for file in sorted(path.glob("*.safetensors"))}
+        return groups, read_json(path / STATE)
+
+    def newest_good(self, set_aside: bool = False) -> int | None:
+        """The newest step whose checkpoint is whole; a damaged newer one is warned of.
+
+        set_aside: rename damaged ones, so that a resumed run can write those steps again.
+        """
+        for step in self.steps():
+            try:
+                check_manifest(self.path(step))
+            except GanzooError as error:
+                warnings.warn(f"{error}; the one before it is used", GanzooWarning, stacklevel=2)
+                if set_aside:
+                    aside = self.path(step).with_name(f"damaged-{folder_name(step)}")
+                    shutil.rmtree(aside, ignore_errors=True)
+                    self.path(step).rename(aside)
+            else:
+                return step
+        return None
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written."""
+        remove_leftovers(self.folder)
+
+
+def write_manifest(folder: Path) -> None:
+    """List each file of `folder` with its size and SHA-256."""
+    files = {
+        file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(folder.iterdir())
+    }
+    write_json(folder / MANIFEST, {"format": 1, "files": files})
+
+
+def check_manifest(folder: Path) -> None:
+    """Raise GanzooError where a file of `folder` is missing or not what was written."""
+    manifest = read_json(folder / MANIFEST)
+    try:
+        files = {
+            str(name): (entry["bytes"], entry["sha256"])
+            for name, entry in manifest["files"].items()
+        }
+    except (KeyError, TypeError, AttributeError):
+        raise GanzooError(f"{folder / MANIFEST}: not a manifest") from None
+    for name, (size, digest) in files.items():
+        file = folder / name
+        if not file.is_file() or "/" in name:
+            raise GanzooError(f"{file} is missing")
+        if file.stat().st_size != size or sha256(file) != digest:
+            raise GanzooError(f"{file} is damaged: it is not what was written")
+    for needed in (STATE, "networks.safetensors"):
+        if needed not in files:
+            raise GanzooError(f"{folder / needed} is missing")

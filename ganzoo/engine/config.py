@@ -1,0 +1,149 @@
+"""The configuration of a run: everything needed to repeat it, resolved and validated."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ganzoo.architecture import Architecture, Training
+from ganzoo.entries import ObjectiveEntry
+from ganzoo.errors import GanzooError, unknown
+from ganzoo.files import read_json
+from ganzoo.objectives import Objective
+from ganzoo.options import Options, make
+from ganzoo.plugins import catalogue
+
+
+class Data(Options):
+    """Which data, and in what form."""
+
+    source: str | None = Field(None, description="a name, name:split or a path")
+    image_size: int | None = Field(None, ge=1, le=4096, description="height and width in pixels")
+    channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour")
+    in_memory: Literal["auto", "yes", "no"] = Field(
+        "auto", description="decode all once and keep it; auto: if it takes a quarter of the memory"
+    )
+    workers: int = Field(2, ge=0, description="processes that decode what is not in memory")
+
+
+class Schedule(Options):
+    """What happens how often, in steps, and where it runs."""
+
+    log_every: int = Field(100, ge=1, description="steps between lines of metrics")
+    sample_every: int = Field(1000, ge=1, description="steps between sample grids")
+    checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    keep_checkpoints: int = Field(3, ge=1, description="newest checkpoints that are kept")
+    sample_count: int = Field(64, ge=1, description="samples in a grid")
+    seed: int = Field(0, ge=0, lt=2**31, description="of weights, data order and latents")
+    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="of forward and backward passes; weights are float32"
+    )
+
+
+class RunConfig(Options):
+    """The configuration of a run, as ``config.json`` of its folder and ``--config`` hold it."""
+
+    architecture: str
+    plugin: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    objective: str
+    objective_options: dict[str, Any] = Field(default_factory=dict)
+    data: Data = Data()
+    training: Training = Training()
+    schedule: Schedule = Schedule()
+    init: str | None = None
+    format: int = 1
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The values of a ``--config`` file: JSON (a run's config.json, too) or TOML."""
+    if path.suffix == ".toml":
+        try:
+            values = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise GanzooError(f"{path}: not valid TOML: {error}") from None
+    else:
+        values = read_json(path)
+    if not isinstance(values, dict):
+        raise GanzooError(f"{path}: not an object with the options of a run")
+    for key in values:
+        if key not in RunConfig.model_fields:
+            raise unknown(f"key in {path}", key, RunConfig.model_fields)
+    return values
+
+
+def resolve(
+    architecture: type[Architecture],
+    name: str,
+    plugin: Mapping[str, str],
+    asked: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> RunConfig:
+    """The whole configuration: the recipe, what the user asked over it, all of it validated.
+
+    asked: values by their place in `RunConfig`, as a ``--config`` file has them.
+    settings: those of ``--set``: an option of the architecture, or objective.X, training.X,
+    data.X, schedule.X. They go before `asked`.
+    """
+    groups: dict[str, dict[str, Any]] = {
+        group: dict(asked.get(group) or {})
+        for group in ("options", "objective_options", "data", "training", "schedule")
+    }
+    where = {"": "options", "objective": "objective_options"}
+    for key, value in settings.items():
+        group, _, option = key.rpartition(".")
+        place = where.get(group, group)
+        if place not in groups:
+            raise unknown("group of options", group, ["objective", "training", "data", "schedule"])
+        groups[place][option] = value
+    options = make(architecture.Config, groups["options"], name)
+    recipe = architecture.training.model_dump()
+    training = make(Training, recipe | groups["training"], "training", "training.")
+    objective_name = asked.get("objective") or architecture.objective
+    if objective_name == architecture.objective:
+        groups["objective_options"] = architecture.objective_options | groups["objective_options"]
+    objective = objective_class(objective_name)
+    objective_options = make(
+        objective.Config, groups["objective_options"], f"objective {objective_name}", "objective."
+    )
+    return RunConfig(
+        architecture=name,
+        plugin=dict(plugin),
+        options=dumped(options),
+        objective=objective_name,
+        objective_options=dumped(objective_options),
+        data=make(Data, groups["data"], "data", "data."),
+        training=training,
+        schedule=make(Schedule, groups["schedule"], "schedule", "schedule."),
+        init=asked.get("init"),
+    )
+
+
+def objective_class(name: str) -> type[Objective]:
+    """The objective called `name`. Raises GanzooError that suggests the nearest one."""
+    found: type[Objective] = catalogue().find(ObjectiveEntry, "objective", name).load()
+    return found
+
+
+def dumped(options: Options) -> dict[str, Any]:
+    """Options as plain JSON."""
+    values: dict[str, Any] = json.loads(options.model_dump_json())
+    return values
+
+
+def load_run_config(path: Path) -> RunConfig:
+    """The configuration in a run folder."""
+    values = read_json(path)
+    if isinstance(values, dict) and values.get("format", 0) > 1:
+        raise GanzooError(
+            f"{path}: written by a newer ganzoo (format {values['format']}); upgrade torch-ganzoo"
+        )
+    return make(RunConfig, values if isinstance(values, dict) else {}, str(path))

@@ -1,0 +1,88 @@
+"""Devices and precision: what is there, what is asked for, and what that means for the networks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo.errors import GanzooError
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where and how precisely the networks compute. precision: fp32, bf16 or fp16."""
+
+    device: torch.device
+    precision: str
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Mixed precision for a forward pass; nothing in fp32."""
+        if self.precision == "fp32":
+            return torch.autocast(self.device.type, enabled=False)
+        return torch.autocast(self.device.type, _DTYPES[self.precision])
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Keeps fp16's small gradients from vanishing; does nothing in other precisions."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Move a network here. channels_last is the faster layout of 2-D convolutions."""
+        module.to(self.device)
+        return module.to(memory_format=torch.channels_last)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize()
+
+    def describe(self) -> str:
+        """The hardware, for the record."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return self.device.type
+
+
+def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
+    """The device called `name` (auto, cpu, cuda, mps) at `precision` (auto, fp32, bf16, fp16).
+
+    Raises GanzooError where there is no such device.
+    """
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    there = found.type if found is not None else "cpu"
+    if name == "auto":
+        name = there
+    kind = name.partition(":")[0]
+    if kind not in ("cpu", there):
+        others = f"cpu or {there}" if there != "cpu" else "cpu only"
+        raise GanzooError(
+            f"--device {name}: this machine has none that torch can use; it has {others}"
+        )
+    if kind == "cuda" and ":" not in name:
+        name = f"cuda:{local_rank}"
+        if local_rank >= torch.cuda.device_count():
+            raise GanzooError(
+                f"--device cuda: process {local_rank} finds {torch.cuda.device_count()} devices"
+            )
+        torch.cuda.set_device(local_rank)
+    return Device(torch.device(name), best_precision(kind) if precision == "auto" else precision)
+
+
+def best_precision(kind: str) -> str:
+    """bf16 where the hardware computes in it, else fp16 on CUDA, else fp32."""
+    if kind == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if kind == "cpu" and _cpu_has_bf16():
+        return "bf16"
+    return "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    # Without these instructions bf16 is emulated, several times slower than float32.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)

@@ -1,0 +1,219 @@
+"""The loop: plays a match step by step, and logs, samples and writes checkpoints on time."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from ganzoo.engine.match import Match
+from ganzoo.engine.observer import Observer
+from ganzoo.engine.run import Run
+from ganzoo.engine.signals import Interrupted, StopRequest
+from ganzoo.engine.state import NETWORKS, capture, restore
+from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.files import write_bytes, write_folder, write_json
+from ganzoo.generator import Generator
+from ganzoo.tensors import save_tensors
+
+
+class Loop:
+    """One run's training, from the match's step to the configured last one.
+
+    In a process that is not the first, `run` and `observers` are not used.
+    """
+
+    def __init__(self, match: Match, run: Run, observers: Sequence[Observer] = ()) -> None:
+        self.match, self.run = match, run
+        self.config = run.config
+        self.first = match.processes.first
+        self.observers = observers if self.first else ()
+        self.seconds = 0.0  # of training, without sampling and checkpoints
+        self._since = 0.0
+        self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Of the data set; a checkpoint holds it."""
+        return self.match.batches.dataset.fingerprint()
+
+    def restore(self, step: int) -> list[str]:
+        """Go on from a checkpoint. Returns what is different now, as sentences."""
+        groups, values = self.run.checkpoints.read(step)
+        notes = restore(self.match, groups, values)
+        if values["data"] != self.fingerprint:
+            notes.append("the data set is not the one that the run began with")
+        self.seconds = values["clock"]["seconds"]
+        self._logged = tuple(values["clock"]["logged"])
+        return notes
+
+    def train(self) -> None:
+        """Play to the last step.
+
+        Raises Interrupted after a signal, WorkFailed where the losses stop being finite or the
+        disk is full. The last good checkpoint stays.
+        """
+        steps, match, schedule = self.config.training.steps, self.match, self.config.schedule
+        stop = StopRequest()
+        self._since = time.perf_counter()
+        with stop.listen():
+            for observer in self.observers:
+                observer.started(self.run, match.step)
+            while match.step < steps:
+                match.play()
+                step, last = match.step, match.step == steps
+                for observer in self.observers:
+                    observer.stepped(step)
+                logging = last or step % schedule.log_every == 0
+                if logging:
+                    self._log()
+                if last or step % schedule.sample_every == 0:
+                    self._sample()
+                number = self._agreed(stop.signal, logging)
+                if last or number or step % schedule.checkpoint_every == 0:
+                    self._checkpoint()
+                if number and not last:
+                    raise Interrupted(number, self.run.path, step)
+
+    def _agreed(self, number: int, logging: bool) -> int:
+        """The signal that stops this step. Several processes agree at logged steps, where they
+        wait for each other anyway; else one would leave while another still averages."""
+        if self.match.processes.world == 1:
+            return number
+        if not logging:
+            return 0
+        return self.match.processes.any(number, self.match.device.device)
+
+    @contextlib.contextmanager
+    def _off_the_clock(self) -> Iterator[None]:
+        self._read_clock()
+        try:
+            yield
+        finally:
+            self._since = time.perf_counter()
+
+    def _read_clock(self) -> float:
+        self.match.device.synchronize()
+        now = time.perf_counter()
+        self.seconds += now - self._since
+        self._since = now
+        return self.seconds
+
+    def _log(self) -> None:
+        match = self.match
+        means = match.totals.means(match.processes)
+        seconds = self._read_clock()
+        if not all(math.isfinite(value) for value in means.values()):
+            self._fail(means)
+        _, rounds, since = self._logged
+        samples = (match.rounds - rounds) * self.config.training.batch_size
+        line = {
+            "step": match.step,
+            "seconds": round(seconds, 4),
+            "samples_per_second": round(samples / max(seconds - since, 1e-9), 2),
+            **means,
+        }
+        self._logged = (match.step, match.rounds, seconds)
+        match.totals.clear()
+        if self.first:
+            self.run.log(line)
+        for observer in self.observers:
+            observer.logged(line)
+
+    def _sample(self) -> None:
+        """A grid of one fixed batch of latents, by the averaged generator."""
+        if not self.first:
+            return
+        with self._off_the_clock():
+            generator = self.generator()
+            samples = generator.sample(self.config.schedule.sample_count, seed=0)
+            suffix = generator.kind.suffixes[0]
+            path = self.run.sample_path(self.match.step, suffix)
+            write_bytes(path, generator.kind.render(samples, suffix))
+        for observer in self.observers:
+            observer.sampled(self.match.step, path)
+
+    def generator(self) -> Generator:
+        """The averaged generator as it is now; it shares its weights with the match."""
+        return Generator(self.match.architecture, self.match.average.generator)
+
+    def _checkpoint(self) -> None:
+        match = self.match
+        with self._off_the_clock():
+            means = match.totals.means(match.processes)
+            if not all(math.isfinite(value) for value in means.values()) or self._broken():
+                self._fail(means)
+            groups, values = capture(match)
+            values["clock"] = {"seconds": self.seconds, "logged": self._logged}
+            values["data"] = self.fingerprint
+            values["spec"] = match.architecture.spec.to_json()
+            if self.first:
+                keep = self.config.schedule.keep_checkpoints
+                path = self.run.checkpoints.write(match.step, groups, values, keep)
+            match.processes.wait()
+        for observer in self.observers:
+            observer.checkpointed(match.step, path)
+
+    def _broken(self) -> list[str]:
+        """The networks' tensors that hold a value that is not finite."""
+        tensors = {
+            f"{owner}.{name}": tensor
+            for owner, network in (
+                ("generator", self.match.networks.generator),
+                ("discriminator", self.match.networks.discriminator),
+                ("partners", self.match.networks.partners),
+            )
+            for name, tensor in network.state_dict().items()
+        }
+        if not tensors:
+            return []
+        finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
+        return [name for name, fine in zip(tensors, finite, strict=True) if not fine]
+
+    def _fail(self, means: dict[str, float]) -> None:
+        """Write what is needed to look into losses that are not finite, and stop."""
+        match, step = self.match, self.match.step
+        folder = self.run.path / "failure"
+        bad = [name for name, value in means.items() if not math.isfinite(value)]
+        broken = self._broken()
+        report = {
+            "step": step,
+            "last_finite_step": self._logged[0],
+            "not_finite": bad,
+            "means_since_last_line": {k: repr(v) for k, v in means.items()},
+            "broken_tensors": broken,
+            "precision": match.device.precision,
+            "config": self.config.model_dump(mode="json"),
+        }
+        groups, _ = capture(match)
+
+        def fill(path: Path) -> None:
+            write_json(path / "report.json", report)
+            save_tensors(groups[NETWORKS], path / "networks.safetensors")
+
+        if self.first:
+            try:
+                write_folder(folder, fill)
+            except OSError as error:
+                warnings.warn(
+                    f"{folder} could not be written: {error}", GanzooWarning, stacklevel=2
+                )
+        newest = self.run.checkpoints.newest_good() if self.first else None
+        good = (
+            f"The last good checkpoint is of step {newest}."
+            if newest
+            else "No checkpoint was written yet."
+        )
+        what = ", ".join(bad) or f"{len(broken)} tensors of the networks"
+        raise WorkFailed(
+            f"step {step}: {what} not finite (fine at step {self._logged[0]}). {good} The networks "
+            f"and a report are in {folder}. Try a lower learning rate (--set "
+            "training.generator_lr=..., training.discriminator_lr=...), --set "
+            "training.clip_gradients=1 or --precision fp32."
+        )

@@ -1,0 +1,132 @@
+"""The match: all networks of a run and one step of the game between the two players."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.architecture import Architecture, Training
+from ganzoo.data.batches import Batches
+from ganzoo.engine.average import MovingAverage
+from ganzoo.engine.devices import Device
+from ganzoo.engine.player import Player
+from ganzoo.engine.processes import Processes
+from ganzoo.engine.totals import Totals
+from ganzoo.game import Game, call
+from ganzoo.objectives import Objective
+
+
+@dataclass
+class Networks:
+    """The networks of both players."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    partners: nn.ModuleDict
+
+    @classmethod
+    def build(cls, architecture: Architecture) -> Networks:
+        """Build them in a fixed order, so that a seed gives the same weights everywhere."""
+        generator = architecture.build_generator()
+        discriminator = architecture.build_discriminator()
+        return cls(generator, discriminator, nn.ModuleDict(architecture.build_partners()))
+
+    def all(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        return self.generator, self.discriminator, self.partners
+
+
+class Match:
+    """Two players and the step in which they alternate.
+
+    rng: draws latents, alike in all processes, which cut their part from the whole batch.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        networks: Networks,
+        objective: Objective,
+        training: Training,
+        batches: Batches,
+        device: Device,
+        processes: Processes,
+    ) -> None:
+        self.architecture, self.training = architecture, training
+        self.batches, self.device, self.processes = batches, device, processes
+        self.networks, self.objective = networks, objective
+        objective.to(device.device)
+        for network in (*networks.all(), objective):
+            processes.same_start(device.place(network))
+            network.train()
+        self.average = MovingAverage(networks.generator, training.ema_decay)
+        mine = [networks.generator, networks.partners]
+        self.generator = Player(mine, training.generator_lr, training, device, processes)
+        theirs = [networks.discriminator, objective]
+        self.discriminator = Player(theirs, training.discriminator_lr, training, device, processes)
+        self.totals = Totals()
+        self.step = 0
+        self.rounds = 0  # batches of real samples used so far
+        self._real: Iterator[tuple[Tensor, Tensor | None]] | None = None
+
+    def play(self) -> None:
+        """One step: the discriminator's updates, then one of the generator."""
+        if self._real is None:
+            self._real = self.batches.start(self.rounds)
+        if self.rounds == 0:
+            for _ in range(self.training.discriminator_warmup):
+                self._discriminator_turn(self._deal(with_gradient=False))
+        if self.training.lr_decay == "linear":
+            left = max(0.0, 1 - self.step / self.training.steps)
+            self.generator.set_lr(left)
+            self.discriminator.set_lr(left)
+        self.step += 1
+        for _ in range(self.training.discriminator_steps - 1):
+            self._discriminator_turn(self._deal(with_gradient=False))
+        # The last round's fakes serve both players: the generator is judged on what the
+        # discriminator has just learned from, and its forward pass is run once.
+        game = self._deal(with_gradient=True)
+        self._discriminator_turn(game)
+        self._generator_turn(game)
+        self.average.update(self.step)
+
+    def _deal(self, with_gradient: bool) -> Game:
+        assert self._real is not None
+        real, labels = next(self._real)
+        self.rounds += 1
+        share, rank = len(real), self.processes.rank
+        latent = self.architecture.sample_latent(share * self.processes.world, self.batches.rng)
+        latent = latent[rank * share : (rank + 1) * share]
+        labels = labels if self.architecture.conditional else None
+        networks = self.networks
+        with torch.set_grad_enabled(with_gradient), self.device.autocast():
+            fake = call(networks.generator, latent, labels)
+        return Game(
+            real=real,
+            fake=fake,
+            latent=latent,
+            labels=labels,
+            generator=networks.generator,
+            discriminator=networks.discriminator,
+            partners=networks.partners,
+            step=self.step,
+        )
+
+    def _discriminator_turn(self, game: Game) -> None:
+        game = replace(game, fake=game.fake.detach())
+        with self.device.autocast():
+            terms = self.objective.discriminator_terms(game)
+        self._update("discriminator", self.discriminator, terms)
+
+    def _generator_turn(self, game: Game) -> None:
+        with self.device.autocast():
+            terms = self.objective.generator_terms(game)
+        self._update("generator", self.generator, terms)
+
+    def _update(self, name: str, player: Player, terms: dict[str, Tensor]) -> None:
+        values = torch.stack([term.float() for term in terms.values()])
+        loss = values.sum()
+        player.update(loss)
+        self.totals.add(name, list(terms), loss, values)

@@ -1,0 +1,99 @@
+"""Several processes, started by torchrun: who this one is, and what it shares with the others.
+
+Gradients are averaged with a collective of our own rather than by DDP: gradient penalties
+differentiate twice, and the two players share one backward graph, which DDP's hooks do not
+expect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among `world`, all training one model."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.rank == 0
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes, in one message."""
+        group = list(tensors)
+        if self.world == 1 or not group:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in group])
+        dist.all_reduce(flat)
+        parts = flat.div_(self.world).split([tensor.numel() for tensor in group])
+        for tensor, part in zip(group, parts, strict=True):
+            tensor.copy_(part.view(tensor.shape))
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients; a parameter that got none here counts as zero."""
+        if self.world == 1:
+            return
+        gradients = []
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+        self.average(gradients)
+
+    def same_start(self, module: nn.Module) -> None:
+        """Give every process the first one's parameters and buffers."""
+        if self.world > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, 0)
+
+    def any(self, flag: int, device: torch.device) -> int:
+        """The largest `flag` of all processes. All of them must call it."""
+        if self.world == 1:
+            return flag
+        value = torch.tensor(flag, device=device)
+        dist.all_reduce(value, dist.ReduceOp.MAX)
+        return int(value)
+
+    def collect(self, tensor: Tensor, device: torch.device) -> list[Tensor]:
+        """The same tensor of every process, in the order of ranks, on the CPU."""
+        if self.world == 1:
+            return [tensor.cpu()]
+        parts = [torch.empty_like(tensor, device=device) for _ in range(self.world)]
+        dist.all_gather(parts, tensor.to(device))
+        return [part.cpu() for part in parts]
+
+    def wait(self) -> None:
+        """Return when all processes have come here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+def join_processes(device: str) -> Processes:
+    """Join the processes that torchrun started; a lone process is alone."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return Processes()
+    processes = Processes(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
+    if not dist.is_initialized():
+        gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+        if gpu:
+            torch.cuda.set_device(processes.local_rank)
+        dist.init_process_group("nccl" if gpu else "gloo")
+    return processes
+
+
+def leave_processes() -> None:
+    """End what `join_processes` began."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

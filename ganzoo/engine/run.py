@@ -1,0 +1,143 @@
+"""A run folder: its configuration, metrics, sample grids, checkpoints and model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from ganzoo.engine.checkpoints import Checkpoints
+from ganzoo.engine.config import RunConfig, load_run_config
+from ganzoo.errors import GanzooError
+from ganzoo.files import read_json, write_bytes, write_json
+
+CONFIG: Final = "config.json"
+METRICS: Final = "metrics.jsonl"
+
+
+class Run:
+    """A run on the disk. `ganzoo.train` and `ganzoo.resume` return one.
+
+    path: the folder. config: how to repeat it. checkpoints: its `Checkpoints`.
+    """
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path, self.config = path, config
+        self.checkpoints = Checkpoints(path / "checkpoints")
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig) -> Run:
+        """Make a new run folder. Raises GanzooError where something is there already."""
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise exists(path) from None
+        except OSError as error:
+            raise GanzooError(f"--out {path}: cannot be made: {error.strerror}") from None
+        run = cls(path, config)
+        (path / "samples").mkdir()
+        write_json(path / CONFIG, config.model_dump(mode="json"))
+        return run
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Run:
+        """The run in a folder. Raises GanzooError where it holds none."""
+        folder = Path(path)
+        if not is_run(folder):
+            what = "is no run folder" if folder.is_dir() else "does not exist"
+            raise GanzooError(f"{folder} {what}. A run folder is what ganzoo train makes.")
+        return cls(folder, load_run_config(folder / CONFIG))
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done and the model of it written."""
+        return model_step(self.model_path) == self.config.training.steps
+
+    def reconfigure(self, config: RunConfig) -> None:
+        """Change the configuration, as ``ganzoo resume --steps`` does."""
+        if config != self.config:
+            write_json(self.path / CONFIG, config.model_dump(mode="json"))
+            self.config = config
+
+    @property
+    def model_path(self) -> Path:
+        """The model folder, written when the run is finished."""
+        return self.path / "model"
+
+    def sample_path(self, step: int, suffix: str) -> Path:
+        return self.path / "samples" / f"step-{step:07d}{suffix}"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The logged steps, in order. A line that was cut short by a crash is left out."""
+        lines = []
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.path / METRICS).read_text().splitlines():
+                with contextlib.suppress(ValueError):
+                    lines.append(json.loads(line))
+        return lines
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append one object to metrics.jsonl."""
+        with (self.path / METRICS).open("a") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop the lines that a resumed run will write again."""
+        kept = [line for line in self.metrics() if line["step"] <= step]
+        content = "".join(json.dumps(line) + "\n" for line in kept)
+        write_bytes(self.path / METRICS, content.encode())
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process from training in the same folder.
+
+        The lock goes with the process, so a killed one leaves none behind.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GanzooError(f"{self.path}: another process is training in it") from None
+            yield
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder looks like a run: a configuration and a place for samples."""
+    return (path / CONFIG).is_file() and (path / "samples").is_dir()
+
+
+def model_step(model: Path) -> int | None:
+    """The step at which a run's model folder was written, or None where there is none."""
+    if not (model / "training.json").is_file():
+        return None
+    training = read_json(model / "training.json")
+    step = training.get("step") if isinstance(training, dict) else None
+    return step if isinstance(step, int) else None
+
+
+def exists(path: Path) -> GanzooError:
+    """The error for an output folder that is there already."""
+    if is_run(path):
+        advice = f"It holds a run: go on with it by: ganzoo resume {path}, or choose another --out."
+    else:
+        advice = "Choose another --out, or rename it."
+    return GanzooError(f"--out {path} exists already; nothing is written into it. {advice}")
+
+
+def free_path(root: Path, architecture: str, data: str) -> Path:
+    """The first of ``root/ARCH-DATA-1``, ``-2``, ... that is not there."""
+    number = 1
+    while (path := root / f"{architecture}-{data}-{number}").exists():
+        number += 1
+    return path

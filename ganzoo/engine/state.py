@@ -1,0 +1,155 @@
+"""All that a run must remember, as tensors and plain JSON, and back."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.engine.match import Match
+from ganzoo.engine.player import Player
+from ganzoo.errors import GanzooError
+
+Tensors = dict[str, Tensor]
+
+#: The file of a checkpoint that holds the networks; `ganzoo.load` reads it too.
+NETWORKS = "networks"
+
+
+def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
+    """The match as named groups of tensors, one file each, and JSON. All processes must call it."""
+    totals, totals_json = match.totals.state()
+    groups = {
+        NETWORKS: {
+            f"{owner}.{name}": tensor
+            for owner, module in _modules(match).items()
+            for name, tensor in module.state_dict().items()
+        },
+        "optimizers": {
+            f"{owner}.{index}.{name}": value
+            for owner, player in _players(match).items()
+            for index, values in player.optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+            if isinstance(value, Tensor)
+        },
+        "random": _random_states(match),
+        "totals": totals,
+    }
+    values = {
+        "step": match.step,
+        "rounds": match.rounds,
+        "totals": totals_json,
+        "scalers": {owner: player.scaler.state_dict() for owner, player in _players(match).items()},
+        "threads": torch.get_num_threads(),
+        "processes": match.processes.world,
+        "python_random": random.getstate(),
+    }
+    return groups, values
+
+
+def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) -> list[str]:
+    """Put a captured state back into a match of the same configuration.
+
+    Returns what is different now from when it was captured, as sentences. Raises GanzooError
+    where the state does not fit.
+    """
+    for owner, module in _modules(match).items():
+        try:
+            module.load_state_dict(select(groups[NETWORKS], owner))
+        except (RuntimeError, KeyError) as error:
+            raise GanzooError(
+                f"the checkpoint does not fit the {owner} that is installed now: {error}"
+            ) from None
+    for owner, player in _players(match).items():
+        _restore_optimizer(player, select(groups["optimizers"], owner))
+        player.scaler.load_state_dict(values["scalers"][owner])
+    match.step, match.rounds = values["step"], values["rounds"]
+    match.totals.load_state(groups["totals"], values["totals"], match.device.device)
+    notes = _restore_random(match, groups["random"], values["python_random"])
+    if values["threads"] != torch.get_num_threads():
+        notes.append(
+            f"the checkpoint was made with {values['threads']} threads, this process has "
+            f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change it)"
+        )
+    if values["processes"] != match.processes.world:
+        notes.append(
+            f"the checkpoint was made by {values['processes']} processes, now there are "
+            f"{match.processes.world}"
+        )
+    return notes
+
+
+def select(tensors: Tensors, owner: str) -> Tensors:
+    """The tensors of one owner, without its name before theirs."""
+    prefix = f"{owner}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _modules(match: Match) -> dict[str, torch.nn.Module]:
+    return {
+        "generator": match.networks.generator,
+        "discriminator": match.networks.discriminator,
+        "partners": match.networks.partners,
+        "objective": match.objective,
+        "average": match.average.generator,
+    }
+
+
+def _players(match: Match) -> dict[str, Player]:
+    return {"generator": match.generator, "discriminator": match.discriminator}
+
+
+def _restore_optimizer(player: Player, tensors: Tensors) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".")
+        parameter = player.parameters[int(index)]
+        if value.shape == parameter.shape:
+            # The same strides as the parameter: fused optimizers walk both side by side.
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(index), {})[name] = value.detach()
+    groups = player.optimizer.state_dict()["param_groups"]
+    player.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _random_states(match: Match) -> Tensors:
+    device = match.device.device
+    states = {"shared": match.batches.rng.get_state()}
+    own = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        own["device"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        own["device"] = torch.mps.get_rng_state()
+    _, keys, position, *gauss = np.random.get_state(legacy=True)  # noqa: NPY002
+    words = [int(key) for key in keys]
+    own["numpy"] = torch.tensor([*words, int(position), int(gauss[0])], dtype=torch.int64)
+    own["numpy_gauss"] = torch.tensor([gauss[1]], dtype=torch.float64)
+    for name, state in own.items():
+        parts = match.processes.collect(state, device)
+        states.update({f"{name}.{rank}": part for rank, part in enumerate(parts)})
+    return states
+
+
+def _restore_random(match: Match, states: Tensors, python: Any) -> list[str]:
+    device, rank = match.device.device, match.processes.rank
+    notes = []
+    try:
+        match.batches.rng.set_state(states["shared"])
+    except (RuntimeError, TypeError):
+        notes.append("the checkpoint was made on another kind of device: latents are drawn anew")
+    random.setstate((python[0], tuple(python[1]), python[2]))
+    if f"cpu.{rank}" not in states:
+        return notes
+    torch.set_rng_state(states[f"cpu.{rank}"])
+    numbers = states[f"numpy.{rank}"].tolist()
+    gauss = float(states[f"numpy_gauss.{rank}"])
+    keys = np.array(numbers[:-2], dtype=np.uint32)
+    np.random.set_state(("MT19937", keys, numbers[-2], numbers[-1], gauss))  # noqa: NPY002
+    if f"device.{rank}" in states and device.type == "cuda":
+        torch.cuda.set_rng_state(states[f"device.{rank}"], device)
+    elif f"device.{rank}" in states and device.type == "mps":
+        torch.mps.set_rng_state(states[f"device.{rank}"])
+    return notes

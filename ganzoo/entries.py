@@ -1,0 +1,73 @@
+"""Entries: what a plugin's hooks return. Light to make; the code behind one is imported on use."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import GanzooError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name, where the code behind it is, and one line about it.
+
+    name: what the user types, such as ``dcgan``.
+    target: ``"module:attribute"``, imported when first used, or the object itself.
+    summary: one line for ``ganzoo list``.
+    """
+
+    name: str
+    target: str | Any
+    summary: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"{type(self).__name__}: name must be a text, not {self.name!r}")
+        if isinstance(self.target, str) and self.target.count(":") != 1:
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: target must be 'module:attribute', "
+                f"not {self.target!r}"
+            )
+
+    def load(self) -> Any:
+        """The object behind the entry. Raises GanzooError where it cannot be imported."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            value: Any = importlib.import_module(module)
+            for part in attribute.split("."):
+                value = getattr(value, part)
+        except Exception as error:
+            raise GanzooError(
+                f"{self.name!r} cannot be used: importing {self.target} raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return value
+
+
+@dataclass(frozen=True)
+class ArchitectureEntry(Entry):
+    """An architecture; the target is a subclass of `ganzoo.Architecture`."""
+
+
+@dataclass(frozen=True)
+class ObjectiveEntry(Entry):
+    """An objective; the target is a subclass of `ganzoo.Objective`."""
+
+
+@dataclass(frozen=True)
+class DatasetEntry(Entry):
+    """A data set; the target is called with the split and returns a `ganzoo.Dataset`.
+
+    splits: the names after the colon in ``--data name:split``, the default first.
+    """
+
+    splits: tuple[str, ...] = ("train",)
+
+
+@dataclass(frozen=True)
+class KindEntry(Entry):
+    """A kind of sample (image, points, ...); the target is a subclass of `ganzoo.Kind`."""

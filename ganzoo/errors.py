@@ -1,0 +1,35 @@
+"""The errors a user sees: one message each that says what was wrong and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GanzooError(Exception):
+    """Something the user can mend: a name, a value, a file, a folder. Exit status 2."""
+
+    exit_status = 2
+
+
+class WorkFailed(GanzooError):
+    """The work failed on its way: losses not finite, disk full, no network. Exit status 1."""
+
+    exit_status = 1
+
+
+class GanzooWarning(UserWarning):
+    """Something the user should know of that stops nothing."""
+
+
+def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> GanzooError:
+    """The error for a name that is not among `known`, with the nearest one suggested."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        advice = f"Did you mean {near[0]!r}?"
+    elif names:
+        advice = f"Known: {', '.join(names)}."
+    else:
+        advice = "None is known."
+    return GanzooError(f"unknown {what} {name!r}. {advice}" + (f" {hint}" if hint else ""))

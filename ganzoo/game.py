@@ -1,0 +1,68 @@
+"""One round of the game, as an objective sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Game:
+    """One player's turn in one round.
+
+    real: (N, *shape), the real samples in the spec's range. labels: (N,) int64 of the real
+    samples, which the fakes share, or None. latent: what the fakes were made from.
+    fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
+    partners: further networks that are trained with the generator. step: the current step.
+    """
+
+    real: Tensor
+    fake: Tensor
+    latent: Tensor
+    labels: Tensor | None
+    generator: nn.Module
+    discriminator: nn.Module
+    partners: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+    step: int = 0
+
+    def discriminate(self, samples: Tensor, **inputs: Any) -> Any:
+        """What the discriminator returns for `samples`, the labels bound.
+
+        `inputs` are handed on to the discriminator: a latent, for one that judges pairs.
+        """
+        return call(self.discriminator, samples, self.labels, **inputs)
+
+    def score(self, samples: Tensor, **inputs: Any) -> Tensor:
+        """The scores of `samples`, flat and in float32, whatever the precision around."""
+        return score_of(self.discriminate(samples, **inputs))
+
+    def generate(self, latent: Tensor) -> Tensor:
+        """Samples for `latent`, the labels bound."""
+        samples: Tensor = call(self.generator, latent, self.labels)
+        return samples
+
+    def score_gradient(self, samples: Tensor) -> Tensor:
+        """The gradient of the scores with respect to `samples`: (N, values a sample).
+
+        It can be differentiated again. Computed in float32 outside autocast: second-order
+        penalties overflow in half precision.
+        """
+        samples = samples.detach().float().requires_grad_()
+        with torch.autocast(samples.device.type, enabled=False):
+            total = self.score(samples).sum()
+            (gradient,) = torch.autograd.grad(total, samples, create_graph=True)
+        return gradient.flatten(1)
+
+
+def call(network: nn.Module, values: Tensor, labels: Tensor | None, **inputs: Any) -> Any:
+    """Call a network of either player, with labels where there are any."""
+    return network(values, **inputs) if labels is None else network(values, labels, **inputs)
+
+
+def score_of(output: Any) -> Tensor:
+    """The scores in a discriminator's output: the tensor itself or its field ``score``."""
+    score: Tensor = output if isinstance(output, Tensor) else output.score
+    return score.float().flatten()

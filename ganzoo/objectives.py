@@ -1,0 +1,142 @@
+"""Adversarial losses, apart from any architecture, so that any goes with any.
+
+Scores s are the discriminator's raw outputs, higher for real; sigma(s) is its probability.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganzoo.game import Game
+from ganzoo.options import Options
+from ganzoo.penalties import PENALTIES
+
+
+class Objective(nn.Module):
+    """The loss of each player, as named terms that are added up.
+
+    A module, so that what it keeps from step to step can be a buffer: buffers are in the
+    checkpoint. Subclass it for a loss of any form, `AdversarialObjective` for one of scores.
+    """
+
+    class Config(Options):
+        """The objective's own options: ``--set objective.margin=10``."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__()
+        self.config: Any = self.Config() if config is None else config
+
+    def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
+        """The discriminator's loss as scalar terms by name; their sum is minimised."""
+        raise NotImplementedError(f"{type(self).__name__} has no discriminator_terms")
+
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        """The generator's loss as scalar terms by name; their sum is minimised."""
+        raise NotImplementedError(f"{type(self).__name__} has no generator_terms")
+
+
+class AdversarialObjective(Objective):
+    """A loss of scores alone, with a gradient penalty to choose.
+
+    A subclass defines `real_loss` and `fake_loss` for the discriminator and
+    `generator_loss`, each from scores of shape (N,) to a scalar.
+    """
+
+    class Config(Options):
+        penalty: Literal["none", "wgan-gp", "r1", "r2", "r1+r2"] = Field(
+            "none", description="gradient penalty on the discriminator"
+        )
+        penalty_weight: float = Field(10.0, ge=0, description="weight of the penalty")
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        """The discriminator's loss on the scores of real samples."""
+        raise NotImplementedError
+
+    def fake_loss(self, scores: Tensor) -> Tensor:
+        """The discriminator's loss on the scores of fakes."""
+        raise NotImplementedError
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        """The generator's loss on the scores of fakes."""
+        raise NotImplementedError
+
+    def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
+        terms = {
+            "discriminator_real": self.real_loss(game.score(game.real)),
+            "discriminator_fake": self.fake_loss(game.score(game.fake)),
+        }
+        for name in self.config.penalty.split("+"):
+            if name != "none":
+                terms[f"penalty_{name}"] = self.config.penalty_weight * PENALTIES[name](game)
+        return terms
+
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        return {"generator_adversarial": self.generator_loss(game.score(game.fake))}
+
+
+class NonSaturating(AdversarialObjective):
+    """Goodfellow 2014 (arXiv:1406.2661), section 3: the generator maximises log D(G(z))."""
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        return F.softplus(-scores).mean()  # -log sigma(s)
+
+    def fake_loss(self, scores: Tensor) -> Tensor:
+        return F.softplus(scores).mean()  # -log(1 - sigma(s))
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        return F.softplus(-scores).mean()
+
+
+class Minimax(NonSaturating):
+    """Goodfellow 2014 (arXiv:1406.2661), equation 1: the generator minimises log(1 - D(G(z)))."""
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        return -F.softplus(scores).mean()
+
+
+class LeastSquares(AdversarialObjective):
+    """Mao 2017 (arXiv:1611.04076), equation 9: targets 1 for real, 0 for fake, 1 for G."""
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        return 0.5 * (scores - 1).square().mean()
+
+    def fake_loss(self, scores: Tensor) -> Tensor:
+        return 0.5 * scores.square().mean()
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        return 0.5 * (scores - 1).square().mean()
+
+
+class Hinge(AdversarialObjective):
+    """Lim and Ye 2017 (arXiv:1705.02894); Miyato 2018 (arXiv:1802.05957), equation 16."""
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        return F.relu(1 - scores).mean()
+
+    def fake_loss(self, scores: Tensor) -> Tensor:
+        return F.relu(1 + scores).mean()
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        return -scores.mean()
+
+
+class Wasserstein(AdversarialObjective):
+    """Arjovsky 2017 (arXiv:1701.07875) with the penalty of Gulrajani 2017 (arXiv:1704.00028)."""
+
+    class Config(AdversarialObjective.Config):
+        penalty: Literal["none", "wgan-gp", "r1", "r2", "r1+r2"] = Field(
+            "wgan-gp", description="gradient penalty on the discriminator"
+        )
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        return -scores.mean()
+
+    def fake_loss(self, scores: Tensor) -> Tensor:
+        return scores.mean()
+
+    def generator_loss(self, scores: Tensor) -> Tensor:
+        return -scores.mean()

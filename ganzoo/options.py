@@ -1,0 +1,105 @@
+"""Options: pydantic models with types, bounds and a description each, and errors in plain words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from ganzoo.errors import GanzooError, unknown
+
+
+class Options(pydantic.BaseModel):
+    """Base of every set of options. Unknown keys are refused; values cannot be changed later."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+OptionsType = TypeVar("OptionsType", bound=Options)
+
+
+def make(
+    model: type[OptionsType], values: Mapping[str, Any], where: str, prefix: str = ""
+) -> OptionsType:
+    """Build `model` from `values`.
+
+    where: whose options these are, for the message. prefix: how they are addressed (``training.``).
+    Raises GanzooError that names the option, what it takes, and the value it was given.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        if first["type"] == "extra_forbidden":
+            raise unknown(f"option of {where}", key, model.model_fields) from None
+        given = values.get(key, first.get("input"))
+        text = first["msg"].removeprefix("Value error, ")
+        takes = f" It takes {describe(model, key)}." if key in model.model_fields else ""
+        name = f"{prefix}{key}={given!r}" if key else f"options of {where}"
+        raise GanzooError(f"{name}: {text}.{takes}") from None
+
+
+def parse(text: str) -> Any:
+    """The value of ``--set KEY=VALUE``: JSON where it is a list or an object, else the text."""
+    if text.startswith(("[", "{")):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise GanzooError(f"{text!r} is no JSON: {error}") from None
+    return None if text in ("none", "null") else text
+
+
+def describe(model: type[Options], key: str) -> str:
+    """What an option takes, such as ``an integer, at least 1``."""
+    schema = model.model_json_schema()
+    return _schema_text(schema["properties"][key], schema.get("$defs", {}))
+
+
+def _schema_text(schema: dict[str, Any], defs: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rsplit("/", 1)[-1]]
+    if "anyOf" in schema:
+        return " or ".join(_schema_text(part, defs) for part in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    names = {
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "string": "a text",
+        "array": "a list",
+        "object": "an object",
+        "null": "none",
+    }
+    parts = [names.get(schema.get("type", ""), "a value")]
+    if schema.get("type") == "array" and "items" in schema:
+        parts[0] = f"a list, each {_schema_text(schema['items'], defs)}"
+    bounds = {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+        "minItems": "length at least",
+        "maxItems": "length at most",
+    }
+    parts += [f"{words} {schema[bound]}" for bound, words in bounds.items() if bound in schema]
+    return ", ".join(parts)
+
+
+def table(model: type[Options], values: Options | None = None) -> list[dict[str, Any]]:
+    """One row an option, for ``ganzoo info``: name, what it takes, default, description."""
+    defaults = values or model()
+    return [
+        {
+            "name": name,
+            "takes": describe(model, name),
+            "default": defaults.model_dump(mode="json")[name],
+            "description": field.description or "",
+        }
+        for name, field in model.model_fields.items()
+    ]

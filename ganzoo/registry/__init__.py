@@ -1,0 +1,1 @@
+"""The registry: the model folder and where models are found."""

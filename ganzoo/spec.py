@@ -1,0 +1,63 @@
+"""What one sample is."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganzoo.errors import GanzooError
+
+
+@dataclass(frozen=True)
+class SampleSpec:
+    """What one sample is; it travels with the model.
+
+    kind: image, points, or a kind that a plugin brings; the kind shows samples to a person.
+    shape: of one sample as the networks see it; (C, H, W) for an image.
+    low, high: the range of its values, or None where it has no bound.
+    classes: the names of the classes, in the order of their numbers; empty without labels.
+    details: what the kind needs besides, as plain JSON: a sample rate, column statistics.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    low: float | None = -1.0
+    high: float | None = 1.0
+    classes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """The number of values in one sample."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the values lie in [-1, 1], so that a tanh at the end fits."""
+        return self.low == -1.0 and self.high == 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> SampleSpec:
+        """Read a spec back. Raises GanzooError where it is none."""
+        try:
+            shape = tuple(int(length) for length in values["shape"])
+            spec = cls(
+                kind=str(values["kind"]),
+                shape=shape,
+                low=None if values["low"] is None else float(values["low"]),
+                high=None if values["high"] is None else float(values["high"]),
+                classes=tuple(str(name) for name in values.get("classes", ())),
+                details=dict(values.get("details", {})),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise GanzooError(f"not a sample spec: {type(error).__name__}: {error}") from None
+        if not shape or min(shape) < 1:
+            raise GanzooError(f"not a sample spec: shape {shape}")
+        return spec

@@ -1,0 +1,53 @@
+"""The networks and the recipe of the vanilla GAN.
+
+Goodfellow 2014 gives the idea; widths, LeakyReLU, dropout and Adam are those of the tutorial
+that the field learned it from (github.com/diegoalejogm/gans): 256-512-1024 and back.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from ganzoo import Architecture, Options, Training
+
+
+class Vanilla(Architecture):
+    """Perceptrons of both players, for samples of any shape."""
+
+    class Config(Options):
+        latent_size: int = Field(100, ge=1, le=4096, description="length of a latent")
+        widths: tuple[int, ...] = Field(
+            (256, 512, 1024),
+            min_length=1,
+            max_length=8,
+            description="hidden widths of the generator; the discriminator's are the reverse",
+        )
+        dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the discriminator")
+
+    kinds: ClassVar = ()
+    training: ClassVar = Training(batch_size=100, steps=20_000)
+    paper: ClassVar = "https://arxiv.org/abs/1406.2661"
+
+    def check(self) -> None:
+        if min(self.config.widths) < 1:
+            raise ValueError(f"widths must be at least 1, not {self.config.widths}")
+
+    def build_generator(self) -> nn.Module:
+        layers: list[nn.Module] = []
+        size = self.config.latent_size
+        for width in self.config.widths:
+            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2)]
+            size = width
+        layers.append(nn.Linear(size, self.spec.size))
+        if self.spec.bounded:
+            layers.append(nn.Tanh())
+        return nn.Sequential(*layers, nn.Unflatten(1, self.spec.shape))
+
+    def build_discriminator(self) -> nn.Module:
+        layers: list[nn.Module] = [nn.Flatten()]
+        size = self.spec.size
+        for width in reversed(self.config.widths):
+            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2), nn.Dropout(self.config.dropout)]
+            size = width
+        return nn.Sequential(*layers, nn.Linear(size, 1))
