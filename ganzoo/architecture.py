@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ganzoo.objectives import Objective
 from ganzoo.options import Options
 from ganzoo.spec import SampleSpec
 
@@ -66,9 +67,9 @@ class Architecture:
     class Config(Options):
         """The architecture's own options: ``--set width=64``. Give each a description."""
 
-    #: The recipe.
+    #: The recipe. The objective is a name, or a class that no plugin offers.
     training: ClassVar[Training] = Training()
-    objective: ClassVar[str] = "non-saturating"
+    objective: ClassVar[str | type[Objective]] = "non-saturating"
     objective_options: ClassVar[dict[str, Any]] = {}
     #: The kinds of sample it can make; empty: any.
     kinds: ClassVar[tuple[str, ...]] = ("image",)

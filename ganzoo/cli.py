@@ -35,7 +35,7 @@ class Commands(click.Group):
 
 def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
-    warnings.formatwarning = _one_line
+    warnings.formatwarning = _one_line  # type: ignore[assignment]
     warnings.simplefilter("always", GanzooWarning)
     commands(prog_name="ganzoo")
 
@@ -205,10 +205,11 @@ def _follow(work: Any) -> None:
         with progress() as observer:
             run: Run = work([observer])
     except Interrupted as stopped:
-        click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
-        click.echo(f"  ganzoo resume {stopped.run}", err=True)
+        if observer.telling:
+            click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
+            click.echo(f"  ganzoo resume {stopped.run}", err=True)
         sys.exit(128 + stopped.signal)
-    if observer.ended:
+    if observer.telling:
         click.echo(f"Pictures: {run.path / 'samples'}", err=True)
         click.echo(f"Model:    {run.model_path}", err=True)
         click.echo(f"Next:     ganzoo sample {run.path} -o grid.png", err=True)

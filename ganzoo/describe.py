@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.architecture import Training
-from ganzoo.engine.config import Data, Schedule, objective_class
+from ganzoo.engine.config import Data, Schedule, objective_class, own_objective
 from ganzoo.engine.run import Run, is_run
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError
@@ -44,7 +44,7 @@ def describe(name: str) -> dict[str, Any]:
 def _architecture(name: str) -> dict[str, Any]:
     found = find_architecture(name)
     entry = catalogue().entries(ArchitectureEntry)[name]
-    objective = objective_class(found.objective)
+    objective = objective_class(own_objective(found), found)
     defaults = objective.Config.model_validate(found.objective_options)
     return {
         "architecture": name,
@@ -54,7 +54,7 @@ def _architecture(name: str) -> dict[str, Any]:
         "samples": list(found.kinds) or ["any"],
         "image_sizes": list(found.image_sizes) or ["any"],
         "conditional": found.conditional,
-        "objective": found.objective,
+        "objective": own_objective(found),
         "options": {
             "": table(found.Config),
             "objective.": table(objective.Config, defaults),

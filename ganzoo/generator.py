@@ -88,9 +88,12 @@ class Generator:
         latents = self.architecture.sample_latent(count, rng)
         numbers = self._numbers(count, labels)
         parts = []
-        for start in range(0, count, batch_size):
-            part = slice(start, start + batch_size)
-            parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
+        # Noise that the network draws itself comes from the seed too, and from nowhere else.
+        with torch.random.fork_rng([self.device.index] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            for start in range(0, count, batch_size):
+                part = slice(start, start + batch_size)
+                parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
         return torch.cat(parts)
 
     def _numbers(self, count: int, labels: Any) -> Tensor | None:

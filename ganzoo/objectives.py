@@ -19,6 +19,8 @@ from ganzoo.penalties import PENALTIES
 class Objective(nn.Module):
     """The loss of each player, as named terms that are added up.
 
+    A term ``real`` of the discriminator is logged as ``discriminator_real``.
+
     A module, so that what it keeps from step to step can be a buffer: buffers are in the
     checkpoint. Subclass it for a loss of any form, `AdversarialObjective` for one of scores.
     """
@@ -66,8 +68,8 @@ class AdversarialObjective(Objective):
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
         terms = {
-            "discriminator_real": self.real_loss(game.score(game.real)),
-            "discriminator_fake": self.fake_loss(game.score(game.fake)),
+            "real": self.real_loss(game.score(game.real)),
+            "fake": self.fake_loss(game.score(game.fake)),
         }
         for name in self.config.penalty.split("+"):
             if name != "none":
@@ -75,7 +77,7 @@ class AdversarialObjective(Objective):
         return terms
 
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
-        return {"generator_adversarial": self.generator_loss(game.score(game.fake))}
+        return {"adversarial": self.generator_loss(game.score(game.fake))}
 
 
 class NonSaturating(AdversarialObjective):

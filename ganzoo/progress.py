@@ -19,9 +19,11 @@ from ganzoo.engine.run import Run
 class Lines(Observer):
     """One plain line a logged step."""
 
-    ended = False
+    #: Whether this process is the one that tells; of several, the others' observers hear nothing.
+    telling = False
 
     def started(self, run: Run, step: int) -> None:
+        self.telling = True
         self.last = run.config.training.steps
         self.began, self.first = time.monotonic(), step
         begins = f"from step {step}" if step else "from the beginning"
@@ -31,9 +33,6 @@ class Lines(Observer):
         self.say(
             f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}"
         )
-
-    def finished(self, run: Run) -> None:
-        self.ended = True
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

@@ -107,10 +107,10 @@ def resolve(
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
-    objective_name = asked.get("objective") or architecture.objective
-    if objective_name == architecture.objective:
+    objective_name = asked.get("objective") or own_objective(architecture)
+    if objective_name == own_objective(architecture):
         groups["objective_options"] = architecture.objective_options | groups["objective_options"]
-    objective = objective_class(objective_name)
+    objective = objective_class(objective_name, architecture)
     objective_options = make(
         objective.Config, groups["objective_options"], f"objective {objective_name}", "objective."
     )
@@ -127,8 +127,20 @@ def resolve(
     )
 
 
-def objective_class(name: str) -> type[Objective]:
-    """The objective called `name`. Raises GanzooError that suggests the nearest one."""
+def own_objective(architecture: type[Architecture]) -> str:
+    """The name of the objective in an architecture's recipe."""
+    own = architecture.objective
+    return own if isinstance(own, str) else own.__name__
+
+
+def objective_class(name: str, architecture: type[Architecture]) -> type[Objective]:
+    """The objective called `name`: the architecture's own class, or one that a plugin offers.
+
+    Raises GanzooError that suggests the nearest name.
+    """
+    own = architecture.objective
+    if not isinstance(own, str) and own.__name__ == name:
+        return own
     found: type[Objective] = catalogue().find(ObjectiveEntry, "objective", name).load()
     return found
 

@@ -99,7 +99,7 @@ def make_match(
         raise GanzooError(f"training.batch_size={batch} cannot be shared by {world} processes")
     seed = config.schedule.seed
     _seed(seed)
-    objective_type = objective_class(config.objective)
+    objective_type = objective_class(config.objective, type(architecture))
     options = make(objective_type.Config, config.objective_options, config.objective)
     objective = objective_type(options)
     networks = Networks.build(architecture)

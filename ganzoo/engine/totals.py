@@ -25,7 +25,7 @@ class Totals:
             self._sums[player] += values
         else:
             self._sums[player] = values
-            self._names[player] = [f"{player}_loss", *names]
+            self._names[player] = [f"{player}_{name}" for name in ("loss", *names)]
             self._counts[player] = 0
         self._counts[player] += 1
 

@@ -1,0 +1,93 @@
+"""What the tests share: small real data, the command as a real process, fake distributions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo import plugins
+
+#: Settings that make each architecture small enough to train in a test.
+SMALL = {
+    "vanilla": {"widths": [16, 32], "training.batch_size": 20},
+    "dcgan": {"width": 4, "training.batch_size": 16, "data.image_size": 16},
+    "wgan-gp": {"width": 4, "training.batch_size": 16, "data.image_size": 16},
+}
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    """1,000 real digits (1000, 1, 28, 28) uint8 and their labels."""
+    from ganzoo.data.named import mnist_5k
+
+    dataset = mnist_5k("train")
+    assert isinstance(dataset.samples, torch.Tensor)
+    assert dataset.labels is not None
+    return dataset.samples[::5].clone(), dataset.labels[::5].clone()
+
+
+@pytest.fixture(scope="session")
+def digits_npz(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    images, labels = digits
+    np.savez(path, images=images.numpy(), labels=labels.numpy())
+    return path
+
+
+def set_options(settings: dict[str, object]) -> list[str]:
+    return [arg for key, value in settings.items() for arg in ("--set", f"{key}={value}")]
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def ganzoo(tmp_path: Path) -> Command:
+    """Run the ganzoo command as a process of its own, in an empty folder."""
+
+    def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ganzoo", *map(str, args)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture
+def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Make a distribution with one plugin module; the folder goes on PYTHONPATH.
+
+    It is what pip would leave: a module and a .dist-info with its entry point.
+    """
+    site = tmp_path / "site"
+    site.mkdir()
+
+    def make(name: str, code: str) -> Path:
+        module = name.replace("-", "_")
+        (site / f"{module}.py").write_text(code)
+        info = site / f"{module}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {module}\n")
+        return site
+
+    return make
+
+
+@pytest.fixture
+def fresh_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalogue of this test's own, made on first use."""
+    monkeypatch.setattr(plugins, "_catalogue", None)
