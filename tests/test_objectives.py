@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
+from conftest import SMALL
 from torch import nn
 
 import ganzoo
-from conftest import SMALL
 from ganzoo.game import Game
 from ganzoo.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
 from ganzoo.penalties import r1, r2, wgan_gp

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import SMALL, set_options
 
 import ganzoo
-from conftest import SMALL, set_options
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import Interrupted
 

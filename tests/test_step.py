@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import SMALL
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from conftest import SMALL
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.config import resolve

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -66,10 +65,8 @@ class ImageFiles:
 
     def __getitem__(self, index: int) -> Tensor:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-                with Image.open(io.BytesIO(self._read(index))) as image:
-                    return self._fit(image)
+            with Image.open(io.BytesIO(self._read(index))) as image:
+                return self._fit(image)
         except (SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
             raise ValueError(str(error)) from error
 

