@@ -180,6 +180,7 @@ def _finish(loop: Loop) -> Run:
         save_model(loop.run.model_path, generator, loop.run.config.plugin, provenance(loop))
     for observer in loop.observers:
         observer.finished(loop.run)
+    loop.match.processes.wait()  # the first one writes the model; none leaves before
     return loop.run
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -37,7 +38,16 @@ def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
     warnings.formatwarning = _one_line  # type: ignore[assignment]
     warnings.simplefilter("always", GanzooWarning)
-    commands(prog_name="ganzoo")
+    try:
+        commands(prog_name="ganzoo")
+    except SystemExit as done:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            # Under torchrun, gloo's threads now and then abort Python while it winds up, and a
+            # finished run would end as a failed one. All is written; leave without winding up.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(done.code if isinstance(done.code, int) else 1)
+        raise
 
 
 def _one_line(message: Any, category: Any, *place: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
@@ -67,6 +67,8 @@ class ImageFiles:
         try:
             with Image.open(io.BytesIO(self._read(index))) as image:
                 return self._fit(image)
+        except UnidentifiedImageError as error:
+            raise ValueError("not an image") from error
         except (SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
             raise ValueError(str(error)) from error
 

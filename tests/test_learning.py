@@ -1,0 +1,96 @@
+"""That what is trained learns, and goes on doing what it did: modes, golden losses, bf16."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import ganzoo
+from conftest import SMALL
+
+GOLDEN = Path(__file__).parent / "golden"
+
+#: How the README trains points; R1 keeps the two players from circling each other.
+RING = {
+    "widths": [128, 128],
+    "latent_size": 16,
+    "dropout": 0,
+    "training.batch_size": 256,
+    "training.generator_lr": 1e-3,
+    "training.discriminator_lr": 1e-3,
+    "objective.penalty": "r1",
+    "objective.penalty_weight": 0.1,
+}
+
+
+def test_vanilla_covers_all_eight_modes_of_the_ring(tmp_path):
+    run = ganzoo.train(
+        "vanilla", "ring", steps=3000, settings=RING, precision="fp32", out=tmp_path / "ring"
+    )
+    generator = ganzoo.load(run)
+    samples = generator.sample(5000)
+    centres = torch.tensor(generator.spec.details["centres"])
+    distance, nearest = torch.cdist(samples, centres).min(1)
+    near = distance < 3 * generator.spec.details["spread"]
+    shares = torch.bincount(nearest[near], minlength=8) / len(samples)
+    # A fair share is an eighth; a mode counts as covered with two fifths of it.
+    assert (shares >= 0.05).sum() == 8, shares
+    assert near.float().mean() >= 0.7
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_losses_are_the_golden_ones(name, digits, tmp_path):
+    """A refactoring changes no loss. After a change that should, write them anew with:
+    GANZOO_WRITE_GOLDEN=1 pytest tests/test_learning.py"""
+    import os
+
+    run = ganzoo.train(
+        name,
+        digits[0],
+        steps=8,
+        seed=7,
+        settings=SMALL[name],
+        precision="fp32",
+        device="cpu",
+        log_every=1,
+        out=tmp_path / "run",
+    )
+    kept = ("discriminator_loss", "generator_loss")
+    losses = [{key: line[key] for key in kept} for line in run.metrics()]
+    file = GOLDEN / f"{name}.json"
+    if os.environ.get("GANZOO_WRITE_GOLDEN"):
+        file.write_text(json.dumps(losses, indent=2) + "\n")
+    for ours, golden in zip(losses, json.loads(file.read_text()), strict=True):
+        assert ours == pytest.approx(golden, rel=2e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("network", ["residual", "mlp"])
+def test_wgan_gp_stays_finite_under_bf16(network, digits, tmp_path):
+    """The short form; the campaign of 3,000 steps is marked slow."""
+    _wgan_gp_bf16(digits[0], tmp_path, network=network, steps=60, width=4)
+
+
+@pytest.mark.slow
+def test_wgan_gp_3000_steps_under_bf16(digits, tmp_path):
+    _wgan_gp_bf16(digits[0], tmp_path, network="residual", steps=3000, width=16)
+
+
+def _wgan_gp_bf16(images, tmp_path, network: str, steps: int, width: int) -> None:
+    run = ganzoo.train(
+        "wgan-gp",
+        images,
+        steps=steps,
+        settings={"network": network, "width": width},
+        precision="bf16",
+        log_every=1,
+        checkpoint_every=1000,
+        out=tmp_path / "run",
+    )
+    lines = run.metrics()
+    assert len(lines) == steps
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+    assert all(line["discriminator_penalty_wgan-gp"] > 0 for line in lines)

@@ -1,0 +1,87 @@
+"""Several processes, started by torchrun, with gloo on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from conftest import SMALL, set_options
+from ganzoo.engine.run import Run
+
+
+def torchrun(processes: int, *args: object) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launch = [*launcher, f"--nproc-per-node={processes}", "-m", "ganzoo"]
+    return subprocess.run(
+        [*launch, *map(str, args)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def weights(run: Path, step: int) -> dict:
+    return load_file(run / "checkpoints" / f"step-{step:07d}" / "networks.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("vanilla", {"widths": [32, 64], "dropout": 0, "training.flip": "true"}),
+        ("wgan-gp", {"network": "mlp", "width": 16, "objective.penalty": "r1"}),
+    ],
+)
+def test_two_processes_do_what_one_does(name, options, digits_npz, tmp_path):
+    """With plain gradient descent the change of a weight is its gradient times the rate, so equal
+    weights after one step and after five mean equal averaged gradients."""
+    settings = options | {"training.optimizer": "sgd", "training.ema_decay": 0}
+    rates = {"training.generator_lr": 0.01, "training.discriminator_lr": 0.01}
+    args = ["train", name, "--data", digits_npz, "--steps", 5, "--batch-size", 32]
+    args += ["--precision", "fp32", "--device", "cpu", "--checkpoint-every", 1]
+    args += ["--log-every", 1, *set_options(settings | rates | {"schedule.keep_checkpoints": 9})]
+    for processes in (1, 2):
+        done = torchrun(processes, *args, "--out", tmp_path / str(processes))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(tmp_path / str(processes))
+    for step in (1, 5):
+        one, two = (weights(tmp_path / str(n), step) for n in (1, 2))
+        for key, tensor in one.items():
+            difference = (tensor - two[key]).abs().max()
+            assert difference <= 1e-6 * max(1.0, tensor.abs().max()), (step, key, difference)
+    start = weights(tmp_path / "1", 1)
+    moved = [(start[k] - v).abs().max() for k, v in weights(tmp_path / "1", 5).items()]
+    assert max(moved) > 1e-4
+    lines = [
+        [json.loads(line) for line in (tmp_path / n / "metrics.jsonl").read_text().splitlines()]
+        for n in ("1", "2")
+    ]
+    for a, b in zip(*lines, strict=True):
+        assert a["discriminator_loss"] == pytest.approx(b["discriminator_loss"], rel=1e-4)
+        assert a["generator_loss"] == pytest.approx(b["generator_loss"], rel=1e-4)
+
+
+def test_batch_normalised_network_trains_and_resumes_in_two_processes(digits_npz, tmp_path):
+    args = ["train", "dcgan", "--data", digits_npz, "--precision", "fp32", "--device", "cpu"]
+    args += [*set_options(SMALL["dcgan"]), "--log-every", 3]
+    straight, broken = tmp_path / "a", tmp_path / "b"
+    assert torchrun(2, *args, "--steps", 6, "--out", straight).returncode == 0
+    assert torchrun(2, *args, "--steps", 3, "--out", broken).returncode == 0
+    done = torchrun(2, "resume", broken, "--steps", 6)
+    assert done.returncode == 0, done.stderr
+    models = [run / "model" / "model.safetensors" for run in (straight, broken)]
+    assert models[0].read_bytes() == models[1].read_bytes()
+    assert Run.open(broken).finished
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(digits_npz, tmp_path):
+    args = ["train", "vanilla", "--data", digits_npz, "--batch-size", 7, "--out", tmp_path / "r"]
+    done = torchrun(2, *args)
+    assert "cannot be shared by 2 processes" in done.stderr
+    assert not (tmp_path / "r").exists()
