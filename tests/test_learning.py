@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import SMALL
 
 import ganzoo
-from conftest import SMALL
 
 GOLDEN = Path(__file__).parent / "golden"
 

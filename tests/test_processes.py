@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import SMALL, set_options
 from safetensors.torch import load_file
 
-from conftest import SMALL, set_options
 from ganzoo.engine.run import Run
 
 

@@ -90,7 +90,7 @@ def find_architecture(name: str, plugin: dict[str, str] | None = None) -> type[A
     plugin: where a run or a model had it from, for the message where it is no longer installed.
     """
     entries = catalogue().entries(ArchitectureEntry)
-    if name not in entries and plugin:
+    if name not in entries and plugin is not None:
         file, distribution = plugin.get("module", ""), plugin.get("distribution", "")
         if file.endswith(".py"):
             remedy = f"it comes from a file: ganzoo --plugin {file} ..."

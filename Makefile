@@ -1,0 +1,39 @@
+# Everything here sets up what it needs in .venv, from a machine with Python 3.11 or newer.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+
+.PHONY: demo test slow lint benchmark clean
+
+## Train DCGAN on 5,000 real digits and sample a grid (about two minutes on two cores).
+demo: .venv/installed
+	rm -rf runs/demo
+	$(BIN)/ganzoo train dcgan --data mnist-5k --steps 1500 --log-every 100 --sample-every 500 \
+		--checkpoint-every 500 --out runs/demo
+	$(BIN)/ganzoo sample runs/demo -o demo.png
+
+## The whole test suite but its campaigns (about ten minutes on two cores).
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+## The campaigns that take minutes each.
+slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmark: .venv/installed
+	$(BIN)/python tests/benchmarks/dcgan_speed.py
+
+clean:
+	rm -rf .venv runs/demo demo.png
+
+.venv/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@

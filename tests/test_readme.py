@@ -1,0 +1,61 @@
+"""The README's code runs, with fewer steps; its commands and options exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganzoo.cli import commands
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def shortened(code: str) -> str:
+    return re.sub(r"steps=(\d+)00\b", r"steps=\1", code)
+
+
+def test_python_blocks_run(tmp_path):
+    usage, plugin, _, own = blocks("python")
+    (tmp_path / "usage.py").write_text(shortened(usage))
+    (tmp_path / "lsgan.py").write_text(plugin)
+    (tmp_path / "own.py").write_text(own)
+    for args in (
+        ["usage.py"],
+        ["own.py"],
+        [
+            *("-m", "ganzoo", "--plugin", "lsgan.py", "train", "lsgan", "--data", "mnist-5k"),
+            *("--steps", "5", "--out", "runs/lsgan"),
+        ],
+    ):
+        done = subprocess.run([sys.executable, *args], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "grid.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "line", [line for block in blocks("console") for line in block.splitlines() if "ganzoo" in line]
+)
+def test_commands_and_options_exist(line):
+    words = line.split("#")[0].split()
+    if "ganzoo" not in words:
+        pytest.skip("no command of ganzoo's")
+    name = next(word for word in words[words.index("ganzoo") + 1 :] if word in commands.commands)
+    known = {opt for param in commands.commands[name].params for opt in param.opts}
+    used = {word for word in words[words.index(name) :] if word.startswith("-")}
+    assert used - {"-o"} <= known, line
+
+
+def test_every_option_of_every_command_has_a_help_text():
+    for name, command in commands.commands.items():
+        assert command.help, name
+        for param in command.params:
+            if param.param_type_name == "option":
+                assert param.help, (name, param.name)
