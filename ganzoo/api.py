@@ -177,7 +177,8 @@ def _finish(loop: Loop) -> Run:
     if loop.first:
         generator = loop.generator()
         generator.name = loop.run.config.architecture
-        save_model(loop.run.model_path, generator, loop.run.config.plugin, provenance(loop))
+        with loop.run.writing("the model"):
+            save_model(loop.run.model_path, generator, loop.run.config.plugin, provenance(loop))
     for observer in loop.observers:
         observer.finished(loop.run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before

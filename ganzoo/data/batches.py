@@ -85,7 +85,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         samples, labels = self.dataset.samples, self.dataset.labels
-        self.resident = samples.to(self.device) if isinstance(samples, Tensor) else None
+        self.resident = samples.to(self._home(samples)) if isinstance(samples, Tensor) else None
         self.labels = None if labels is None else labels.to(self.device)
         self.per_epoch = len(self.dataset) // self.batch_size
 
@@ -94,9 +94,17 @@ class Batches:
         if self.resident is None:
             yield from self._stream(position)
             return
-        for index in self._indices(position, self.device):
-            labels = None if self.labels is None else self.labels[index]
-            yield self._prepare(self.resident[index]), labels
+        for index in self._indices(position, self.resident.device):
+            labels = None if self.labels is None else self.labels[index.to(self.device)]
+            yield self._prepare(self.resident[index].to(self.device)), labels
+
+    def _home(self, samples: Tensor) -> torch.device:
+        """Where the samples are kept: where the model trains, unless they would crowd it."""
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            if samples.nbytes > free // 4:
+                return torch.device("cpu")
+        return self.device
 
     def _indices(self, position: int, device: torch.device) -> Iterator[Tensor]:
         """For each batch, the samples' numbers that fall to this process."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.files import read_json, remove_leftovers, sha256, write_folder, write_json
 from ganzoo.tensors import load_tensors, save_tensors
 
@@ -44,7 +44,7 @@ class Checkpoints:
     ) -> Path:
         """Write a checkpoint and remove all but the newest `keep`.
 
-        Raises WorkFailed, with the checkpoints before untouched, where it cannot be written.
+        Raises OSError, with the checkpoints before untouched, where it cannot be written.
         """
         path = self.path(step)
 
@@ -54,17 +54,7 @@ class Checkpoints:
             write_json(folder / STATE, values)
             write_manifest(folder)
 
-        try:
-            write_folder(path, fill)
-        except OSError as error:
-            before = [s for s in self.steps() if s != step]
-            kept = (
-                f"The checkpoint of step {before[0]} is kept." if before else "There is none yet."
-            )
-            raise WorkFailed(
-                f"the checkpoint of step {step} could not be written to {self.folder}: {error}. "
-                f"{kept} Make room on that disk, then: ganzoo resume {self.folder.parent}"
-            ) from error
+        write_folder(path, fill)
         for old in self.steps()[keep:]:
             shutil.rmtree(self.path(old), ignore_errors=True)
         return path

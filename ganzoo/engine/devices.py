@@ -34,7 +34,10 @@ class Device:
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network here. channels_last is the faster layout of 2-D convolutions."""
         module.to(self.device)
-        return module.to(memory_format=torch.channels_last)
+        for parameter in module.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return module
 
     def synchronize(self) -> None:
         """Wait until the device has done what it was given."""

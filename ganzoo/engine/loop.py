@@ -122,7 +122,8 @@ class Loop:
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
         if self.first:
-            self.run.log(line)
+            with self.run.writing(f"the metrics of step {match.step}"):
+                self.run.log(line)
         for observer in self.observers:
             observer.logged(line)
 
@@ -135,7 +136,8 @@ class Loop:
             samples = generator.sample(self.config.schedule.sample_count, seed=0)
             suffix = generator.kind.suffixes[0]
             path = self.run.sample_path(self.match.step, suffix)
-            write_bytes(path, generator.kind.render(samples, suffix))
+            with self.run.writing(f"the samples of step {self.match.step}"):
+                write_bytes(path, generator.kind.render(samples, suffix))
         for observer in self.observers:
             observer.sampled(self.match.step, path)
 
@@ -155,7 +157,8 @@ class Loop:
             values["spec"] = match.architecture.spec.to_json()
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
-                path = self.run.checkpoints.write(match.step, groups, values, keep)
+                with self.run.writing(f"the checkpoint of step {match.step}"):
+                    path = self.run.checkpoints.write(match.step, groups, values, keep)
             match.processes.wait()
         for observer in self.observers:
             observer.checkpointed(match.step, path)

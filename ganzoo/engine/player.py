@@ -52,11 +52,12 @@ def make_optimizer(
     parameters: list[nn.Parameter], lr: float, training: Training, device: str
 ) -> torch.optim.Optimizer:
     """The optimizer that the recipe names; fused where there is one, which never waits."""
+    fused = device in ("cpu", "cuda")
     if training.optimizer == "adam":
         betas = (training.beta1, training.beta2)
-        return torch.optim.Adam(parameters, lr, betas, fused=True)
+        return torch.optim.Adam(parameters, lr, betas, fused=fused)
     if training.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr, training.momentum, fused=True)
+        return torch.optim.SGD(parameters, lr, training.momentum, fused=fused)
     return torch.optim.RMSprop(
         parameters, lr, alpha=training.beta2, momentum=training.momentum, foreach=device != "cpu"
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ganzoo.engine.checkpoints import Checkpoints
 from ganzoo.engine.config import RunConfig, load_run_config
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.files import read_json, write_bytes, write_json
 
 CONFIG: Final = "config.json"
@@ -92,6 +92,19 @@ class Run:
         kept = [line for line in self.metrics() if line["step"] <= step]
         content = "".join(json.dumps(line) + "\n" for line in kept)
         write_bytes(self.path / METRICS, content.encode())
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn an error of the disk into WorkFailed that says what is kept and how to go on."""
+        try:
+            yield
+        except OSError as error:
+            steps = self.checkpoints.steps()
+            kept = f"The checkpoint of step {steps[0]} is kept." if steps else "There is none yet."
+            raise WorkFailed(
+                f"{what} could not be written to {self.path}: {error}. {kept} Make room on that "
+                f"disk, then: ganzoo resume {self.path}"
+            ) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
