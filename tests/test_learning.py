@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -45,15 +46,14 @@ def test_vanilla_covers_all_eight_modes_of_the_ring(tmp_path):
 @pytest.mark.parametrize("name", SMALL)
 def test_losses_are_the_golden_ones(name, digits, tmp_path):
     """A refactoring changes no loss. After a change that should, write them anew with:
-    GANZOO_WRITE_GOLDEN=1 pytest tests/test_learning.py"""
-    import os
-
+    GANZOO_WRITE_GOLDEN=1 pytest tests/test_learning.py
+    Without dropout, whose draws differ between releases of torch."""
     run = ganzoo.train(
         name,
         digits[0],
         steps=8,
         seed=7,
-        settings=SMALL[name],
+        settings=SMALL[name] | ({"dropout": 0} if name == "vanilla" else {}),
         precision="fp32",
         device="cpu",
         log_every=1,
