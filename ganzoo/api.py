@@ -8,24 +8,25 @@ import platform
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 import ganzoo
 from ganzoo.architecture import Architecture, Training
+from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.data.find import find_dataset
-from ganzoo.engine.config import RunConfig, resolve
+from ganzoo.engine.config import RunConfig, checked, resolve
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer
-from ganzoo.engine.processes import Processes, join_processes, leave_processes
-from ganzoo.engine.run import Run, exists, free_path
-from ganzoo.engine.setup import make_architecture, make_match, prepare_data
-from ganzoo.entries import ArchitectureEntry, DatasetEntry
+from ganzoo.engine.processes import Processes, processes_of
+from ganzoo.engine.run import Run, exists, free_number
+from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
+from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.generator import Generator
 from ganzoo.options import make
@@ -33,6 +34,8 @@ from ganzoo.plugins import catalogue
 from ganzoo.registry.find import find_model
 from ganzoo.registry.init import initialise
 from ganzoo.registry.model_folder import find_architecture, plugin_of, save_model
+
+NONE: Final = -1  # the step of a checkpoint that is not there
 
 Samples = str | os.PathLike[str] | Tensor | Dataset
 """Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
@@ -95,11 +98,14 @@ def train(
     Raises GanzooError for what the caller can mend, before anything is written; WorkFailed and
     Interrupted once training has begun.
     """
+    given = checked(config or {}, "config")
+    if objective is not None and objective != given.get("objective"):
+        given.pop("objective_options", None)  # they are another objective's
     asked = _merge(
-        config or {},
+        given,
         {
             "objective": objective,
-            "init": None if init is None else str(Path(init).expanduser().resolve()),
+            "init": None if init is None else os.fspath(init),
             "data": {"source": _source(data), "image_size": image_size},
             "training": {"steps": steps, "batch_size": batch_size},
             "schedule": {
@@ -116,18 +122,17 @@ def train(
         raise exists(Path(out))
     found, name = _architecture(architecture)
     resolved = resolve(found, name, plugin_of(name), asked, settings or {})
-    processes = join_processes(resolved.schedule.device)
-    try:
-        dataset = _dataset(data, labels, resolved)
-        match = _match(found, resolved, dataset, processes)
+    with processes_of(resolved.schedule.device) as processes:
+        match, resolved = _match(found, resolved, _dataset(data, labels, resolved), processes)
         if resolved.init is not None:
             initialise(match, resolved.init)
-        folder = Path(out) if out is not None else free_path(Path("runs"), name, dataset.name)
+        folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
-            return _finish(Loop(match, made, observers))
-    finally:
-        leave_processes()
+            loop = Loop(match, made, observers)
+            if resolved.init is not None:
+                loop.checkpoint()  # what it began from may not be there when it is resumed
+            return _finish(loop)
 
 
 def resume(
@@ -149,27 +154,45 @@ def resume(
     if opened.finished and config.training.steps == opened.config.training.steps:
         return opened
     found = architecture or find_architecture(config.architecture, config.plugin)
-    processes = join_processes(config.schedule.device)
-    try:
+    with processes_of(config.schedule.device) as processes:
         source = data if data is not None else config.data.source
-        dataset = _dataset(source, labels, config)
-        match = _match(found, config, dataset, processes)
+        match, config = _match(found, config, _dataset(source, labels, config), processes)
         with opened.lock() if processes.first else contextlib.nullcontext():
-            if processes.first:
-                opened.checkpoints.clean()
-                opened.reconfigure(config)
             going_on = Run(opened.path, config)
-            loop = Loop(match, going_on, observers)
-            newest = going_on.checkpoints.newest_good(set_aside=True) if processes.first else None
+            newest = _take_over(opened, config) if processes.first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
-            step = processes.any(newest or 0, match.device.device)
-            for note in loop.restore(step) if step else ():
+            step = processes.any(newest, match.device.device)
+            loop = Loop(match, going_on, observers)
+            for note in loop.restore(step) if step != NONE else ():
                 warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
-            if processes.first:
-                going_on.forget_metrics_after(step)
             return _finish(loop)
-    finally:
-        leave_processes()
+
+
+def _take_over(run: Run, config: RunConfig) -> int:
+    """Make a run ready to go on; the step of its newest good checkpoint, or NONE.
+
+    Raises GanzooError where there were checkpoints, or a model, and no good one is left:
+    beginning anew would overwrite what is there.
+    """
+    run.clean()
+    had = bool(run.checkpoints.steps()) or run.model_path.exists()
+    newest = run.checkpoints.newest_good(set_aside=True)
+    if newest is None and had:
+        raise GanzooError(
+            f"{run.path} has no good checkpoint left to go on from. To train anew with the same "
+            f"options: ganzoo train --config {run.path / 'config.json'} --out ANOTHER"
+        )
+    run.reconfigure(config)
+    step = NONE if newest is None else newest
+    run.forget_metrics_after(step)
+    return step
+
+
+def _free_folder(name: str, match: Match, processes: Processes) -> Path:
+    data = match.batches.dataset.name
+    number = free_number(Path("runs"), name, data) if processes.first else 0
+    number = processes.any(number, match.device.device)
+    return Path("runs") / f"{name}-{data}-{number}"
 
 
 def _finish(loop: Loop) -> Run:
@@ -216,12 +239,20 @@ def provenance(loop: Loop) -> dict[str, Any]:
 
 def _match(
     architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
-) -> Match:
+) -> tuple[Match, RunConfig]:
+    """The match, and the configuration with what was decided on the way."""
     name, schedule = config.architecture, config.schedule
     device = find_device(schedule.device, schedule.precision, processes.local_rank)
     dataset = prepare_data(dataset, architecture, name, config.data)
+    if config.data.in_memory == "auto":
+        # Decided once for all processes and for good: a broken image counts otherwise in memory.
+        stream = processes.any(int(not fits_in_memory(dataset)), device.device)
+        data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
+        config = config.model_copy(update={"data": data})
+    if config.data.in_memory == "yes":
+        dataset = read_all(dataset)
     made = make_architecture(architecture, name, config, dataset.spec)
-    return make_match(config, made, dataset, device, processes)
+    return make_match(config, made, dataset, device, processes), config
 
 
 def _architecture(architecture: str | type[Architecture]) -> tuple[type[Architecture], str]:
@@ -249,13 +280,8 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
 
 
 def _source(data: Samples | None) -> str | None:
-    """How the data is named in a configuration: paths absolute, to be found from anywhere."""
-    if data is None or isinstance(data, Tensor | Dataset):
-        return None
-    text = os.fspath(data)
-    path = Path(text).expanduser()
-    named = text.partition(":")[0] in catalogue().entries(DatasetEntry)
-    return str(path.resolve()) if path.exists() and not named else text
+    """How the data is named in a configuration."""
+    return None if data is None or isinstance(data, Tensor | Dataset) else os.fspath(data)
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

@@ -83,6 +83,12 @@ class Architecture:
     def __init__(self, spec: SampleSpec, config: Any = None) -> None:
         self.spec = spec
         self.config: Any = self.Config() if config is None else config
+        if self.kinds and spec.kind not in self.kinds:
+            raise ValueError(f"it makes {' or '.join(self.kinds)}, not {spec.kind}")
+        sizes = [(size, size) for size in self.image_sizes]
+        if sizes and spec.kind == "image" and spec.shape[1:] not in sizes:
+            known = ", ".join(str(size) for size in self.image_sizes)
+            raise ValueError(f"no images of shape {spec.shape}; it can do squares of {known}")
         self.check()
 
     def check(self) -> None:

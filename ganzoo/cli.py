@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -13,7 +15,7 @@ import click
 
 from ganzoo import __version__
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, ObjectiveEntry
-from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.errors import GanzooError, GanzooWarning, memory_message
 from ganzoo.plugins import add_plugin_file, catalogue
 
 if TYPE_CHECKING:
@@ -29,19 +31,30 @@ class Commands(click.Group):
         except GanzooError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_status)
+        except KeyboardInterrupt:
+            ctx.exit(130)
         except BrokenPipeError:
             sys.stderr.close()  # the reader of our output left; there is no one to tell
             ctx.exit(1)
+        except (OSError, MemoryError, RuntimeError) as error:
+            message = str(error) if isinstance(error, OSError) else memory_message(error)
+            if message is None:
+                raise  # a fault of ganzoo's or a plugin's: its traceback is needed
+            click.echo(f"Error: {message}", err=True)
+            ctx.exit(1 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EIO) else 2)
 
 
 def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
     warnings.formatwarning = _one_line  # type: ignore[assignment]
     warnings.simplefilter("always", GanzooWarning)
+    # Until training listens, Ctrl-C ends the process: an import that it breaks into may be
+    # swallowed and leave half a module behind.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         commands(prog_name="ganzoo")
     except SystemExit as done:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if "TORCHELASTIC_RUN_ID" in os.environ:
             # Under torchrun, gloo's threads now and then abort Python while it winds up, and a
             # finished run would end as a failed one. All is written; leave without winding up.
             sys.stdout.flush()
@@ -59,18 +72,33 @@ def _one_line(message: Any, category: Any, *place: Any) -> str:
 _formatwarning = warnings.formatwarning
 
 
+class Filled(click.ParamType):  # type: ignore[type-arg]
+    """A text that is not empty: an empty one is a shell variable that was not set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if not str(value):
+            raise GanzooError(f"{param.opts[0]} is empty")
+        return str(value)
+
+
+TEXT = Filled()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ganzoo")
 @click.option(
     "--plugin",
     "files",
+    type=TEXT,
     multiple=True,
     metavar="FILE.py",
     help="Use a plugin that is not installed. Can be given more than once.",
 )
 def commands(files: tuple[str, ...]) -> None:
     """Train, sample and share GANs. Each architecture is a plugin."""
-    for file in files:
+    for file in dict.fromkeys(files):
         add_plugin_file(file)
 
 
@@ -125,7 +153,7 @@ def list_(pattern: str, as_json: bool) -> None:
 
 
 @commands.command()
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def info(name: str, as_json: bool) -> None:
     """Show an architecture's options, or where a run or model folder comes from."""
@@ -152,22 +180,32 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 @commands.command()
 @click.argument("architecture", metavar="ARCH", required=False)
-@click.option("--data", help="A data set (mnist, mnist:test, mnist-5k) or a path to images.")
+@click.option(
+    "--data", type=TEXT, help="A data set (mnist, mnist:test, mnist-5k) or a path to images."
+)
 @click.option("--steps", type=int, help="Generator updates in the whole run.")
 @click.option("--batch-size", type=int, help="Real samples a step, over all processes.")
-@click.option("--objective", help="The adversarial loss; each goes with each architecture.")
+@click.option(
+    "--objective", type=TEXT, help="The adversarial loss; each goes with each architecture."
+)
 @click.option(
     "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any option of ganzoo info."
 )
-@click.option("--device", help="auto, cpu, cuda or mps.")
-@click.option("--precision", help="auto, fp32, bf16 or fp16.")
+@click.option("--device", type=TEXT, help="auto, cpu, cuda or mps.")
+@click.option("--precision", type=TEXT, help="auto, fp32, bf16 or fp16.")
 @click.option("--seed", type=int, help="Of weights, data order and latents.")
-@click.option("--out", metavar="DIR", help="The run folder [runs/ARCH-DATA-N].")
+@click.option("--out", type=TEXT, metavar="DIR", help="The run folder [runs/ARCH-DATA-N].")
 @click.option("--image-size", type=int, help="Height and width in pixels.")
 @click.option(
-    "--config", "file", metavar="FILE", help="Options as JSON or TOML; a run's config.json."
+    "--config",
+    "file",
+    type=TEXT,
+    metavar="FILE",
+    help="Options as JSON or TOML; a run's config.json.",
 )
-@click.option("--init", metavar="MODEL", help="A run or model folder whose weights to start from.")
+@click.option(
+    "--init", type=TEXT, metavar="MODEL", help="A run or model folder whose weights to start from."
+)
 @click.option("--log-every", type=int, help="Steps between lines of metrics.")
 @click.option("--sample-every", type=int, help="Steps between sample grids.")
 @click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
@@ -187,7 +225,7 @@ def train(
 
 
 @commands.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=TEXT)
 @click.option("--steps", type=int, help="A new last step, to extend a finished run.")
 def resume(run: str, steps: int | None) -> None:
     """Go on with a run from its newest good checkpoint."""
@@ -227,12 +265,12 @@ def _follow(work: Any) -> None:
 
 
 @commands.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", type=TEXT)
 @click.option("-n", "count", type=int, default=64, show_default=True, help="How many samples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
-@click.option("--label", help="A class, by number or name, for a conditional model.")
+@click.option("--label", type=TEXT, help="A class, by number or name, for a conditional model.")
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
-@click.option("-o", "out", metavar="FILE", help="The file to write [samples.png].")
+@click.option("-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples.png].")
 def sample(
     model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
 ) -> None:

@@ -91,4 +91,6 @@ def _short(value: Any) -> str:
         return ", ".join(_short(item) for item in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key}={_short(inner)}" for key, inner in value.items()) or "none"
-    return "none" if value is None or value == "" else str(value)
+    if value is None:
+        return "null"
+    return str(value) if value != "" else "none"

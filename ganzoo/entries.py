@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +26,12 @@ class Entry:
     summary: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
+        if not isinstance(self.name, str):
             raise TypeError(f"{type(self).__name__}: name must be a text, not {self.name!r}")
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: a name has letters, digits, '-', '_' and '.'"
+            )
         if isinstance(self.target, str) and self.target.count(":") != 1:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r}: target must be 'module:attribute', "
@@ -37,7 +44,9 @@ class Entry:
             return self.target
         module, _, attribute = self.target.partition(":")
         try:
-            value: Any = importlib.import_module(module)
+            # What a module prints when imported must not end up in the output of --json.
+            with contextlib.redirect_stdout(sys.stderr):
+                value: Any = importlib.import_module(module)
             for part in attribute.split("."):
                 value = getattr(value, part)
         except Exception as error:

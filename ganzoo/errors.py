@@ -22,6 +22,23 @@ class GanzooWarning(UserWarning):
     """Something the user should know of that stops nothing."""
 
 
+def one_line(error: BaseException) -> str:
+    """An error's text without line breaks."""
+    return " ".join(str(error).split())
+
+
+def memory_message(error: BaseException) -> str | None:
+    """One message where `error` says that memory ran out, else None. torch has no one class for
+    it: on the CPU it is a RuntimeError with a text."""
+    signs = ("allocate memory", "out of memory", "size calculation overflowed", "Overflow when")
+    if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
+        return None
+    return (
+        f"not enough memory for what was asked for ({one_line(error)[:120]}); try a smaller "
+        "--image-size, --batch-size, width or number of samples"
+    )
+
+
 def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> GanzooError:
     """The error for a name that is not among `known`, with the nearest one suggested."""
     names = sorted(known)

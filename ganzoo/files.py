@@ -61,9 +61,13 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         beside.chmod(0o777 & ~_umask())
         sync_folder(beside)
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+            old = path.with_name(f".{path.name}.old")
             path.replace(old)
-            beside.replace(path)
+            try:
+                beside.replace(path)
+            except BaseException:
+                old.replace(path)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             beside.replace(path)
@@ -74,7 +78,16 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def remove_leftovers(folder: Path, name: str = "") -> None:
-    """Remove what a killed process left half-written in `folder` (of one name, where given)."""
+    """Remove what a killed process left half-written in `folder` (of one name, where given).
+
+    A folder that was being replaced, and whose new one had not yet its name, is put back.
+    """
+    for old in folder.glob(f".{name}*.old"):
+        kept = old.with_name(old.name[1 : -len(".old")])
+        if kept.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(kept)
     for left in folder.glob(f".{name}*.tmp"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from ganzoo.files import write_bytes
 from ganzoo.game import call
 from ganzoo.kinds import Kind, kind_of
 from ganzoo.spec import SampleSpec
+
+MOST_SAMPLES: Final = 1_000_000
 
 Label = int | str
 """A class, by its number or its name."""
@@ -82,15 +85,16 @@ class Generator:
         number or name, or one for each sample; without it the classes take turns. Raises
         GanzooError for a class that there is not.
         """
-        if count < 1:
-            raise GanzooError(f"{count} samples asked for; at least 1")
+        if not 1 <= count <= MOST_SAMPLES:
+            raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
+        if not 0 <= seed < 2**63:
+            raise GanzooError(f"seed {seed}: it takes 0 to 2**63 - 1")
         rng = torch.Generator().manual_seed(seed)
         latents = self.architecture.sample_latent(count, rng)
         numbers = self._numbers(count, labels)
         parts = []
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
-        with torch.random.fork_rng([self.device.index] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with seeded(self.device, seed):
             for start in range(0, count, batch_size):
                 part = slice(start, start + batch_size)
                 parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
@@ -135,5 +139,26 @@ class Generator:
             )
         if not file.parent.is_dir():
             raise GanzooError(f"{file}: there is no folder {file.parent}")
-        write_bytes(file, self.kind.render(samples, suffix))
+        try:
+            write_bytes(file, self.kind.render(samples, suffix))
+        except (OSError, ValueError) as error:  # Pillow has ValueError for too large a picture
+            raise GanzooError(f"{file}: cannot be written: {error}") from None
         return file
+
+
+@contextlib.contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Seed torch's own generators of the CPU and of `device`, and put them back afterwards."""
+    accelerator = {"cuda": torch.cuda, "mps": torch.mps}.get(device.type)
+    places = (device,) if device.type == "cuda" else ()
+    before = torch.get_rng_state()
+    beside = accelerator.get_rng_state(*places) if accelerator else None
+    try:
+        torch.default_generator.manual_seed(seed)
+        if accelerator:
+            accelerator.manual_seed(seed)
+        yield
+    finally:
+        torch.set_rng_state(before)
+        if accelerator:
+            accelerator.set_rng_state(beside, *places)

@@ -35,6 +35,8 @@ def make(
         key = str(first["loc"][0]) if first["loc"] else ""
         if first["type"] == "extra_forbidden":
             raise unknown(f"option of {where}", key, model.model_fields) from None
+        if first["type"] == "missing":
+            raise GanzooError(f"{where}: {key} is missing") from None
         given = values.get(key, first.get("input"))
         text = first["msg"].removeprefix("Value error, ")
         takes = f" It takes {describe(model, key)}." if key in model.model_fields else ""
@@ -43,13 +45,13 @@ def make(
 
 
 def parse(text: str) -> Any:
-    """The value of ``--set KEY=VALUE``: JSON where it is a list or an object, else the text."""
+    """The value of ``--set KEY=VALUE``: JSON for a list, an object or null, else the text."""
     if text.startswith(("[", "{")):
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise GanzooError(f"{text!r} is no JSON: {error}") from None
-    return None if text in ("none", "null") else text
+        except (ValueError, RecursionError) as error:
+            raise GanzooError(f"{text[:40]!r} is no JSON: {error}") from None
+    return None if text == "null" else text
 
 
 def describe(model: type[Options], key: str) -> str:
@@ -74,7 +76,7 @@ def _schema_text(schema: dict[str, Any], defs: dict[str, Any]) -> str:
         "string": "a text",
         "array": "a list",
         "object": "an object",
-        "null": "none",
+        "null": "null",
     }
     parts = [names.get(schema.get("type", ""), "a value")]
     if schema.get("type") == "array" and "items" in schema:

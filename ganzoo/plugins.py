@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import traceback
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -103,7 +104,7 @@ class Catalogue:
             return
         finally:
             plugin.seconds = time.perf_counter() - start
-        name = f"{plugin.distribution}:{plugin.name}"
+        name = f"{plugin.distribution}:{plugin.name}:{plugin.module}"
         try:
             self._manager.register(module, name)
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -158,7 +159,9 @@ def _cause(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     text = " ".join(str(error).split())
     place = ""
-    if frames and not isinstance(error, pluggy.PluginValidationError):
+    if isinstance(error, SyntaxError) and error.filename:
+        text, place = error.msg, f" ({error.filename}:{error.lineno})"
+    elif frames and not isinstance(error, pluggy.PluginValidationError):
         place = f" ({frames[-1].filename}:{frames[-1].lineno})"
     return f"{type(error).__name__}: {text}{place}"
 
@@ -187,7 +190,7 @@ def _installed(catalogue: Catalogue) -> None:
 
 def _from_file(path: Path) -> ModuleType:
     # The name tells the file apart, and lets the classes in it be found by "module:attribute".
-    name = f"ganzoo_plugin_file_{path.stem}"
+    name = f"ganzoo_plugin_file_{path.stem}_{zlib.crc32(bytes(path)):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
@@ -229,6 +232,8 @@ def add_plugin_file(path: str | os.PathLike[str]) -> Plugin:
     file = Path(path).resolve()
     if not file.is_file():
         raise GanzooError(f"--plugin {path}: there is no such file")
+    if any(plugin.module == str(file) for plugin in catalogue().plugins):
+        raise GanzooError(f"--plugin {path}: given twice")
     plugin = Plugin(file.stem, "", "", str(file))
     catalogue().add(plugin, lambda: _from_file(file))
     if plugin.problems:

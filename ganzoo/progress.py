@@ -35,7 +35,9 @@ class Lines(Observer):
         )
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        # A reader that left, or a full disk behind a redirection, must not stop the training.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            print(text, file=sys.stderr, flush=True)
 
     def left(self, step: int) -> str:
         """The time left at the pace so far."""

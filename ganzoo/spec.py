@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ganzoo.errors import GanzooError
+
+_LARGEST: Final = 1 << 31  # values in one sample
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class SampleSpec:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GanzooError(f"not a sample spec: {type(error).__name__}: {error}") from None
-        if not shape or min(shape) < 1:
+        if not shape or min(shape) < 1 or spec.size > _LARGEST:
             raise GanzooError(f"not a sample spec: shape {shape}")
+        if spec.kind == "image" and (len(shape) != 3 or shape[0] not in (1, 3)):
+            raise GanzooError(f"not a sample spec: images of shape {shape}")
         return spec

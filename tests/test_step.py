@@ -21,7 +21,7 @@ def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:
     found = find_architecture(name)
     settings = {key.replace("__", "."): value for key, value in settings.items()}
     config = resolve(found, name, {}, {"schedule": {"device": "cpu"}}, SMALL[name] | settings)
-    return api._match(found, config, from_tensor(data), Processes())
+    return api._match(found, config, from_tensor(data), Processes())[0]
 
 
 def weights(module: torch.nn.Module) -> list[torch.Tensor]:
@@ -35,7 +35,6 @@ def changed(before: list[torch.Tensor], module: torch.nn.Module) -> bool:
 @pytest.mark.parametrize("name", SMALL)
 def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
     match = make_match(name, digits[0], schedule__precision="fp32")
-    match._real = match.batches.start(0)
     generator, discriminator = match.networks.generator, match.networks.discriminator
     game = match._deal(with_gradient=True)
 
@@ -97,7 +96,7 @@ def test_the_loop_waits_for_nothing_on_cuda(name, precision, digits):
     found = find_architecture(name)
     asked = {"schedule": {"device": "cuda", "precision": precision}}
     config = resolve(found, name, {}, asked, SMALL[name])
-    match = api._match(found, config, from_tensor(digits[0]), Processes())
+    match, _ = api._match(found, config, from_tensor(digits[0]), Processes())
     match.play()
     torch.cuda.set_sync_debug_mode("error")
     try:

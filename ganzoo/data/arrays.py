@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, Final
@@ -48,16 +47,23 @@ def npz_images(path: Path) -> Dataset:
     labels where they are. Nothing in it is unpickled."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise GanzooError(f"{path}: not a readable .npz: {error}") from None
+            keys = [key for key in archive.files if key in (*_IMAGE_KEYS, *_LABEL_KEYS)]
+            others = [key for key in archive.files if key not in keys]
+            arrays = {key: np.asarray(archive[key]) for key in keys}
+    except OSError as error:
+        raise GanzooError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # numpy raises a dozen kinds for damaged and hostile files
+        text = "objects, which would need unpickling" if "pickle" in str(error) else error
+        raise GanzooError(f"{path}: not a readable .npz: {text}") from None
     found = [key for key in _IMAGE_KEYS if key in arrays]
     if not found:
         raise GanzooError(
             f"{path}: no samples in it. They are looked for under {', '.join(_IMAGE_KEYS)}; it has "
-            f"{', '.join(arrays) or 'nothing'}."
+            f"{', '.join([*arrays, *others]) or 'nothing'}."
         )
     samples = arrays[found[0]]
+    if samples.dtype.kind == "f":
+        samples = samples.astype(np.float32)
     if samples.dtype == np.uint8 and samples.ndim == 4 and samples.shape[1] not in (1, 3):
         samples = samples.transpose(0, 3, 1, 2)
     labels: Any = next((arrays[key] for key in _LABEL_KEYS if key in arrays), None)
@@ -81,14 +87,16 @@ def _read(path: Path, size: int = -1) -> bytes:
 
 def _idx(path: Path) -> np.ndarray[Any, Any]:
     try:
-        data = _read(path)
-    except (OSError, EOFError, zlib.error) as error:
+        head = _read(path, 16)
+        dimensions = head[3] if len(head) > 3 else 0
+        header = 4 + 4 * dimensions
+        if head[:3] != b"\x00\x00\x08" or dimensions not in (1, 3) or len(head) < header:
+            raise GanzooError(f"{path}: not an IDX file of images or labels as unsigned bytes")
+        shape = tuple(int(n) for n in np.frombuffer(head, ">u4", dimensions, 4))
+        # One byte more than the header promises tells a longer file, and no more is unpacked.
+        data = _read(path, header + math.prod(shape) + 1)
+    except (OSError, EOFError, OverflowError, MemoryError, zlib.error) as error:
         raise GanzooError(f"{path}: not a readable IDX file: {error}") from None
-    dimensions = data[3] if len(data) > 3 else 0
-    header = 4 + 4 * dimensions
-    if data[:3] != b"\x00\x00\x08" or len(data) < header:
-        raise GanzooError(f"{path}: not an IDX file of unsigned bytes")
-    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, 4))
     if len(data) - header != math.prod(shape):
         raise GanzooError(
             f"{path}: cut short or damaged: {len(data) - header} bytes where its header says "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ def read_all(dataset: Dataset) -> Dataset:
     good = [index for index, fault in enumerate(faults) if fault is None]
     broken = [fault for fault in faults if fault is not None]
     if not good:
-        raise GanzooError(f"data set {dataset.name!r}: none of its {len(lazy)} samples can be read")
+        raise none_readable(dataset)
     if not broken:
         return replace(dataset, samples=tensor)
     more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
@@ -56,6 +56,11 @@ def read_all(dataset: Dataset) -> Dataset:
     )
     labels = None if dataset.labels is None else dataset.labels[good]
     return replace(dataset, samples=tensor[good], labels=labels)
+
+
+def none_readable(dataset: Dataset) -> GanzooError:
+    """The error where every sample is broken."""
+    return GanzooError(f"data set {dataset.name!r}: none of its {len(dataset)} samples can be read")
 
 
 def _is_zip(samples: LazySamples) -> bool:
@@ -112,7 +117,10 @@ class Batches:
         while True:
             epoch, first = divmod(position, self.per_epoch)
             shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            order = torch.randperm(len(self.dataset), generator=shuffle).to(device)
+            order = torch.randperm(len(self.dataset), generator=shuffle)
+            if device.type == "cuda":
+                order = order.pin_memory()  # a copy from unpinned memory would wait
+            order = order.to(device, non_blocking=True)
             for batch in range(first, self.per_epoch):
                 begin = batch * self.batch_size + self.rank * share
                 yield order[begin : begin + share]
@@ -125,10 +133,12 @@ class Batches:
             batch_sampler=_Lists(self._indices(position, torch.device("cpu"))),
             num_workers=self.workers,
             pin_memory=pinned,
-            worker_init_fn=_ignore_interrupt,
+            worker_init_fn=_ignore_signals,
+            # Else the loader draws from the global generator, and a resumed run draws once more.
+            generator=torch.Generator(),
         )
         reported: set[str] = set()
-        for samples, index, faults in loader:
+        for samples, index, faults in self._read(loader):
             for fault in set(faults) - {""} - reported:
                 reported.add(fault)
                 warnings.warn(
@@ -137,14 +147,25 @@ class Batches:
                     GanzooWarning,
                     stacklevel=2,
                 )
-            labels = None if self.labels is None else self.labels[index.to(self.device)]
+            labels = (
+                None
+                if self.labels is None
+                else self.labels[index.to(self.device, non_blocking=pinned)]
+            )
             yield self._prepare(samples.to(self.device, non_blocking=pinned)), labels
+
+    def _read(self, loader: Iterable[Any]) -> Iterator[Any]:
+        try:
+            yield from loader
+        except GanzooError:  # raised in a worker, with its traceback as the text
+            raise none_readable(self.dataset) from None
 
     def _prepare(self, samples: Tensor) -> Tensor:
         # Draws are made for the whole batch and cut, so that two processes see what one would.
         mine = slice(self.rank * len(samples), (self.rank + 1) * len(samples))
-        if samples.dtype == torch.uint8:
-            samples = samples.float()
+        levels = samples.dtype == torch.uint8
+        samples = samples.float()
+        if levels:
             if self.dequantize:
                 shape = (len(samples) * self.world, *samples.shape[1:])
                 samples += torch.rand(shape, generator=self.rng, device=self.device)[mine]
@@ -173,7 +194,7 @@ class _Readable(torch_data.Dataset[tuple[Tensor, int, str]]):
     """Reads a sample in a worker; in place of a broken one, the next that can be read."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.samples, self.name = dataset.samples, dataset.name
+        self.dataset, self.samples = dataset, dataset.samples
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, str]:
         fault = ""
@@ -184,9 +205,11 @@ class _Readable(torch_data.Dataset[tuple[Tensor, int, str]]):
             except (OSError, ValueError) as error:
                 assert not isinstance(self.samples, Tensor)
                 fault = fault or f"{self.samples.name(chosen)} ({error})"
-        raise GanzooError(f"data set {self.name!r}: none of its samples can be read")
+        raise none_readable(self.dataset)
 
 
-def _ignore_interrupt(worker: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the main one finishes its step first.
+def _ignore_signals(worker: int) -> None:
+    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the main process finishes
+    # its step first, then ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
 from ganzoo.spec import SampleSpec
+
+_MOST_CLASSES: Final = 100_000
 
 
 class LazySamples(Protocol):
@@ -55,7 +56,7 @@ class Dataset:
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.samples) == 0:
+        if len(self.samples) == 0 or 0 in self.samples.shape:
             raise GanzooError(f"data set {self.name!r} is empty")
         if self.labels is not None:
             if self.labels.shape != (len(self),):
@@ -63,8 +64,10 @@ class Dataset:
                     f"data set {self.name!r}: {len(self)} samples but labels of shape "
                     f"{tuple(self.labels.shape)}"
                 )
+            if not self.classes:
+                object.__setattr__(self, "classes", number_names(self.name, self.labels))
             low, high = int(self.labels.min()), int(self.labels.max())
-            if low < 0 or (self.classes and high >= len(self.classes)):
+            if low < 0 or high >= len(self.classes):
                 raise GanzooError(
                     f"data set {self.name!r}: a label {low if low < 0 else high}, but the classes "
                     f"are numbered 0 to {len(self.classes) - 1}"
@@ -102,12 +105,13 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
     uint8 (N, H, W) or (N, C, H, W) is images; floating point (N, 2) is points; any other
     floating point of at least two dimensions is arrays. Raises GanzooError for the rest.
     """
+    samples = samples.detach().cpu()
+    if 0 in samples.shape:
+        raise GanzooError(f"data {name!r} is empty: its shape is {tuple(samples.shape)}")
+    classes: tuple[str, ...] = ()
     if labels is not None:
         labels = torch.as_tensor(labels).to(torch.int64).cpu()
-        classes = tuple(str(number) for number in range(int(labels.max()) + 1))
-    else:
-        classes = ()
-    samples = samples.detach().cpu()
+        classes = number_names(name, labels)
     if samples.dtype == torch.uint8:
         if samples.dim() == 3:
             samples = samples[:, None]
@@ -122,14 +126,18 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
             f"data {name!r}: samples must be uint8 images or floating point of at least two "
             f"dimensions, not {samples.dtype} {tuple(samples.shape)}"
         )
-    if not samples.isfinite().all():
-        raise GanzooError(f"data {name!r}: some values are not finite")
     samples = samples.float()
+    if not samples.isfinite().all():
+        raise GanzooError(f"data {name!r}: some values are not finite in float32")
     kind = "points" if samples.dim() == 2 and samples.shape[1] == 2 else "array"
     bounded = samples.abs().max() <= 1
     low, high = (-1.0, 1.0) if bounded and kind == "array" else (None, None)
     return Dataset(name, samples, labels, classes, kind, low, high)
 
 
-Loader = Callable[[str], Dataset]
-"""What a `DatasetEntry` points at: called with the split."""
+def number_names(name: str, labels: Tensor) -> tuple[str, ...]:
+    """Names for classes that have only numbers: 0 up to the largest label."""
+    largest = int(labels.max()) if labels.numel() else -1
+    if largest >= _MOST_CLASSES:
+        raise GanzooError(f"data {name!r}: a label {largest}; at most {_MOST_CLASSES} classes")
+    return tuple(str(number) for number in range(largest + 1))

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ SUFFIXES: Final = (
     ".pgm",
 )
 
+_LARGEST: Final = 1 << 29  # bytes of one image file; a larger one is a fault or an attack
+
 
 class ImageFiles:
     """Image files in a folder or a zip, decoded one at a time to uint8 (channels, size, size)."""
@@ -50,7 +53,7 @@ class ImageFiles:
         for index in range(len(self)):
             try:
                 with Image.open(io.BytesIO(self._read(index))) as image:
-                    grey = image.mode in ("1", "L", "I", "I;16", "F")
+                    grey = image.mode in ("1", "L") or image.mode.startswith("I")
                     return (1 if grey else 3), min(image.size)
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                 continue
@@ -69,20 +72,22 @@ class ImageFiles:
                 return self._fit(image)
         except UnidentifiedImageError as error:
             raise ValueError("not an image") from error
-        except (SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
+        except (SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(str(error)) from error
 
     def _fit(self, image: Image.Image) -> Tensor:
         image.draft("RGB" if self.channels == 3 else "L", (self.size, self.size))
-        if image.mode in ("I", "I;16", "F"):  # 16-bit grey: PIL's convert would clip it
-            image = Image.fromarray((np.asarray(image).astype(np.float32) / 256).astype(np.uint8))
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        image = image.crop((left, top, left + side, top + side))
+        if image.mode == "F":
+            raise ValueError("floating-point pixels, whose range is not known")
+        if image.mode.startswith("I"):  # 16-bit grey, which PIL's convert would clip
+            deep = np.asarray(image).astype(np.float32) / 256
+            image = Image.fromarray(deep.clip(0, 255).astype(np.uint8))
         picture = image.convert("RGB" if self.channels == 3 else "L")
-        scale = self.size / min(picture.size)
-        if scale != 1:
-            wide, high = (max(self.size, round(side * scale)) for side in picture.size)
-            picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
-        left, top = ((side - self.size) // 2 for side in picture.size)
-        picture = picture.crop((left, top, left + self.size, top + self.size))
+        if side != self.size:
+            picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
         pixels = np.asarray(picture).reshape(self.size, self.size, self.channels)
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
@@ -94,6 +99,15 @@ class ImageFiles:
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _read(self, index: int) -> bytes:
+        """A file's bytes. Raises OSError or ValueError where it cannot be read."""
+        if self.sizes[index] > _LARGEST:
+            raise ValueError(f"{self.sizes[index]} bytes are too many for one image")
+        try:
+            return self._content(index)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise ValueError(str(error)) from error  # damaged, encrypted, of unknown compression
+
+    def _content(self, index: int) -> bytes:
         if self.root.is_dir():
             return (self.root / self.names[index]).read_bytes()
         # A worker process must not share the parent's file position: one handle a process.
@@ -107,14 +121,24 @@ class ImageFiles:
 
 def image_folder(path: Path) -> Dataset:
     """The images in a folder and its subfolders; each first-level subfolder is a class."""
-    names, sizes = [], []
-    for folder, subfolders, files in os.walk(path, followlinks=True):
+    names, sizes, seen = [], [], set()
+    for folder, subfolders, files in os.walk(path, followlinks=True, onerror=_refuse):
+        real = Path(folder).resolve()  # a link may lead to a folder that was walked already
+        if real in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
         subfolders.sort()
         for file in sorted(files):
             full = Path(folder, file)
-            names.append(full.relative_to(path).as_posix())
-            sizes.append(full.stat().st_size if full.exists() else 0)
+            if full.is_file() or full.is_symlink():  # no pipe, which would never end
+                names.append(full.relative_to(path).as_posix())
+                sizes.append(full.stat().st_size if full.is_file() else 0)
     return _dataset(path, names, sizes)
+
+
+def _refuse(error: OSError) -> None:
+    raise GanzooError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
 def image_zip(path: Path) -> Dataset:

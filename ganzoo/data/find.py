@@ -32,7 +32,16 @@ def find_dataset(data: str) -> Dataset:
     raise unknown("data set", name, entries, "A path to images works too.")
 
 
+def absolute(data: str) -> str:
+    """What names the same data from any folder: a path made absolute, a name as it is."""
+    named = data.partition(":")[0] in catalogue().entries(DatasetEntry)
+    path = Path(data).expanduser()
+    return str(path.resolve()) if path.exists() and not named else data
+
+
 def _from_path(path: Path) -> Dataset:
+    if not os.access(path, os.R_OK):
+        raise GanzooError(f"{path}: cannot be read: permission denied")
     if path.is_dir():
         return image_folder(path)
     if path.stat().st_size == 0:

@@ -11,17 +11,25 @@ from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.files import ImageFiles
+from ganzoo.errors import GanzooError
 
 _CHUNK: Final = 1024  # images resized at a time, which bounds the float32 copy
 
 
 def fit_images(dataset: Dataset, size: int, channels: int) -> Dataset:
-    """`dataset` as (channels, size, size): the short side is scaled to `size`, antialiased, and
-    the middle kept; 3 channels become 1 as luma (ITU-R 601), 1 becomes 3 by repeating."""
+    """`dataset` as (channels, size, size): the middle square is kept and scaled, antialiased.
+
+    3 channels become 1 as luma (ITU-R 601), 1 becomes 3 by repeating.
+    """
     if isinstance(dataset.samples, ImageFiles):
         return dataclasses.replace(dataset, samples=dataset.samples.at(size, channels))
-    if not isinstance(dataset.samples, Tensor) or dataset.spec.shape == (channels, size, size):
+    if dataset.spec.shape == (channels, size, size):
         return dataset
+    if not isinstance(dataset.samples, Tensor):
+        raise GanzooError(
+            f"data set {dataset.name!r} yields images of shape {dataset.spec.shape} alone, not "
+            f"{(channels, size, size)}"
+        )
     parts = dataset.samples.split(_CHUNK)
     fitted = torch.cat([_resize(_recolour(part, channels), size) for part in parts])
     return dataclasses.replace(dataset, samples=fitted)
@@ -39,13 +47,13 @@ def _recolour(images: Tensor, channels: int) -> Tensor:
 
 def _resize(images: Tensor, size: int) -> Tensor:
     height, width = images.shape[-2:]
-    scale = size / min(height, width)
-    if scale != 1:
-        shape = (max(size, round(height * scale)), max(size, round(width * scale)))
-        scaled = F.interpolate(images.float(), shape, mode="bilinear", antialias=True)
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    images = images[..., top : top + side, left : left + side]
+    if side != size:
+        scaled = F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
         images = _like(scaled, images)
-    top, left = (images.shape[-2] - size) // 2, (images.shape[-1] - size) // 2
-    return images[..., top : top + size, left : left + size].contiguous()
+    return images.contiguous()
 
 
 def _like(values: Tensor, images: Tensor) -> Tensor:

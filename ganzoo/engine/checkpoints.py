@@ -10,7 +10,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.files import read_json, remove_leftovers, sha256, write_folder, write_json
+from ganzoo.files import read_json, sha256, write_folder, write_json
 from ganzoo.tensors import load_tensors, save_tensors
 
 MANIFEST: Final = "manifest.json"
@@ -32,7 +32,7 @@ class Checkpoints:
         found = []
         for path in self.folder.glob("step-*"):
             number = path.name.removeprefix("step-")
-            if number.isdigit() and path.is_dir():
+            if number.isdecimal() and path.name == folder_name(int(number)) and path.is_dir():
                 found.append(int(number))
         return sorted(found, reverse=True)
 
@@ -75,7 +75,11 @@ class Checkpoints:
             try:
                 check_manifest(self.path(step))
             except GanzooError as error:
-                warnings.warn(f"{error}; the one before it is used", GanzooWarning, stacklevel=2)
+                warnings.warn(
+                    f"{error}; the checkpoint of step {step} is not used",
+                    GanzooWarning,
+                    stacklevel=2,
+                )
                 if set_aside:
                     aside = self.path(step).with_name(f"damaged-{folder_name(step)}")
                     shutil.rmtree(aside, ignore_errors=True)
@@ -83,10 +87,6 @@ class Checkpoints:
             else:
                 return step
         return None
-
-    def clean(self) -> None:
-        """Remove what a killed process left half-written."""
-        remove_leftovers(self.folder)
 
 
 def write_manifest(folder: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from ganzoo.architecture import Architecture, Training
+from ganzoo.data.find import absolute
 from ganzoo.entries import ObjectiveEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import read_json
@@ -18,11 +18,14 @@ from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
 from ganzoo.plugins import catalogue
 
+FORMAT: Final = 1
+GROUPS: Final = ("options", "objective_options", "data", "training", "schedule")
+
 
 class Data(Options):
     """Which data, and in what form."""
 
-    source: str | None = Field(None, description="a name, name:split or a path")
+    source: str | None = Field(None, min_length=1, description="a name, name:split or a path")
     image_size: int | None = Field(None, ge=1, le=4096, description="height and width in pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour")
     in_memory: Literal["auto", "yes", "no"] = Field(
@@ -38,7 +41,7 @@ class Schedule(Options):
     sample_every: int = Field(1000, ge=1, description="steps between sample grids")
     checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
     keep_checkpoints: int = Field(3, ge=1, description="newest checkpoints that are kept")
-    sample_count: int = Field(64, ge=1, description="samples in a grid")
+    sample_count: int = Field(64, ge=1, le=10_000, description="samples in a grid")
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, data order and latents")
     device: str = Field("auto", description="auto, cpu, cuda or mps")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
@@ -57,8 +60,8 @@ class RunConfig(Options):
     data: Data = Data()
     training: Training = Training()
     schedule: Schedule = Schedule()
-    init: str | None = None
-    format: int = 1
+    init: str | None = Field(None, min_length=1)
+    format: int = FORMAT
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -68,16 +71,29 @@ def read_config(path: Path) -> dict[str, Any]:
             values = tomllib.loads(path.read_text())
         except OSError as error:
             raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise GanzooError(f"{path}: not valid TOML: {error}") from None
     else:
         values = read_json(path)
-    if not isinstance(values, dict):
-        raise GanzooError(f"{path}: not an object with the options of a run")
-    for key in values:
+    return checked(values, str(path))
+
+
+def checked(values: Any, where: str) -> dict[str, Any]:
+    """The values of a configuration, its keys and the form of its groups checked."""
+    if not isinstance(values, Mapping):
+        raise GanzooError(f"{where}: not an object with the options of a run")
+    for key, value in values.items():
         if key not in RunConfig.model_fields:
-            raise unknown(f"key in {path}", key, RunConfig.model_fields)
-    return values
+            raise unknown(f"key in {where}", str(key), RunConfig.model_fields)
+        if key in GROUPS and value is not None and not isinstance(value, Mapping):
+            raise GanzooError(f"{where}: {key}={value!r}; it takes an object")
+        if key in ("architecture", "objective", "init") and not isinstance(value, str | None):
+            raise GanzooError(f"{where}: {key}={value!r}; it takes a text")
+    if values.get("format", FORMAT) != FORMAT:
+        raise GanzooError(
+            f"{where}: format {values['format']!r}; this one knows {FORMAT}; upgrade torch-ganzoo"
+        )
+    return dict(values)
 
 
 def resolve(
@@ -93,10 +109,7 @@ def resolve(
     settings: those of ``--set``: an option of the architecture, or objective.X, training.X,
     data.X, schedule.X. They go before `asked`.
     """
-    groups: dict[str, dict[str, Any]] = {
-        group: dict(asked.get(group) or {})
-        for group in ("options", "objective_options", "data", "training", "schedule")
-    }
+    groups: dict[str, dict[str, Any]] = {group: dict(asked.get(group) or {}) for group in GROUPS}
     where = {"": "options", "objective": "objective_options"}
     for key, value in settings.items():
         group, _, option = key.rpartition(".")
@@ -104,6 +117,9 @@ def resolve(
         if place not in groups:
             raise unknown("group of options", group, ["objective", "training", "data", "schedule"])
         groups[place][option] = value
+    if groups["data"].get("source"):
+        groups["data"]["source"] = absolute(str(groups["data"]["source"]))
+    init = asked.get("init")
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
@@ -117,13 +133,13 @@ def resolve(
     return RunConfig(
         architecture=name,
         plugin=dict(plugin),
-        options=dumped(options),
+        options=options.model_dump(mode="json"),
         objective=objective_name,
-        objective_options=dumped(objective_options),
+        objective_options=objective_options.model_dump(mode="json"),
         data=make(Data, groups["data"], "data", "data."),
         training=training,
         schedule=make(Schedule, groups["schedule"], "schedule", "schedule."),
-        init=asked.get("init"),
+        init=None if init is None else str(Path(init).expanduser().resolve()),
     )
 
 
@@ -145,17 +161,6 @@ def objective_class(name: str, architecture: type[Architecture]) -> type[Objecti
     return found
 
 
-def dumped(options: Options) -> dict[str, Any]:
-    """Options as plain JSON."""
-    values: dict[str, Any] = json.loads(options.model_dump_json())
-    return values
-
-
 def load_run_config(path: Path) -> RunConfig:
     """The configuration in a run folder."""
-    values = read_json(path)
-    if isinstance(values, dict) and values.get("format", 0) > 1:
-        raise GanzooError(
-            f"{path}: written by a newer ganzoo (format {values['format']}); upgrade torch-ganzoo"
-        )
-    return make(RunConfig, values if isinstance(values, dict) else {}, str(path))
+    return make(RunConfig, checked(read_json(path), str(path)), str(path))

@@ -60,19 +60,20 @@ def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
     there = found.type if found is not None else "cpu"
     if name == "auto":
         name = there
-    kind = name.partition(":")[0]
+    kind, _, number = name.partition(":")
+    if number and not (number.isdecimal() and (kind == "cuda" or number == "0")):
+        raise GanzooError(f"--device {name}: it takes auto, cpu, cuda, cuda:N or mps")
     if kind not in ("cpu", there):
         others = f"cpu or {there}" if there != "cpu" else "cpu only"
         raise GanzooError(
             f"--device {name}: this machine has none that torch can use; it has {others}"
         )
-    if kind == "cuda" and ":" not in name:
-        name = f"cuda:{local_rank}"
-        if local_rank >= torch.cuda.device_count():
-            raise GanzooError(
-                f"--device cuda: process {local_rank} finds {torch.cuda.device_count()} devices"
-            )
-        torch.cuda.set_device(local_rank)
+    if kind == "cuda":
+        index, count = int(number or local_rank), torch.cuda.device_count()
+        if index >= count:
+            raise GanzooError(f"--device {name}: device {index} is asked for, there are {count}")
+        torch.cuda.set_device(index)
+        name = f"cuda:{index}"
     return Device(torch.device(name), best_precision(kind) if precision == "auto" else precision)
 
 
@@ -86,6 +87,6 @@ def best_precision(kind: str) -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    # Without these instructions bf16 is emulated, several times slower than float32.
+    # Without one of these instructions bf16 is emulated, several times slower than float32.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)

@@ -17,7 +17,7 @@ from ganzoo.engine.observer import Observer
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import NETWORKS, capture, restore
-from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.files import write_bytes, write_folder, write_json
 from ganzoo.generator import Generator
 from ganzoo.tensors import save_tensors
@@ -46,11 +46,18 @@ class Loop:
     def restore(self, step: int) -> list[str]:
         """Go on from a checkpoint. Returns what is different now, as sentences."""
         groups, values = self.run.checkpoints.read(step)
-        notes = restore(self.match, groups, values)
-        if values["data"] != self.fingerprint:
-            notes.append("the data set is not the one that the run began with")
-        self.seconds = values["clock"]["seconds"]
-        self._logged = tuple(values["clock"]["logged"])
+        try:
+            notes = restore(self.match, groups, values)
+            if values["data"] != self.fingerprint:
+                notes.append("the data set is not the one that the run began with")
+            self.seconds = float(values["clock"]["seconds"])
+            at, rounds, seconds = values["clock"]["logged"]
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise GanzooError(
+                f"{self.run.checkpoints.path(step)} does not fit the run's configuration: "
+                f"{type(error).__name__}: {one_line(error)}"
+            ) from error
+        self._logged = (at, rounds, seconds)
         return notes
 
     def train(self) -> None:
@@ -66,6 +73,9 @@ class Loop:
             for observer in self.observers:
                 observer.started(self.run, match.step)
             while match.step < steps:
+                if match.warming_up and not stop.signal:
+                    match.warm_up()
+                    continue
                 match.play()
                 step, last = match.step, match.step == steps
                 for observer in self.observers:
@@ -77,7 +87,7 @@ class Loop:
                     self._sample()
                 number = self._agreed(stop.signal, logging)
                 if last or number or step % schedule.checkpoint_every == 0:
-                    self._checkpoint()
+                    self.checkpoint()
                 if number and not last:
                     raise Interrupted(number, self.run.path, step)
 
@@ -145,11 +155,13 @@ class Loop:
         """The averaged generator as it is now; it shares its weights with the match."""
         return Generator(self.match.architecture, self.match.average.generator)
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Write a checkpoint of this step, unless something in it is not finite."""
         match = self.match
         with self._off_the_clock():
             means = match.totals.means(match.processes)
-            if not all(math.isfinite(value) for value in means.values()) or self._broken():
+            bad = not all(math.isfinite(v) for v in means.values()) or bool(self._broken())
+            if match.processes.any(int(bad), match.device.device):
                 self._fail(means)
             groups, values = capture(match)
             values["clock"] = {"seconds": self.seconds, "logged": self._logged}

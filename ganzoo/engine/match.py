@@ -15,7 +15,9 @@ from ganzoo.engine.devices import Device
 from ganzoo.engine.player import Player
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
+from ganzoo.errors import GanzooError
 from ganzoo.game import Game, call
+from ganzoo.generator import seeded
 from ganzoo.objectives import Objective
 
 
@@ -73,11 +75,8 @@ class Match:
 
     def play(self) -> None:
         """One step: the discriminator's updates, then one of the generator."""
-        if self._real is None:
-            self._real = self.batches.start(self.rounds)
-        if self.rounds == 0:
-            for _ in range(self.training.discriminator_warmup):
-                self._discriminator_turn(self._deal(with_gradient=False))
+        while self.warming_up:
+            self.warm_up()
         if self.training.lr_decay == "linear":
             left = max(0.0, 1 - self.step / self.training.steps)
             self.generator.set_lr(left)
@@ -92,8 +91,42 @@ class Match:
         self._generator_turn(game)
         self.average.update(self.step)
 
+    def rehearse(self, name: str) -> None:
+        """Make one batch without learning, to find a faulty architecture before a run is made.
+
+        Raises GanzooError that says what was expected of the generator, and what came.
+        """
+        count = self.training.batch_size // self.processes.world
+        modes = [(network, network.training) for network in self.networks.all()]
+        rng = torch.Generator(self.device.device).manual_seed(0)
+        labels = torch.zeros(count, dtype=torch.int64, device=self.device.device)
+        given = labels if self.architecture.conditional else None
+        with torch.no_grad(), seeded(self.device.device, 0):
+            for network, _ in modes:
+                network.eval()
+            latent = self.architecture.sample_latent(count, rng)
+            made = call(self.networks.generator, latent, given)
+        for network, mode in modes:
+            network.train(mode)
+        expected = (count, *self.architecture.spec.shape)
+        if tuple(made.shape) != expected:
+            raise GanzooError(
+                f"{name}: its generator must return {expected} for {count} latents, not "
+                f"{tuple(made.shape)}"
+            )
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether discriminator updates are due that come before the first step."""
+        return self.step == 0 and self.rounds < self.training.discriminator_warmup
+
+    def warm_up(self) -> None:
+        """One discriminator update before the first step."""
+        self._discriminator_turn(self._deal(with_gradient=False))
+
     def _deal(self, with_gradient: bool) -> Game:
-        assert self._real is not None
+        if self._real is None:
+            self._real = self.batches.start(self.rounds)
         real, labels = next(self._real)
         self.rounds += 1
         share, rank = len(real), self.processes.rank

@@ -7,13 +7,16 @@ expect.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from ganzoo.errors import GanzooError
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,29 @@ class Processes:
             dist.barrier()
 
 
-def join_processes(device: str) -> Processes:
-    """Join the processes that torchrun started; a lone process is alone."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        return Processes()
-    processes = Processes(int(os.environ["RANK"]), world, int(os.environ["LOCAL_RANK"]))
-    if not dist.is_initialized():
-        gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-        if gpu:
-            torch.cuda.set_device(processes.local_rank)
-        dist.init_process_group("nccl" if gpu else "gloo")
-    return processes
+@contextlib.contextmanager
+def processes_of(device: str) -> Iterator[Processes]:
+    """Join the processes that torchrun started, for a while; a lone process is alone.
 
-
-def leave_processes() -> None:
-    """End what `join_processes` began."""
+    Raises GanzooError where a launcher's environment variables make no sense.
+    """
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    values = [os.environ.get(name, "") for name in names]
+    if values[1] in ("", "1"):
+        yield Processes()
+        return
+    if not all(value.isdecimal() for value in values):
+        found = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
+        raise GanzooError(f"{found}: several processes are started with torchrun, which sets them")
+    processes = Processes(*map(int, values))
     if dist.is_initialized():
+        yield processes
+        return
+    gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    if gpu:
+        torch.cuda.set_device(processes.local_rank)
+    dist.init_process_group("nccl" if gpu else "gloo")
+    try:
+        yield processes
+    finally:
         dist.destroy_process_group()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ganzoo.engine.checkpoints import Checkpoints
 from ganzoo.engine.config import RunConfig, load_run_config
 from ganzoo.errors import GanzooError, WorkFailed
-from ganzoo.files import read_json, write_bytes, write_json
+from ganzoo.files import read_json, remove_leftovers, write_bytes, write_json
 
 CONFIG: Final = "config.json"
 METRICS: Final = "metrics.jsonl"
@@ -77,10 +77,17 @@ class Run:
         """The logged steps, in order. A line that was cut short by a crash is left out."""
         lines = []
         with contextlib.suppress(FileNotFoundError):
-            for line in (self.path / METRICS).read_text().splitlines():
+            for text in (self.path / METRICS).read_text(errors="replace").splitlines():
                 with contextlib.suppress(ValueError):
-                    lines.append(json.loads(line))
+                    line = json.loads(text, parse_constant=_no_constant)
+                    if isinstance(line, dict) and isinstance(line.get("step"), int):
+                        lines.append(line)
         return lines
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written."""
+        for folder in (self.path, self.path / "samples", self.checkpoints.folder):
+            remove_leftovers(folder)
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one object to metrics.jsonl."""
@@ -125,6 +132,10 @@ class Run:
             yield
 
 
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
 def is_run(path: Path) -> bool:
     """Whether a folder looks like a run: a configuration and a place for samples."""
     return (path / CONFIG).is_file() and (path / "samples").is_dir()
@@ -148,9 +159,9 @@ def exists(path: Path) -> GanzooError:
     return GanzooError(f"--out {path} exists already; nothing is written into it. {advice}")
 
 
-def free_path(root: Path, architecture: str, data: str) -> Path:
-    """The first of ``root/ARCH-DATA-1``, ``-2``, ... that is not there."""
+def free_number(root: Path, architecture: str, data: str) -> int:
+    """The first N for which ``root/ARCH-DATA-N`` is not there."""
     number = 1
-    while (path := root / f"{architecture}-{data}-{number}").exists():
+    while (root / f"{architecture}-{data}-{number}").exists():
         number += 1
-    return path
+    return number

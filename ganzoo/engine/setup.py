@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.batches import Batches, read_all
+from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.images import fit_images
 from ganzoo.engine.config import Data, RunConfig, objective_class
@@ -26,7 +27,7 @@ from ganzoo.spec import SampleSpec
 def prepare_data(
     dataset: Dataset, architecture: type[Architecture], name: str, data: Data
 ) -> Dataset:
-    """The data as the architecture takes it: its images fitted, and decoded if memory allows."""
+    """The data as the architecture takes it: its kind checked, its images fitted."""
     if architecture.kinds and dataset.kind not in architecture.kinds:
         raise GanzooError(
             f"{name} makes samples of kind {' or '.join(architecture.kinds)}, but the data set "
@@ -43,13 +44,27 @@ def prepare_data(
         if architecture.image_sizes and size not in architecture.image_sizes:
             sizes = ", ".join(str(known) for known in architecture.image_sizes)
             raise GanzooError(f"{name} cannot do images of {size} pixels; it can do {sizes}")
+        _check_room(dataset, size)
         dataset = fit_images(dataset, size, data.channels or channels)
     elif data.image_size is not None or data.channels is not None:
         raise GanzooError(f"--image-size and data.channels are for images, not {dataset.kind}")
-    needed = len(dataset) * dataset.spec.size
-    if data.in_memory == "yes" or (data.in_memory == "auto" and needed <= free_memory() // 4):
-        dataset = read_all(dataset)
     return dataset
+
+
+def fits_in_memory(dataset: Dataset) -> bool:
+    """Whether all samples take at most a quarter of the free memory, or are in it already."""
+    if isinstance(dataset.samples, Tensor):
+        return True
+    return len(dataset) * dataset.spec.size <= free_memory() // 4
+
+
+def _check_room(dataset: Dataset, size: int) -> None:
+    needed = len(dataset) * 3 * size * size
+    if isinstance(dataset.samples, Tensor) and needed > free_memory():
+        raise GanzooError(
+            f"--image-size {size}: {len(dataset)} such images take up to {needed >> 30} GiB, "
+            f"and {free_memory() >> 30} GiB are free"
+        )
 
 
 def _image_size(sizes: Iterable[int], native: int) -> int:
@@ -120,6 +135,7 @@ def make_match(
         config.data.workers,
     )
     match = Match(architecture, networks, objective, config.training, batches, device, processes)
+    match.rehearse(config.architecture)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     _seed(seed + 2 + processes.rank)
     return match

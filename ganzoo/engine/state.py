@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganzoo.engine.match import Match
 from ganzoo.engine.player import Player
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, one_line
 
 Tensors = dict[str, Tensor]
 
@@ -45,6 +45,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "scalers": {owner: player.scaler.state_dict() for owner, player in _players(match).items()},
         "threads": torch.get_num_threads(),
         "processes": match.processes.world,
+        "precision": match.device.precision,
         "python_random": random.getstate(),
     }
     return groups, values
@@ -61,11 +62,12 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
             module.load_state_dict(select(groups[NETWORKS], owner))
         except (RuntimeError, KeyError) as error:
             raise GanzooError(
-                f"the checkpoint does not fit the {owner} that is installed now: {error}"
+                f"the checkpoint does not fit the {owner} that is installed now: {one_line(error)}"
             ) from None
     for owner, player in _players(match).items():
         _restore_optimizer(player, select(groups["optimizers"], owner))
-        player.scaler.load_state_dict(values["scalers"][owner])
+        if player.scaler.is_enabled() and values["scalers"][owner]:
+            player.scaler.load_state_dict(values["scalers"][owner])
     match.step, match.rounds = values["step"], values["rounds"]
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
@@ -73,6 +75,11 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
         notes.append(
             f"the checkpoint was made with {values['threads']} threads, this process has "
             f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change it)"
+        )
+    if values["precision"] != match.device.precision:
+        notes.append(
+            f"the checkpoint was made in {values['precision']}, this process computes in "
+            f"{match.device.precision}"
         )
     if values["processes"] != match.processes.world:
         notes.append(

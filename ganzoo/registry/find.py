@@ -62,7 +62,7 @@ def _from_run(run: Run, step: int | None, architecture: type[Architecture] | Non
     groups, values = run.checkpoints.read(chosen)
     config = run.config
     found = architecture or find_architecture(config.architecture, config.plugin)
-    spec = SampleSpec.from_json(values["spec"])
+    spec = SampleSpec.from_json(values.get("spec"))
     made = make_architecture(found, config.architecture, config, spec)
     where = str(run.checkpoints.path(chosen))
     tensors = select(groups[NETWORKS], "average")

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.run import Run, is_run
 from ganzoo.engine.state import NETWORKS, select
-from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.registry.model_folder import WEIGHTS
 from ganzoo.tensors import load_tensors
 
@@ -38,7 +38,7 @@ def initialise(match: Match, model: str) -> None:
         except RuntimeError as error:
             raise GanzooError(
                 f"--init {model}: its {owner} does not fit the architecture, options and image "
-                f"size asked for: {error}"
+                f"size asked for: {one_line(error)}"
             ) from None
     if "discriminator" not in weights:
         warnings.warn(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.entries import ArchitectureEntry
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, one_line
 from ganzoo.files import read_json, write_folder, write_json
 from ganzoo.generator import Generator
 from ganzoo.options import make
@@ -80,7 +80,9 @@ def build_generator(
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise GanzooError(f"{where}: does not fit {name} as it is installed: {error}") from None
+        raise GanzooError(
+            f"{where}: does not fit {name} as it is installed: {one_line(error)}"
+        ) from None
     return Generator(architecture, network.requires_grad_(False).eval(), name)
 
 

@@ -4,7 +4,7 @@ Goodfellow 2014 gives the idea; widths, LeakyReLU, dropout and Adam are those of
 that the field learned it from (github.com/diegoalejogm/gans): 256-512-1024 and back.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import nn
@@ -17,7 +17,7 @@ class Vanilla(Architecture):
 
     class Config(Options):
         latent_size: int = Field(100, ge=1, le=4096, description="length of a latent")
-        widths: tuple[int, ...] = Field(
+        widths: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
             (256, 512, 1024),
             min_length=1,
             max_length=8,
@@ -28,10 +28,6 @@ class Vanilla(Architecture):
     kinds: ClassVar = ()
     training: ClassVar = Training(batch_size=100, steps=20_000)
     paper: ClassVar = "https://arxiv.org/abs/1406.2661"
-
-    def check(self) -> None:
-        if min(self.config.widths) < 1:
-            raise ValueError(f"widths must be at least 1, not {self.config.widths}")
 
     def build_generator(self) -> nn.Module:
         layers: list[nn.Module] = []

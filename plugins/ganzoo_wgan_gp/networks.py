@@ -41,13 +41,9 @@ class WGANGP(Architecture):
     paper: ClassVar = "https://arxiv.org/abs/1704.00028"
 
     def check(self) -> None:
-        if self.config.network == "mlp":
-            return
-        _, *sides = self.spec.shape
-        if self.spec.kind != "image" or sides not in [[size, size] for size in self.image_sizes]:
+        if self.config.network == "residual" and self.spec.kind != "image":
             raise ValueError(
-                f"network=residual does not make {self.spec.kind} samples of shape "
-                f"{self.spec.shape}; try --set network=mlp"
+                f"network=residual is for images, not {self.spec.kind}; try network=mlp"
             )
 
     def build_generator(self) -> nn.Module:

@@ -101,7 +101,7 @@ def ganzoo(precision: str) -> Callable[[], None]:
     asked = {"schedule": {"device": "cpu", "precision": precision}}
     config = resolve(found, "dcgan", {}, asked, {})
     data = torch.randint(0, 256, (1024, 3, SIZE, SIZE), dtype=torch.uint8)
-    return api._match(found, config, from_tensor(data), Processes()).play
+    return api._match(found, config, from_tensor(data), Processes())[0].play
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
