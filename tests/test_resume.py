@@ -17,8 +17,11 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SMALL, set_options
+from PIL import Image
 
 import ganzoo
+from ganzoo.engine.checkpoints import write_manifest
+from ganzoo.engine.observer import Observer
 from ganzoo.engine.run import Run
 from ganzoo.engine.signals import Interrupted
 
@@ -165,6 +168,89 @@ def test_a_damaged_newest_checkpoint_is_told_of_and_the_one_before_used(fault, t
     assert (trained.path / "checkpoints" / "damaged-step-0000030").is_dir()
 
 
+def test_no_good_checkpoint_left_is_an_error_and_nothing_is_overwritten(trained, digits):
+    model = (trained.model_path / "model.safetensors").read_bytes()
+    metrics = trained.metrics()
+    shutil.rmtree(trained.path / "checkpoints")
+    with pytest.raises(ganzoo.GanzooError, match="no good checkpoint left"):
+        ganzoo.resume(trained.path, steps=40, data=digits[0])
+    assert (trained.model_path / "model.safetensors").read_bytes() == model
+    assert trained.metrics() == metrics
+
+
+def test_a_run_with_init_begins_with_a_checkpoint(trained, digits, tmp_path):
+    """Killed before its first regular checkpoint, it still goes on from what it began with."""
+    options = {"settings": SMALL["vanilla"], "precision": "fp32", "steps": 8}
+    whole = ganzoo.train("vanilla", digits[0], init=trained, out=tmp_path / "a", **options)
+    ganzoo.train("vanilla", digits[0], init=trained, out=tmp_path / "b", **options)
+    shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-0000008")
+    shutil.rmtree(tmp_path / "b" / "model")
+    assert Run.open(tmp_path / "b").checkpoints.steps() == [0]
+    shutil.rmtree(trained.path)
+    ganzoo.resume(tmp_path / "b", data=digits[0])
+    files = [path / "model" / "model.safetensors" for path in (whole.path, tmp_path / "b")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_signal_in_the_warm_up_is_heard(digits, tmp_path):
+    class AtOnce(Observer):
+        def started(self, run: Run, step: int) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        ganzoo.train(
+            "vanilla",
+            digits[0],
+            settings=SMALL["vanilla"] | {"training.discriminator_warmup": 30},
+            observers=[AtOnce()],
+            out=tmp_path / "run",
+        )
+    assert Run.open(tmp_path / "run").checkpoints.steps() == [0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"step": "x"},
+        {"rounds": None},
+        {"totals": 5},
+        {"step": 29},
+        {"python_random": [1]},
+        {"clock": {}},
+        {"data": None, "clock": None},
+    ],
+)
+def test_a_checkpoint_that_was_edited_gets_one_message(damage, trained, digits):
+    folder = trained.checkpoints.path(30)
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps(state | damage))
+    (folder / "manifest.json").unlink()
+    write_manifest(folder)
+    with pytest.raises(ganzoo.GanzooError, match="does not fit the run's configuration"):
+        ganzoo.resume(trained.path, steps=40, data=digits[0])
+
+
+def test_a_scheduler_that_stops_the_whole_group_while_streaming(digits, tmp_path):
+    """SIGTERM to every process of the group, the data workers among them."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, image in enumerate(digits[0][:100]):
+        Image.fromarray(image[0].numpy()).save(folder / f"{index}.png")
+    run = tmp_path / "run"
+    args = [*train_args("vanilla", folder, run, 100_000), "--set", "data.in_memory=no"]
+    process = subprocess.Popen(
+        [*args, "--steps", "100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert wait_for(process, lambda: (run / "metrics.jsonl").exists())
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143, told
+    assert len(Run.open(run).checkpoints.steps()) == 1
+
+
 def test_a_finished_run_is_left_alone_and_can_be_extended(trained, digits, tmp_path, ganzoo):
     before = (trained.model_path / "model.safetensors").read_bytes()
     told = ganzoo("resume", trained.path)
@@ -271,7 +357,7 @@ def test_losses_that_stop_being_finite(digits, tmp_path):
 
 
 def test_a_signal_in_python_raises_interrupted(digits, tmp_path):
-    class AtFive(ganzoo.engine.observer.Observer):
+    class AtFive(Observer):
         def stepped(self, step: int) -> None:
             if step == 5:
                 os.kill(os.getpid(), signal.SIGINT)

@@ -14,6 +14,7 @@ from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.config import resolve
 from ganzoo.engine.match import Match
 from ganzoo.engine.processes import Processes
+from ganzoo.engine.totals import Totals
 from ganzoo.registry.model_folder import find_architecture
 
 
@@ -144,6 +145,15 @@ def test_moving_average_is_the_sum_it_should_be(digits):
     ours = dict(match.average.generator.named_buffers())
     theirs = dict(match.networks.generator.named_buffers())
     assert ours["2.num_batches_tracked"] == theirs["2.num_batches_tracked"] == 5
+
+
+def test_terms_may_change_from_step_to_step():
+    totals = Totals()
+    one, three = torch.tensor(1.0), torch.tensor(3.0)
+    totals.add("d", ["real"], one, torch.stack([one]))
+    totals.add("d", ["real", "penalty"], three + one, torch.stack([three, one]))
+    means = totals.means(Processes())
+    assert means == {"d_loss": 2.5, "d_real": 2.0, "d_penalty": 1.0}
 
 
 def test_clipping_bounds_the_gradient(digits):

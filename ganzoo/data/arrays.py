@@ -63,7 +63,8 @@ def npz_images(path: Path) -> Dataset:
         )
     samples = arrays[found[0]]
     if samples.dtype.kind == "f":
-        samples = samples.astype(np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            samples = samples.astype(np.float32)
     if samples.dtype == np.uint8 and samples.ndim == 4 and samples.shape[1] not in (1, 3):
         samples = samples.transpose(0, 3, 1, 2)
     labels: Any = next((arrays[key] for key in _LABEL_KEYS if key in arrays), None)

@@ -48,6 +48,8 @@ class Loop:
         groups, values = self.run.checkpoints.read(step)
         try:
             notes = restore(self.match, groups, values)
+            if self.match.step != step:
+                raise ValueError(f"it says that it is of step {self.match.step}")
             if values["data"] != self.fingerprint:
                 notes.append("the data set is not the one that the run began with")
             self.seconds = float(values["clock"]["seconds"])
@@ -73,8 +75,11 @@ class Loop:
             for observer in self.observers:
                 observer.started(self.run, match.step)
             while match.step < steps:
-                if match.warming_up and not stop.signal:
+                if match.warming_up:
                     match.warm_up()
+                    if stop.signal and match.processes.world == 1:
+                        self.checkpoint()
+                        raise Interrupted(stop.signal, self.run.path, match.step)
                     continue
                 match.play()
                 step, last = match.step, match.step == steps

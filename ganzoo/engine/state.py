@@ -68,7 +68,7 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
         _restore_optimizer(player, select(groups["optimizers"], owner))
         if player.scaler.is_enabled() and values["scalers"][owner]:
             player.scaler.load_state_dict(values["scalers"][owner])
-    match.step, match.rounds = values["step"], values["rounds"]
+    match.step, match.rounds = int(values["step"]), int(values["rounds"])
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
     if values["threads"] != torch.get_num_threads():
