@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-import ganzoo
 from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset, from_tensor
@@ -24,6 +22,7 @@ from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer
 from ganzoo.engine.processes import Processes, processes_of
+from ganzoo.engine.provenance import provenance
 from ganzoo.engine.run import Run, exists, free_number
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
@@ -129,10 +128,7 @@ def train(
         folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
-            loop = Loop(match, made, observers)
-            if resolved.init is not None:
-                loop.checkpoint()  # what it began from may not be there when it is resumed
-            return _finish(loop)
+            return _finish(Loop(match, made, observers))
 
 
 def resume(
@@ -155,8 +151,7 @@ def resume(
         return opened
     found = architecture or find_architecture(config.architecture, config.plugin)
     with processes_of(config.schedule.device) as processes:
-        source = data if data is not None else config.data.source
-        match, config = _match(found, config, _dataset(source, labels, config), processes)
+        match, config = _match(found, config, _dataset(data, labels, config), processes)
         with opened.lock() if processes.first else contextlib.nullcontext():
             going_on = Run(opened.path, config)
             newest = _take_over(opened, config) if processes.first else NONE
@@ -206,35 +201,6 @@ def _finish(loop: Loop) -> Run:
         observer.finished(loop.run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
     return loop.run
-
-
-def provenance(loop: Loop) -> dict[str, Any]:
-    """Where a model comes from: data, seed, steps, versions, hardware, time."""
-    match, config = loop.match, loop.run.config
-    dataset = match.batches.dataset
-    return {
-        "step": match.step,
-        "data": {
-            "name": dataset.name,
-            "source": config.data.source,
-            "samples": len(dataset),
-            "sha256": loop.fingerprint,
-        },
-        "seed": config.schedule.seed,
-        "objective": config.objective,
-        "objective_options": config.objective_options,
-        "training": config.training.model_dump(mode="json"),
-        "precision": match.device.precision,
-        "device": match.device.describe(),
-        "processes": match.processes.world,
-        "threads": torch.get_num_threads(),
-        "seconds": round(loop.seconds, 2),
-        "versions": {
-            "torch-ganzoo": ganzoo.__version__,
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-        },
-    }
 
 
 def _match(

@@ -182,6 +182,7 @@ def test_a_run_with_init_begins_with_a_checkpoint(trained, digits, tmp_path):
     """Killed before its first regular checkpoint, it still goes on from what it began with."""
     options = {"settings": SMALL["vanilla"], "precision": "fp32", "steps": 8}
     whole = ganzoo.train("vanilla", digits[0], init=trained, out=tmp_path / "a", **options)
+    assert whole.metrics()[0]["seconds"] < 60
     ganzoo.train("vanilla", digits[0], init=trained, out=tmp_path / "b", **options)
     shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-0000008")
     shutil.rmtree(tmp_path / "b" / "model")

@@ -35,7 +35,7 @@ class Loop:
         self.first = match.processes.first
         self.observers = observers if self.first else ()
         self.seconds = 0.0  # of training, without sampling and checkpoints
-        self._since = 0.0
+        self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
 
     @functools.cached_property
@@ -74,6 +74,8 @@ class Loop:
         with stop.listen():
             for observer in self.observers:
                 observer.started(self.run, match.step)
+            if self.config.init is not None and match.rounds == 0:
+                self.checkpoint()  # what it begins from may not be there when it is resumed
             while match.step < steps:
                 if match.warming_up:
                     match.warm_up()
