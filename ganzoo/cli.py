@@ -91,7 +91,6 @@ TEXT = Filled()
 @click.option(
     "--plugin",
     "files",
-    type=TEXT,
     multiple=True,
     metavar="FILE.py",
     help="Use a plugin that is not installed. Can be given more than once.",

@@ -205,6 +205,7 @@ MISTAKES = {
     "label": (["sample", "RUN", "--label", "3"], "not conditional"),
     "info": (["info", "dcgam"], "'dcgan'"),
     "plugin": (["--plugin", "nowhere.py", "list"], "no such file"),
+    "empty plugin": (["--plugin", "", "list"], "no such file"),
     "empty data": (["train", "dcgan", "--data", ""], "--data is empty"),
     "empty config": (["train", "dcgan", "--data", "DATA", "--config", ""], "--config is empty"),
     "empty out": (["sample", "RUN", "-o", ""], "-o is empty"),

@@ -231,6 +231,14 @@ def test_a_checkpoint_that_was_edited_gets_one_message(damage, trained, digits):
         ganzoo.resume(trained.path, steps=40, data=digits[0])
 
 
+def test_another_optimizer_than_the_checkpoints_is_refused(trained, digits):
+    config = json.loads((trained.path / "config.json").read_text())
+    config["training"]["optimizer"] = "rmsprop"
+    (trained.path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ganzoo.GanzooError, match="optimizer adam"):
+        ganzoo.resume(trained.path, steps=40, data=digits[0])
+
+
 def test_a_scheduler_that_stops_the_whole_group_while_streaming(digits, tmp_path):
     """SIGTERM to every process of the group, the data workers among them."""
     folder = tmp_path / "images"

@@ -64,7 +64,10 @@ class Checkpoints:
         path = self.path(step)
         check_manifest(path)
         groups = {file.stem: load_tensors(file) for file in sorted(path.glob("*.safetensors"))}
-        return groups, read_json(path / STATE)
+        values = read_json(path / STATE)
+        if not isinstance(values, dict):
+            raise GanzooError(f"{path / STATE}: not the state of a run")
+        return groups, values
 
     def newest_good(self, set_aside: bool = False) -> int | None:
         """The newest step whose checkpoint is whole; a damaged newer one is warned of.

@@ -46,6 +46,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "threads": torch.get_num_threads(),
         "processes": match.processes.world,
         "precision": match.device.precision,
+        "optimizer": match.training.optimizer,
         "python_random": random.getstate(),
     }
     return groups, values
@@ -64,6 +65,11 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
             raise GanzooError(
                 f"the checkpoint does not fit the {owner} that is installed now: {one_line(error)}"
             ) from None
+    if values["optimizer"] != match.training.optimizer:
+        raise GanzooError(
+            f"the checkpoint is of the optimizer {values['optimizer']}, the run's configuration "
+            f"says {match.training.optimizer}"
+        )
     for owner, player in _players(match).items():
         _restore_optimizer(player, select(groups["optimizers"], owner))
         if player.scaler.is_enabled() and values["scalers"][owner]:
