@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ObjectiveEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.hookspecs import hookimpl
+from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from ganzoo.api import list_architectures, load, resume, train
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ganzoo.objectives import AdversarialObjective, Objective
     from ganzoo.options import Options
     from ganzoo.spec import SampleSpec
-
-__version__ = "0.1.0"
 
 _WHERE = {
     "AdversarialObjective": "ganzoo.objectives",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo import __version__
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, ObjectiveEntry
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message
 from ganzoo.plugins import add_plugin_file, catalogue
+from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from ganzoo.engine.run import Run

@@ -20,6 +20,7 @@ import pluggy
 from ganzoo import hookspecs
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, KindEntry, ObjectiveEntry
 from ganzoo.errors import GanzooError, unknown
+from ganzoo.version import __version__
 
 GROUP: Final = "ganzoo"
 OWN_DISTRIBUTION: Final = "torch-ganzoo"
@@ -211,9 +212,8 @@ def catalogue() -> Catalogue:
     global _catalogue
     if _catalogue is None:
         made = Catalogue()
-        core = Plugin("core", OWN_DISTRIBUTION, "", "ganzoo.core_entries")
+        core = Plugin("core", OWN_DISTRIBUTION, __version__, "ganzoo.core_entries")
         made.add(core, lambda: importlib.import_module("ganzoo.core_entries"))
-        core.version = sys.modules["ganzoo"].__version__
         _installed(made)
         _catalogue = made
     broken = [p for p in _catalogue.plugins if p.problems]

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-import ganzoo
 from ganzoo.engine.loop import Loop
+from ganzoo.version import __version__
 
 
 def provenance(loop: Loop) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def provenance(loop: Loop) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "seconds": round(loop.seconds, 2),
         "versions": {
-            "torch-ganzoo": ganzoo.__version__,
+            "torch-ganzoo": __version__,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
         },
