@@ -100,7 +100,7 @@ class Catalogue:
                 module = load()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # SystemExit, too: a plugin may call sys.exit
             plugin.problems.append(f"import failed: {_cause(error)}")
             return
         finally:

@@ -107,7 +107,7 @@ def resolve(
 
     asked: values by their place in `RunConfig`, as a ``--config`` file has them.
     settings: those of ``--set``: an option of the architecture, or objective.X, training.X,
-    data.X, schedule.X. They go before `asked`.
+    data.X, schedule.X. Where both name an option, `settings` wins.
     """
     groups: dict[str, dict[str, Any]] = {group: dict(asked.get(group) or {}) for group in GROUPS}
     where = {"": "options", "objective": "objective_options"}

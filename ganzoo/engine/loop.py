@@ -229,7 +229,7 @@ class Loop:
         newest = self.run.checkpoints.newest_good() if self.first else None
         good = (
             f"The last good checkpoint is of step {newest}."
-            if newest
+            if newest is not None
             else "No checkpoint was written yet."
         )
         what = ", ".join(bad) or f"{len(broken)} tensors of the networks"

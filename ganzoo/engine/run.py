@@ -107,7 +107,11 @@ class Run:
             yield
         except OSError as error:
             steps = self.checkpoints.steps()
-            kept = f"The checkpoint of step {steps[0]} is kept." if steps else "There is none yet."
+            kept = (
+                f"The checkpoint of step {steps[0]} is kept."
+                if steps
+                else "No checkpoint was written yet."
+            )
             raise WorkFailed(
                 f"{what} could not be written to {self.path}: {error}. {kept} Make room on that "
                 f"disk, then: ganzoo resume {self.path}"
