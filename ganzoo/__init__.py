@@ -9,21 +9,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ObjectiveEntry
+from ganzoo.entries import (
+    ArchitectureEntry,
+    DatasetEntry,
+    KindEntry,
+    ModelEntry,
+    ObjectiveEntry,
+)
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.hookspecs import hookimpl
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from ganzoo.api import list_architectures, load, resume, train
+    from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture, Training
     from ganzoo.data.dataset import Dataset
-    from ganzoo.engine.run import Run
     from ganzoo.game import Game
-    from ganzoo.generator import Generator
     from ganzoo.kinds import Kind
     from ganzoo.objectives import AdversarialObjective, Objective
     from ganzoo.options import Options
+    from ganzoo.registry.find import load
+    from ganzoo.registry.generator import Generator
+    from ganzoo.registry.places import list_architectures, list_models
+    from ganzoo.registry.run import Run
     from ganzoo.spec import SampleSpec
 
 _WHERE = {
@@ -31,15 +39,16 @@ _WHERE = {
     "Architecture": "ganzoo.architecture",
     "Dataset": "ganzoo.data.dataset",
     "Game": "ganzoo.game",
-    "Generator": "ganzoo.generator",
+    "Generator": "ganzoo.registry.generator",
     "Kind": "ganzoo.kinds",
     "Objective": "ganzoo.objectives",
     "Options": "ganzoo.options",
-    "Run": "ganzoo.engine.run",
+    "Run": "ganzoo.registry.run",
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.architecture",
-    "list_architectures": "ganzoo.api",
-    "load": "ganzoo.api",
+    "list_architectures": "ganzoo.registry.places",
+    "list_models": "ganzoo.registry.places",
+    "load": "ganzoo.registry.find",
     "resume": "ganzoo.api",
     "train": "ganzoo.api",
 }
@@ -56,6 +65,7 @@ __all__ = [
     "Generator",
     "Kind",
     "KindEntry",
+    "ModelEntry",
     "Objective",
     "ObjectiveEntry",
     "Options",
@@ -65,6 +75,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "list_architectures",
+    "list_models",
     "load",
     "resume",
     "train",

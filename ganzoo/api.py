@@ -1,4 +1,4 @@
-"""What ``import ganzoo`` offers as functions: train, resume, load, list_architectures."""
+"""What ``import ganzoo`` offers for training: train and resume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture, Training
@@ -22,47 +21,23 @@ from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer
 from ganzoo.engine.processes import Processes, processes_of
-from ganzoo.engine.provenance import provenance
-from ganzoo.engine.run import Run, exists, free_number
+from ganzoo.engine.run import exists, free_number
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.generator import Generator
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
-from ganzoo.registry.find import find_model
-from ganzoo.registry.init import initialise
-from ganzoo.registry.model_folder import find_architecture, plugin_of, save_model
+from ganzoo.registry.architectures import find_architecture, plugin_of
+from ganzoo.registry.init import absolute, initialise
+from ganzoo.registry.model_folder import read_card
+from ganzoo.registry.records import of_training
+from ganzoo.registry.run import Run
+from ganzoo.registry.save import About, write_model
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 
 Samples = str | os.PathLike[str] | Tensor | Dataset
 """Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
-
-
-def list_architectures() -> list[str]:
-    """The names of all installed architectures."""
-    return list(catalogue().entries(ArchitectureEntry))
-
-
-def load(
-    model: str | os.PathLike[str],
-    *,
-    step: int | None = None,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype | None = None,
-    architecture: type[Architecture] | None = None,
-) -> Generator:
-    """Load the generator of a run or a model folder.
-
-    step: of a run, the step whose checkpoint is wanted. architecture: the class, where no
-    installed plugin offers it. Nothing in the folder is executed or unpickled.
-    Raises GanzooError where there is no such model or it cannot be loaded.
-    """
-    generator = find_model(model, step, architecture)
-    if dtype is not None:
-        generator.network.to(dtype)
-    return generator.to(device)
 
 
 def train(
@@ -124,7 +99,8 @@ def train(
     with processes_of(resolved.schedule.device) as processes:
         match, resolved = _match(found, resolved, _dataset(data, labels, resolved), processes)
         if resolved.init is not None:
-            initialise(match, resolved.init)
+            named = initialise(match, absolute(resolved.init))
+            resolved = resolved.model_copy(update={"init": named})
         folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
@@ -193,14 +169,15 @@ def _free_folder(name: str, match: Match, processes: Processes) -> Path:
 def _finish(loop: Loop) -> Run:
     loop.train()
     if loop.first:
-        generator = loop.generator()
-        generator.name = loop.run.config.architecture
-        with loop.run.writing("the model"):
-            save_model(loop.run.model_path, generator, loop.run.config.plugin, provenance(loop))
+        run, sampler = loop.run, loop.sampler()
+        metrics = of_training(run.metrics())
+        about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
+        with run.writing("the model"):
+            write_model(run.model_path, sampler, about)
     for observer in loop.observers:
         observer.finished(loop.run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
-    return loop.run
+    return Run(loop.run.path, loop.run.config)
 
 
 def _match(

@@ -89,6 +89,8 @@ class Architecture:
         if sizes and spec.kind == "image" and spec.shape[1:] not in sizes:
             known = ", ".join(str(size) for size in self.image_sizes)
             raise ValueError(f"no images of shape {spec.shape}; it can do squares of {known}")
+        if self.conditional and not spec.classes:
+            raise ValueError("it takes labels, and there are no classes")
         self.check()
 
     def check(self) -> None:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, ObjectiveEntry
-from ganzoo.errors import GanzooError, GanzooWarning, memory_message
+from ganzoo.errors import GanzooError, GanzooWarning, memory_message, plain
 from ganzoo.plugins import add_plugin_file, catalogue
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from ganzoo.engine.run import Run
+    from ganzoo.registry.run import Run
 
 
 class Commands(click.Group):
@@ -29,7 +28,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except GanzooError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {plain(str(error))}", err=True)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
             ctx.exit(130)
@@ -65,7 +64,7 @@ def main() -> None:
 
 def _one_line(message: Any, category: Any, *place: Any) -> str:
     if issubclass(category, GanzooWarning):
-        return f"Warning: {message}\n"
+        return f"Warning: {plain(str(message))}\n"
     return _formatwarning(message, category, *place)
 
 
@@ -120,49 +119,43 @@ def _warn_of_plugins() -> None:
 @commands.command("list")
 @click.argument("pattern", default="*")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def list_(pattern: str, as_json: bool) -> None:
-    """List architectures and data sets, each with the plugin it comes from."""
-    from fnmatch import fnmatch
+@click.option("--remote", is_flag=True, help="Also the Hub's models that are tagged ganzoo.")
+def list_(pattern: str, as_json: bool, remote: bool) -> None:
+    """List models, architectures, data sets and objectives, and where each comes from."""
+    from ganzoo.listing import rows
 
-    found = catalogue()
-    rows = [
-        {
-            "kind": kind,
-            "name": entry.name,
-            "summary": entry.summary,
-            "plugin": found.plugin_of(entry).name,
-            "origin": found.plugin_of(entry).origin,
-        }
-        for kind, entries in (
-            ("architecture", found.entries(ArchitectureEntry)),
-            ("data set", found.entries(DatasetEntry)),
-            ("objective", found.entries(ObjectiveEntry)),
-        )
-        for entry in entries.values()
-        if fnmatch(entry.name, pattern)
-    ]
+    found, failure = rows(pattern, remote)
     _warn_of_plugins()
     if as_json:
-        _json(rows)
-        return
-    for row in rows:
-        click.echo(f"{row['name']:<16} {row['kind']:<13} {row['summary']:<46} {row['origin']}")
-    if not rows:
-        click.echo(f"Nothing is called {pattern!r}. All: ganzoo list", err=True)
+        _json(found)
+    else:
+        for row in found:
+            line = f"{row['name']:<16} {row['kind']:<13} {row['summary']:<46} {row['origin']}"
+            click.echo(plain(line))
+        if not found:
+            click.echo(f"Nothing is called {pattern!r}. All: ganzoo list", err=True)
+    if failure is not None:
+        raise failure
 
 
 @commands.command()
 @click.argument("name", type=TEXT)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def info(name: str, as_json: bool) -> None:
-    """Show an architecture's options, or where a run or model folder comes from."""
+    """Show an architecture's options, or a model's card."""
     from ganzoo.describe import describe, text
 
     described = describe(name)
     if as_json:
         _json(described)
+    elif "card" in described and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        # Without the metadata, which is for the Hub.
+        Console().print(Markdown(plain(described["card"]).rpartition("\n---\n")[2]))
     else:
-        click.echo(text(described))
+        click.echo(plain(text(described)))
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -202,9 +195,7 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     metavar="FILE",
     help="Options as JSON or TOML; a run's config.json.",
 )
-@click.option(
-    "--init", type=TEXT, metavar="MODEL", help="A run or model folder whose weights to start from."
-)
+@click.option("--init", type=TEXT, metavar="MODEL", help="A model whose weights to start from.")
 @click.option("--log-every", type=int, help="Steps between lines of metrics.")
 @click.option("--sample-every", type=int, help="Steps between sample grids.")
 @click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
@@ -229,7 +220,7 @@ def train(
 def resume(run: str, steps: int | None) -> None:
     """Go on with a run from its newest good checkpoint."""
     from ganzoo import api
-    from ganzoo.engine.run import Run
+    from ganzoo.registry.run import Run
 
     opened = Run.open(run)
     if opened.finished and steps in (None, opened.config.training.steps):
@@ -273,12 +264,61 @@ def _follow(work: Any) -> None:
 def sample(
     model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
 ) -> None:
-    """Sample from a run or a model folder into a file."""
-    from ganzoo.registry.find import find_model
+    """Sample from MODEL into a file: a run or model folder, a name of ganzoo list, hf://..."""
+    from ganzoo.registry.find import load
 
-    generator = find_model(model, step)
+    generator = load(model, step=step)
     samples = generator.sample(count, seed, label)
     click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
+
+
+@commands.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("name", metavar="NAME", type=TEXT)
+def add(model: str, name: str) -> None:
+    """Copy MODEL into the local registry as NAME, for every command and ganzoo.load."""
+    from ganzoo.registry.local import add as add_model
+
+    path = add_model(model, name)
+    click.echo(f"Next: ganzoo sample {name}", err=True)
+    click.echo(str(path))
+
+
+@commands.command()
+@click.argument("name", metavar="NAME", type=TEXT)
+def remove(name: str) -> None:
+    """Remove NAME from the local registry."""
+    from ganzoo.registry.local import remove as remove_model
+
+    click.echo(f"Removed {remove_model(name)}", err=True)
+
+
+@commands.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("target", metavar="hf://OWNER/NAME", type=TEXT)
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
+@click.option("--revision", type=TEXT, help="A tag for the commit, or a branch that is there.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead.")
+@click.option("--discriminator", is_flag=True, help="Send it along, so that --init can go on.")
+@click.option("--license", type=TEXT, help="Of the weights, for the card: mit, cc-by-4.0.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+def publish(model: str, target: str, step: int | None, dry_run: bool, **options: Any) -> None:
+    """Publish MODEL to the Hugging Face Hub; log in with hf auth login."""
+    from ganzoo.registry.publish import publish as publish_model
+    from ganzoo.registry.upload import Wanted
+
+    done = publish_model(model, target, Wanted(**options), step=step, dry_run=dry_run)
+    if dry_run:
+        click.echo(f"Would go to {done.url}:", err=True)
+        for name, size in done.files.items():
+            click.echo(f"{size:>12} {name}")
+        return
+    if done.changed:
+        click.echo(f"Next: ganzoo sample {target}", err=True)
+    else:
+        click.echo("Nothing changed; no commit was made.", err=True)
+    click.echo(done.url)
 
 
 @commands.command()

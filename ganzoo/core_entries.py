@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from ganzoo.entries import DatasetEntry, KindEntry, ObjectiveEntry
+from ganzoo.entries import DatasetEntry, KindEntry, ModelEntry, ObjectiveEntry
 from ganzoo.hookspecs import hookimpl
 
 
@@ -22,13 +23,38 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
     named = "ganzoo.data.named"
     both = ("train", "test")
-    yield DatasetEntry("mnist", f"{named}:mnist", "70,000 handwritten digits, 28x28 grey", both)
-    yield DatasetEntry("fashion-mnist", f"{named}:fashion_mnist", "70,000 clothes, 28x28", both)
-    yield DatasetEntry("cifar10", f"{named}:cifar10", "60,000 colour pictures, 32x32", both)
-    yield DatasetEntry("mnist-5k", f"{named}:mnist_5k", "5,000 digits of mnist:train, no download")
+    yield DatasetEntry(
+        "mnist", f"{named}:mnist", "70,000 handwritten digits, 28x28 grey", both, "ylecun/mnist"
+    )
+    yield DatasetEntry(
+        "fashion-mnist",
+        f"{named}:fashion_mnist",
+        "70,000 clothes, 28x28",
+        both,
+        "zalando-datasets/fashion_mnist",
+    )
+    yield DatasetEntry(
+        "cifar10", f"{named}:cifar10", "60,000 colour pictures, 32x32", both, "uoft-cs/cifar10"
+    )
+    yield DatasetEntry(
+        "mnist-5k",
+        f"{named}:mnist_5k",
+        "5,000 digits of mnist:train, no download",
+        ("train",),
+        "ylecun/mnist",
+    )
     points = "ganzoo.data.points"
     yield DatasetEntry("ring", f"{points}:ring", "8 Gaussians on a circle, 2-D points")
     yield DatasetEntry("grid", f"{points}:grid", "25 Gaussians on a square grid, 2-D points")
+
+
+@hookimpl
+def ganzoo_models() -> Iterator[ModelEntry]:
+    # In a wheel they are inside the package, in a clone beside it.
+    inside = Path(__file__).with_name("model_cards")
+    folder = inside if inside.is_dir() else Path(__file__).parents[1] / "model_cards"
+    for model in sorted(folder.glob("*/config.json")):
+        yield ModelEntry(model.parent.name, model.parent)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""What ``ganzoo info`` tells: an architecture's options, or where a model comes from."""
+"""What ``ganzoo info`` tells: an architecture's options, a run's state, a model's card."""
 
 from __future__ import annotations
 
@@ -7,38 +7,52 @@ from typing import Any
 
 from ganzoo.architecture import Training
 from ganzoo.engine.config import Data, Schedule, objective_class, own_objective
-from ganzoo.engine.run import Run, is_run
+from ganzoo.engine.run import RunFolder
 from ganzoo.entries import ArchitectureEntry
-from ganzoo.errors import GanzooError
-from ganzoo.files import read_json
+from ganzoo.errors import unknown
+from ganzoo.layout import CONFIG, METRICS, TRAINING, is_model, is_run
 from ganzoo.options import table
 from ganzoo.plugins import catalogue
-from ganzoo.registry.model_folder import CONFIG, find_architecture, plugin_of
+from ganzoo.registry.architectures import find_architecture, plugin_of
+from ganzoo.registry.hub import ABOUT, download
+from ganzoo.registry.hub_name import is_repo
+from ganzoo.registry.model_folder import read_card, read_object, small_json
+from ganzoo.registry.places import find_place, known_models
 
 
 def describe(name: str) -> dict[str, Any]:
     """A description as plain JSON. Raises GanzooError for a name that is neither."""
-    path = Path(name)
-    if is_run(path):
-        run = Run.open(path)
-        metrics = run.metrics()
-        return {
-            "run": str(path),
-            "finished": run.finished,
-            "checkpoints": sorted(run.checkpoints.steps()),
-            "last_metrics": metrics[-1] if metrics else None,
-            "config": run.config.model_dump(mode="json"),
-        }
-    if (path / CONFIG).is_file():
-        training = path / "training.json"
-        return {
-            "model": str(path),
-            "config": read_json(path / CONFIG),
-            "training": read_json(training) if training.is_file() else None,
-        }
-    if path.is_dir() and name not in catalogue().entries(ArchitectureEntry):
-        raise GanzooError(f"{name} is no run and no model folder")
-    return _architecture(name)
+    architectures = catalogue().entries(ArchitectureEntry)
+    if name in architectures and not is_run(Path(name)) and not is_model(Path(name)):
+        return _architecture(name)
+    models = [place.name for place in known_models()]
+    if not Path(name).exists() and not is_repo(name) and "://" not in name and name not in models:
+        raise unknown("architecture or model", name, [*architectures, *models], "See: ganzoo list")
+    place = find_place(name)
+    if place.kind == "run":
+        assert place.path is not None
+        return _run(RunFolder.open(place.path))
+    path = place.path if place.hub is None else download(place.hub, files=ABOUT)
+    assert path is not None
+    return {
+        "model": name,
+        "place": place.kind,
+        "card": read_card(path),
+        "config": small_json(path, CONFIG),
+        "training": read_object(path, TRAINING),
+        "metrics": read_object(path, METRICS),
+    }
+
+
+def _run(run: RunFolder) -> dict[str, Any]:
+    metrics = run.metrics()
+    return {
+        "run": str(run.path),
+        "finished": run.finished,
+        "checkpoints": sorted(run.checkpoints.steps()),
+        "last_metrics": metrics[-1] if metrics else None,
+        "config": run.config.model_dump(mode="json"),
+    }
 
 
 def _architecture(name: str) -> dict[str, Any]:
@@ -66,7 +80,9 @@ def _architecture(name: str) -> dict[str, Any]:
 
 
 def text(described: dict[str, Any]) -> str:
-    """A description for a terminal."""
+    """A description for a terminal: of a model, its card."""
+    if described.get("card"):
+        return str(described["card"])
     lines = []
     for key, value in described.items():
         if key == "options":

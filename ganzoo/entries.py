@@ -72,11 +72,18 @@ class DatasetEntry(Entry):
     """A data set; the target is called with the split and returns a `ganzoo.Dataset`.
 
     splits: the names after the colon in ``--data name:split``, the default first.
+    hub: its identifier on the Hugging Face Hub, for the cards of models trained on it.
     """
 
     splits: tuple[str, ...] = ("train",)
+    hub: str = ""
 
 
 @dataclass(frozen=True)
 class KindEntry(Entry):
     """A kind of sample (image, points, ...); the target is a subclass of `ganzoo.Kind`."""
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """A model that comes with a plugin; the target is its folder, a ``pathlib.Path``."""

@@ -50,3 +50,9 @@ def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> Ganzo
     else:
         advice = "None is known."
     return GanzooError(f"unknown {what} {name!r}. {advice}" + (f" {hint}" if hint else ""))
+
+
+def plain(text: str) -> str:
+    """A text from a file or the net, safe to print: no codes that steer a terminal."""
+    kept = (letter for letter in text if letter in "\n\t" or letter.isprintable())
+    return "".join(kept)

@@ -8,7 +8,7 @@ from typing import Final
 
 import pluggy
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ObjectiveEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ModelEntry, ObjectiveEntry
 
 PROJECT: Final = "ganzoo"
 
@@ -34,3 +34,8 @@ def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
 @hookspec
 def ganzoo_kinds() -> Iterable[KindEntry]:  # type: ignore[empty-body]
     """The kinds of sample of this plugin, each with a way to show samples to a person."""
+
+
+@hookspec
+def ganzoo_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
+    """Models that come with this plugin: what ``ganzoo sample NAME`` and ``ganzoo.load`` take."""

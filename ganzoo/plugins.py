@@ -18,7 +18,14 @@ from typing import Any, Final
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, KindEntry, ObjectiveEntry
+from ganzoo.entries import (
+    ArchitectureEntry,
+    DatasetEntry,
+    Entry,
+    KindEntry,
+    ModelEntry,
+    ObjectiveEntry,
+)
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.version import __version__
 
@@ -31,6 +38,7 @@ HOOKS: Final[dict[str, type[Entry]]] = {
     "ganzoo_objectives": ObjectiveEntry,
     "ganzoo_datasets": DatasetEntry,
     "ganzoo_kinds": KindEntry,
+    "ganzoo_models": ModelEntry,
 }
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ganzoo.engine.observer import Observer
-from ganzoo.engine.run import Run
+from ganzoo.engine.run import RunFolder
 
 
 class Lines(Observer):
@@ -22,7 +22,7 @@ class Lines(Observer):
     #: Whether this process is the one that tells; of several, the others' observers hear nothing.
     telling = False
 
-    def started(self, run: Run, step: int) -> None:
+    def started(self, run: RunFolder, step: int) -> None:
         self.telling = True
         self.last = run.config.training.steps
         self.began, self.first = time.monotonic(), step
@@ -52,7 +52,7 @@ class Bar(Lines):
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
 
-    def started(self, run: Run, step: int) -> None:
+    def started(self, run: RunFolder, step: int) -> None:
         super().started(run, step)
         self.task = self.bar.add_task("", total=self.last, completed=step)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ganzoo.errors import GanzooError
 
 _LARGEST: Final = 1 << 31  # values in one sample
+_MOST_DIMENSIONS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,16 @@ class SampleSpec:
                 shape=shape,
                 low=None if values["low"] is None else float(values["low"]),
                 high=None if values["high"] is None else float(values["high"]),
-                classes=tuple(str(name) for name in values.get("classes", ())),
+                classes=tuple(str(name) for name in list(values.get("classes", ()))),
                 details=dict(values.get("details", {})),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise GanzooError(f"not a sample spec: {type(error).__name__}: {error}") from None
-        if not shape or min(shape) < 1 or spec.size > _LARGEST:
-            raise GanzooError(f"not a sample spec: shape {shape}")
+        if not 1 <= len(shape) <= _MOST_DIMENSIONS or min(shape) < 1 or spec.size > _LARGEST:
+            raise GanzooError(f"not a sample spec: shape {str(shape)[:200]}")
+        low, high = -math.inf if spec.low is None else spec.low, spec.high
+        if not low < (math.inf if high is None else high) or math.isinf(spec.low or 0.0):
+            raise GanzooError(f"not a sample spec: values from {spec.low} to {spec.high}")
         if spec.kind == "image" and (len(shape) != 3 or shape[0] not in (1, 3)):
             raise GanzooError(f"not a sample spec: images of shape {shape}")
         return spec

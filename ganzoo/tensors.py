@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, contiguous_format
 
 from ganzoo.errors import GanzooError
+
+_DTYPES: Final = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a file: what its header says, and where its bytes begin and end."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    begin: int
+    end: int
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
@@ -26,11 +54,63 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file. Raises GanzooError that names it where it is missing or damaged."""
+def read_header(path: Path) -> dict[str, Stored]:
+    """What a safetensors file holds, without its values.
+
+    Raises GanzooError that names the file where it is missing, damaged, or of another format.
+    """
     try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
+        with safe_open(path, framework="pt"):
+            pass  # the library checks that the header fits the file
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            entries = json.loads(file.read(length))
+        entries.pop("__metadata__", None)
+        return {
+            name: Stored(
+                _DTYPES[entry["dtype"]],
+                tuple(entry["shape"]),
+                *(8 + length + offset for offset in entry["data_offsets"]),
+            )
+            for name, entry in entries.items()
+        }
+    except KeyError as error:
+        raise GanzooError(f"{path}: tensors of type {error} are not read here") from None
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        raise GanzooError(
+            f"{path}: cannot be read as safetensors: {error}. Fetch or copy it again."
+        ) from None
+
+
+def load_tensors(path: Path, header: dict[str, Stored] | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file, each tensor straight into its own memory.
+
+    Not mapped, as the library does it: a process that maps a file dies when somebody shortens it.
+    Raises GanzooError that names the file where it is missing or damaged.
+    """
+    header = read_header(path) if header is None else header
+    tensors = {}
+    try:
+        with path.open("rb", buffering=0) as file:
+            for name, stored in sorted(header.items(), key=lambda item: item[1].begin):
+                tensor = torch.empty(stored.shape, dtype=stored.dtype)
+                if tensor.nbytes != stored.end - stored.begin:
+                    raise GanzooError(f"{path}: {name}: its size is not that of its shape")
+                _fill(tensor, file, stored.begin)
+                tensors[name] = tensor
+    except OSError as error:
         raise GanzooError(f"{path}: cannot be read: {error}") from None
-    # safetensors maps the file; a copy outlives its removal.
-    return {name: tensor.clone() for name, tensor in tensors.items()}
+    return {name: tensors[name] for name in header}
+
+
+def _fill(tensor: Tensor, file: io.RawIOBase, begin: int) -> None:
+    """Read a tensor's bytes. Raises OSError where the file ends before."""
+    if not tensor.nbytes:
+        return
+    file.seek(begin)
+    left = tensor.reshape(-1).view(torch.uint8).numpy().data
+    while left:
+        count = file.readinto(left)
+        if not count:
+            raise OSError("the file ends too early")
+        left = left[count:]

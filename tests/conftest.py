@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 # Networks this small are slower on two threads than on one, and far slower on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["GANZOO_HOME"] = tempfile.mkdtemp(prefix="ganzoo-home-")
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import pytest

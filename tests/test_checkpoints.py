@@ -11,8 +11,8 @@ import torch
 from conftest import SMALL
 
 import ganzoo
+from ganzoo import Run
 from ganzoo.engine.checkpoints import write_manifest
-from ganzoo.engine.run import Run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from conftest import SMALL, set_options
 from safetensors.torch import load_file
 
-from ganzoo.engine.run import Run
+from ganzoo import Run
 
 
 def torchrun(processes: int, *args: object) -> subprocess.CompletedProcess[str]:

@@ -18,8 +18,8 @@ from conftest import SMALL, set_options
 from PIL import Image
 
 import ganzoo
+from ganzoo import Run
 from ganzoo.engine.observer import Observer
-from ganzoo.engine.run import Run
 from ganzoo.engine.signals import Interrupted
 
 STEPS = {"vanilla": 900, "dcgan": 240, "wgan-gp": 60}

@@ -15,7 +15,7 @@ from ganzoo.engine.config import resolve
 from ganzoo.engine.match import Match
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
-from ganzoo.registry.model_folder import find_architecture
+from ganzoo.registry.architectures import find_architecture
 
 
 def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:

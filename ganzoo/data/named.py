@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import sys
-from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -15,17 +13,9 @@ import torch
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, WorkFailed
+from ganzoo.home import data_home
 
 DIGITS = tuple("0123456789")
-
-
-def data_home() -> Path:
-    """Where downloads are kept: GANZOO_HOME/data, else ganzoo/data in the user's cache folder."""
-    home = os.environ.get("GANZOO_HOME")
-    if home:
-        return Path(home).expanduser() / "data"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "ganzoo" / "data"
 
 
 def _torchvision(dataset: str, name: str, split: str) -> Any:

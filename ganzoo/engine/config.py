@@ -87,7 +87,9 @@ def checked(values: Any, where: str) -> dict[str, Any]:
             raise unknown(f"key in {where}", str(key), RunConfig.model_fields)
         if key in GROUPS and value is not None and not isinstance(value, Mapping):
             raise GanzooError(f"{where}: {key}={value!r}; it takes an object")
-        if key in ("architecture", "objective", "init") and not isinstance(value, str | None):
+        if key in ("architecture", "objective", "init") and (
+            not isinstance(value, str | None) or value == ""
+        ):
             raise GanzooError(f"{where}: {key}={value!r}; it takes a text")
     if values.get("format", FORMAT) != FORMAT:
         raise GanzooError(
@@ -119,7 +121,6 @@ def resolve(
         groups[place][option] = value
     if groups["data"].get("source"):
         groups["data"]["source"] = absolute(str(groups["data"]["source"]))
-    init = asked.get("init")
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
@@ -139,7 +140,7 @@ def resolve(
         data=make(Data, groups["data"], "data", "data."),
         training=training,
         schedule=make(Schedule, groups["schedule"], "schedule", "schedule."),
-        init=None if init is None else str(Path(init).expanduser().resolve()),
+        init=asked.get("init"),
     )
 
 

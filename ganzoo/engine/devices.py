@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,7 +51,7 @@ class Device:
         """The hardware, for the record."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return self.device.type
+        return f"{self.device.type} ({_processor()})"
 
 
 def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
@@ -90,3 +93,12 @@ def _cpu_has_bf16() -> bool:
     # Without one of these instructions bf16 is emulated, several times slower than float32.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def _processor() -> str:
+    """The processor's name, which Python does not know on Linux."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -9,17 +9,19 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer
-from ganzoo.engine.run import Run
+from ganzoo.engine.provenance import provenance
+from ganzoo.engine.run import RunFolder
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import NETWORKS, capture, restore
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.files import write_bytes, write_folder, write_json
-from ganzoo.generator import Generator
+from ganzoo.sampler import Sampler
 from ganzoo.tensors import save_tensors
 
 
@@ -29,7 +31,7 @@ class Loop:
     In a process that is not the first, `run` and `observers` are not used.
     """
 
-    def __init__(self, match: Match, run: Run, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, match: Match, run: RunFolder, observers: Sequence[Observer] = ()) -> None:
         self.match, self.run = match, run
         self.config = run.config
         self.first = match.processes.first
@@ -149,18 +151,23 @@ class Loop:
         if not self.first:
             return
         with self._off_the_clock():
-            generator = self.generator()
-            samples = generator.sample(self.config.schedule.sample_count, seed=0)
-            suffix = generator.kind.suffixes[0]
+            sampler = self.sampler()
+            samples = sampler.sample(self.config.schedule.sample_count, seed=0)
+            suffix = sampler.kind.suffixes[0]
             path = self.run.sample_path(self.match.step, suffix)
             with self.run.writing(f"the samples of step {self.match.step}"):
-                write_bytes(path, generator.kind.render(samples, suffix))
+                write_bytes(path, sampler.kind.render(samples, suffix))
         for observer in self.observers:
             observer.sampled(self.match.step, path)
 
-    def generator(self) -> Generator:
+    def provenance(self) -> dict[str, Any]:
+        """Where the networks, as they are now, come from."""
+        return provenance(self.match, self.config, self.fingerprint, self.seconds)
+
+    def sampler(self) -> Sampler:
         """The averaged generator as it is now; it shares its weights with the match."""
-        return Generator(self.match.architecture, self.match.average.generator)
+        name = self.config.architecture
+        return Sampler(self.match.architecture, self.match.average.generator, name)
 
     def checkpoint(self) -> None:
         """Write a checkpoint of this step, unless something in it is not finite."""
@@ -174,6 +181,7 @@ class Loop:
             values["clock"] = {"seconds": self.seconds, "logged": self._logged}
             values["data"] = self.fingerprint
             values["spec"] = match.architecture.spec.to_json()
+            values["training"] = self.provenance()
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
                 with self.run.writing(f"the checkpoint of step {match.step}"):

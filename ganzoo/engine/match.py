@@ -17,8 +17,8 @@ from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, call
-from ganzoo.generator import seeded
 from ganzoo.objectives import Objective
+from ganzoo.sampler import seeded
 
 
 @dataclass

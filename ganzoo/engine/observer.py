@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.engine.run import Run
+from ganzoo.engine.run import RunFolder
 
 
 class Observer:
     """Told of what happens in a run. Every method may be overridden; none has to be."""
 
-    def started(self, run: Run, step: int) -> None:
+    def started(self, run: RunFolder, step: int) -> None:
         """Training begins, or goes on after `step`."""
 
     def stepped(self, step: int) -> None:
@@ -26,5 +26,5 @@ class Observer:
     def checkpointed(self, step: int, path: Path) -> None:
         """A checkpoint was written."""
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: RunFolder) -> None:
         """The run is done and its model is in ``run.model_path``."""

@@ -1,27 +1,43 @@
-"""Where a model comes from, for its folder."""
+"""Where a model comes from, for its folder and its card."""
 
 from __future__ import annotations
 
+import json
 import platform
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganzoo.engine.loop import Loop
+from ganzoo.architecture import Architecture
+from ganzoo.engine.config import RunConfig, objective_class, own_objective
+from ganzoo.engine.match import Match
+from ganzoo.entries import DatasetEntry
+from ganzoo.options import Options
+from ganzoo.plugins import catalogue
 from ganzoo.version import __version__
 
 
-def provenance(loop: Loop) -> dict[str, Any]:
-    """Where a model comes from: data, seed, steps, versions, hardware, time."""
-    match, config = loop.match, loop.run.config
-    dataset = match.batches.dataset
+def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float) -> dict[str, Any]:
+    """Where a model comes from: data, seed, steps, versions, hardware, time.
+
+    It is published with the model, so no folder of this machine is named in it.
+    """
+    dataset, source = match.batches.dataset, config.data.source
+    entry = catalogue().entries(DatasetEntry).get((source or "").partition(":")[0])
+    processes = match.processes.world
     return {
         "step": match.step,
+        "steps": config.training.steps,
+        "command": command(config, type(match.architecture), match.device.precision, processes),
         "data": {
             "name": dataset.name,
-            "source": config.data.source,
+            "source": None if source is None else _public(source),
+            "hub": entry.hub if isinstance(entry, DatasetEntry) and entry.hub else None,
             "samples": len(dataset),
-            "sha256": loop.fingerprint,
+            "sha256": fingerprint,
         },
         "seed": config.schedule.seed,
         "objective": config.objective,
@@ -29,12 +45,71 @@ def provenance(loop: Loop) -> dict[str, Any]:
         "training": config.training.model_dump(mode="json"),
         "precision": match.device.precision,
         "device": match.device.describe(),
-        "processes": match.processes.world,
+        "processes": processes,
         "threads": torch.get_num_threads(),
-        "seconds": round(loop.seconds, 2),
+        "seconds": round(seconds, 2),
         "versions": {
             "torch-ganzoo": __version__,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
+            **_plugin_version(config.plugin),
         },
     }
+
+
+def command(
+    config: RunConfig, architecture: type[Architecture], precision: str, processes: int = 1
+) -> str | None:
+    """The command that trains the same again; None where classes or data have no name for it.
+
+    Only what differs from the architecture's recipe is in it.
+    """
+    source, module = config.data.source, config.plugin.get("module", "")
+    if source is None or not module:
+        return None
+    words = ["ganzoo"]
+    if processes > 1:
+        words = ["torchrun", "--nproc-per-node", str(processes), "-m", "ganzoo"]
+    if module.endswith(".py"):
+        words += ["--plugin", _public(module)]
+    words += ["train", config.architecture, "--data", _public(source)]
+    words += ["--steps", str(config.training.steps)]
+    own = own_objective(architecture)
+    if config.objective != own:
+        words += ["--objective", config.objective]
+    if config.data.image_size is not None:
+        words += ["--image-size", str(config.data.image_size)]
+    recipe = architecture.objective_options if config.objective == own else {}
+    objective = objective_class(config.objective, architecture).Config
+    for key, value in (
+        *_differing("", config.options, architecture.Config()),
+        *_differing("objective.", config.objective_options, objective.model_validate(recipe)),
+        *_differing("training.", config.training.model_dump(), architecture.training, "steps"),
+    ):
+        words += ["--set", f"{key}={value}"]
+    if config.data.channels is not None:
+        words += ["--set", f"data.channels={config.data.channels}"]
+    if config.init is not None:
+        words += ["--init", config.init if "://" in config.init else _public(config.init)]
+    return shlex.join([*words, "--seed", str(config.schedule.seed), "--precision", precision])
+
+
+def _differing(
+    prefix: str, values: Mapping[str, Any], defaults: Options, *apart: str
+) -> list[tuple[str, str]]:
+    usual = defaults.model_dump(mode="json")
+    return [
+        (prefix + key, value if isinstance(value, str) else json.dumps(value))
+        for key, value in values.items()
+        if key not in apart and value != usual.get(key)
+    ]
+
+
+def _public(path: str) -> str:
+    """A name as it is, of a path the last part alone."""
+    return Path(path).name if Path(path).is_absolute() else path
+
+
+def _plugin_version(plugin: Mapping[str, str]) -> dict[str, str]:
+    distribution = plugin.get("distribution")
+    return {distribution: plugin.get("version", "")} if distribution else {}

@@ -7,29 +7,27 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Self
 
 from ganzoo.engine.checkpoints import Checkpoints
 from ganzoo.engine.config import RunConfig, load_run_config
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.files import read_json, remove_leftovers, write_bytes, write_json
-
-CONFIG: Final = "config.json"
-METRICS: Final = "metrics.jsonl"
+from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
 
 
-class Run:
-    """A run on the disk. `ganzoo.train` and `ganzoo.resume` return one.
+class RunFolder:
+    """A run on the disk, as training writes it.
 
     path: the folder. config: how to repeat it. checkpoints: its `Checkpoints`.
     """
 
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path, self.config = path, config
-        self.checkpoints = Checkpoints(path / "checkpoints")
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig) -> Run:
+    def create(cls, path: Path, config: RunConfig) -> Self:
         """Make a new run folder. Raises GanzooError where something is there already."""
         try:
             path.mkdir(parents=True)
@@ -38,12 +36,12 @@ class Run:
         except OSError as error:
             raise GanzooError(f"--out {path}: cannot be made: {error.strerror}") from None
         run = cls(path, config)
-        (path / "samples").mkdir()
+        (path / GRIDS).mkdir()
         write_json(path / CONFIG, config.model_dump(mode="json"))
         return run
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Run:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """The run in a folder. Raises GanzooError where it holds none."""
         folder = Path(path)
         if not is_run(folder):
@@ -68,16 +66,16 @@ class Run:
     @property
     def model_path(self) -> Path:
         """The model folder, written when the run is finished."""
-        return self.path / "model"
+        return self.path / MODEL
 
     def sample_path(self, step: int, suffix: str) -> Path:
-        return self.path / "samples" / f"step-{step:07d}{suffix}"
+        return self.path / GRIDS / f"step-{step:07d}{suffix}"
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged steps, in order. A line that was cut short by a crash is left out."""
         lines = []
         with contextlib.suppress(FileNotFoundError):
-            for text in (self.path / METRICS).read_text(errors="replace").splitlines():
+            for text in (self.path / METRICS_LOG).read_text(errors="replace").splitlines():
                 with contextlib.suppress(ValueError):
                     line = json.loads(text, parse_constant=_no_constant)
                     if isinstance(line, dict) and isinstance(line.get("step"), int):
@@ -86,19 +84,19 @@ class Run:
 
     def clean(self) -> None:
         """Remove what a killed process left half-written."""
-        for folder in (self.path, self.path / "samples", self.checkpoints.folder):
+        for folder in (self.path, self.path / GRIDS, self.checkpoints.folder):
             remove_leftovers(folder)
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one object to metrics.jsonl."""
-        with (self.path / METRICS).open("a") as file:
+        with (self.path / METRICS_LOG).open("a") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def forget_metrics_after(self, step: int) -> None:
         """Drop the lines that a resumed run will write again."""
         kept = [line for line in self.metrics() if line["step"] <= step]
         content = "".join(json.dumps(line) + "\n" for line in kept)
-        write_bytes(self.path / METRICS, content.encode())
+        write_bytes(self.path / METRICS_LOG, content.encode())
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
@@ -140,16 +138,11 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder looks like a run: a configuration and a place for samples."""
-    return (path / CONFIG).is_file() and (path / "samples").is_dir()
-
-
 def model_step(model: Path) -> int | None:
     """The step at which a run's model folder was written, or None where there is none."""
-    if not (model / "training.json").is_file():
+    if not (model / TRAINING).is_file():
         return None
-    training = read_json(model / "training.json")
+    training = read_json(model / TRAINING)
     step = training.get("step") if isinstance(training, dict) else None
     return step if isinstance(step, int) else None
 

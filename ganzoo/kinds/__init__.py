@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import io
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
 from ganzoo.entries import KindEntry
+from ganzoo.errors import GanzooError
 from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class Kind:
     """Turns samples into a file for a person. This one, ``array``, writes numbers.
 
-    suffixes: the file names' ends it can write, the usual one first.
+    suffixes: the file names' ends it can write, the usual one first. pipeline_tag: the task of
+    the Hugging Face Hub that making such samples is, where there is one.
+
+    Raises ValueError where the spec's details are not what this kind needs.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    pipeline_tag: ClassVar[str | None] = None
 
     def __init__(self, spec: SampleSpec) -> None:
         self.spec = spec
+
+    def pictures(self, samples: Tensor) -> list[Image]:
+        """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""
+        raise GanzooError(f"{self.spec.kind} samples are no pictures; save_samples writes them")
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
         """The file's content for `samples`, (N, *shape) float32 on the CPU."""
@@ -33,6 +45,12 @@ class Kind:
 
 
 def kind_of(spec: SampleSpec) -> Kind:
-    """The kind of `spec`, found through the plugins' hooks."""
+    """The kind of `spec`, found through the plugins' hooks.
+
+    Raises GanzooError where no plugin offers it, or the spec does not fit it.
+    """
     found: type[Kind] = catalogue().find(KindEntry, "kind of sample", spec.kind).load()
-    return found(spec)
+    try:
+        return found(spec)
+    except ValueError as error:
+        raise GanzooError(f"not a sample spec of kind {spec.kind}: {error}") from None

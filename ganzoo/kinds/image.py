@@ -19,6 +19,10 @@ class Image(Kind):
     """A grid of pictures, as square as it can be, filled row by row."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
+    pipeline_tag: ClassVar[str | None] = "unconditional-image-generation"
+
+    def pictures(self, samples: Tensor) -> list[PILImage.Image]:
+        return [to_picture(image) for image in to_bytes(samples)]
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
         buffer = io.BytesIO()

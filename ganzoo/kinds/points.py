@@ -10,6 +10,7 @@ from PIL import ImageDraw
 from torch import Tensor
 
 from ganzoo.kinds import Kind
+from ganzoo.spec import SampleSpec
 
 SIDE = 512  # pixels
 REACH = 1.5  # the plot shows [-REACH, REACH] in both directions
@@ -20,13 +21,22 @@ class Points(Kind):
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")
 
+    def __init__(self, spec: SampleSpec) -> None:
+        super().__init__(spec)
+        if len(spec.shape) != 1 or spec.shape[0] < 2:
+            raise ValueError(f"points have a shape such as (2,), not {spec.shape}")
+        try:
+            self.centres = [(float(x), float(y)) for x, y in spec.details.get("centres", ())]
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("details.centres must be a list of pairs of numbers") from None
+
     def render(self, samples: Tensor, suffix: str) -> bytes:
         if suffix == ".npz":
             return super().render(samples, suffix)
         picture = PILImage.new("RGB", (SIDE, SIDE), "white")
         draw = ImageDraw.Draw(picture)
-        for centre in self.spec.details.get("centres", ()):
-            self._dot(draw, centre[0], centre[1], 14, "#f2c9a1")
+        for x, y in self.centres:
+            self._dot(draw, x, y, 14, "#f2c9a1")
         for x, y in samples[:, :2].tolist():
             self._dot(draw, x, y, 2, "#1f4e8c")
         buffer = io.BytesIO()

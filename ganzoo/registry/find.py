@@ -5,65 +5,113 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
+
 from ganzoo.architecture import Architecture
-from ganzoo.engine.run import Run, is_run, model_step
-from ganzoo.engine.setup import make_architecture
-from ganzoo.engine.state import NETWORKS, select
 from ganzoo.errors import GanzooError
-from ganzoo.generator import Generator
-from ganzoo.registry.model_folder import (
-    CONFIG,
-    WEIGHTS,
-    build_generator,
-    find_architecture,
-    load_model,
-)
-from ganzoo.spec import SampleSpec
+from ganzoo.layout import TRAINING, WEIGHTS
+from ganzoo.registry.architectures import find_architecture
+from ganzoo.registry.build import build_architecture, build_network
+from ganzoo.registry.generator import Generator
+from ganzoo.registry.model_folder import inside, read_card, read_config, read_object
+from ganzoo.registry.places import Place, find_place
+from ganzoo.registry.records import read_metrics, read_training
+from ganzoo.registry.save import About
+from ganzoo.tensors import load_tensors, read_header
 
 
-def find_model(
+def load(
     model: str | os.PathLike[str],
+    *,
     step: int | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
     architecture: type[Architecture] | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    force_download: bool = False,
+    local_files_only: bool = False,
 ) -> Generator:
-    """The generator of a run or a model folder, on the CPU.
+    """Load a generator: of a run, a model folder, the registry, bundled, or ``hf://owner/name``.
 
-    step: of a run, the step whose checkpoint is wanted; without it, the newest good one.
-    architecture: the class, where no installed plugin offers it.
-    Raises GanzooError where there is none, or it cannot be loaded.
+    step: of a run, the step whose checkpoint is wanted. device, dtype: where to, and the type of
+    the weights. architecture: the class, where no installed plugin offers it.
+
+    For a model on the Hub: revision, a branch, a tag or a commit (also ``hf://owner/name@v1``);
+    the rest is as in huggingface_hub, whose cache keeps what was downloaded.
+
+    Nothing that comes with a model is executed or unpickled. Raises GanzooError where there is no
+    such model or it cannot be loaded, WorkFailed where the Hub does not answer.
     """
-    path = Path(model).expanduser()
-    if is_run(path):
-        return _from_run(Run.open(path), step, architecture)
-    if step is not None:
-        raise GanzooError(f"--step {step}: {path} is no run, so it has no steps to choose from")
-    if (path / CONFIG).is_file() and (path / WEIGHTS).exists():
-        return load_model(path, architecture)
-    if path.is_dir():
-        raise GanzooError(
-            f"{path} is no run and no model folder: it has no {CONFIG} with {WEIGHTS}"
-        )
-    raise GanzooError(
-        f"model {str(model)!r}: there is no such folder. A run folder or its model/ works."
-    )
+    place = find_place(model)
+    if place.hub is not None:
+        place = _downloaded(place, revision, token, cache_dir, force_download, local_files_only)
+    elif revision is not None:
+        raise GanzooError(f"revision {revision!r}: {os.fspath(model)} is not on the Hub (hf://)")
+    if step is not None and place.kind != "run":
+        raise GanzooError(f"--step {step}: {place.name} is no run; only a run has steps")
+    if place.kind == "run":
+        generator = _of_run(place, step, architecture)
+    else:
+        generator = load_folder(place, architecture)
+    return generator.to(device, dtype)
 
 
-def _from_run(run: Run, step: int | None, architecture: type[Architecture] | None) -> Generator:
-    steps = run.checkpoints.steps()
-    if step is not None and step not in steps:
-        kept = ", ".join(str(s) for s in sorted(steps)) or "none"
-        raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
-    chosen = step if step is not None else run.checkpoints.newest_good()
-    if step is None and (chosen is None or model_step(run.model_path) == chosen):
-        if (run.model_path / WEIGHTS).exists():
-            return load_model(run.model_path, architecture)
-        raise GanzooError(f"{run.path} has no good checkpoint yet and no model")
-    assert chosen is not None
-    groups, values = run.checkpoints.read(chosen)
-    config = run.config
+def _of_run(place: Place, step: int | None, architecture: type[Architecture] | None) -> Generator:
+    # The engine's modules are not needed to load a model folder, and take time to import.
+    from ganzoo.engine.run import RunFolder
+    from ganzoo.registry.checkpoint import checkpoint_step, load_checkpoint
+
+    assert place.path is not None
+    run = RunFolder.open(place.path)
+    chosen = checkpoint_step(run, step)
+    # The run knows where a plugin's file lies; its model folder, which may be published, does not.
+    found = architecture or find_architecture(run.config.architecture, run.config.plugin)
+    if chosen is None:
+        return load_folder(Place("run", place.name, run.model_path), found)
+    return load_checkpoint(run, chosen, found)
+
+
+def load_folder(place: Place, architecture: type[Architecture] | None = None) -> Generator:
+    """The generator in a model folder, on the CPU.
+
+    Raises GanzooError where the folder is damaged, or made by a newer ganzoo or a plugin that is
+    not installed. Nothing large is read or built before all that is known.
+    """
+    path = place.path
+    assert path is not None
+    config, spec = read_config(path)
+    read_training(path)  # only to see that it is one; the whole of it is kept
+    about = About(config.plugin, read_object(path, TRAINING), read_metrics(path), read_card(path))
     found = architecture or find_architecture(config.architecture, config.plugin)
-    spec = SampleSpec.from_json(values.get("spec"))
-    made = make_architecture(found, config.architecture, config, spec)
-    where = str(run.checkpoints.path(chosen))
-    tensors = select(groups[NETWORKS], "average")
-    return build_generator(made, tensors, config.architecture, where)
+    made = build_architecture(found, config.architecture, config.options, spec)
+    weights = inside(path, WEIGHTS)
+    header = read_header(weights)
+    network = build_network(
+        made.build_generator, header, lambda: load_tensors(weights, header), str(weights)
+    )
+    revision = path.name if place.hub else None
+    return Generator(made, network, config.architecture, about, place.name, revision)
+
+
+def _downloaded(
+    place: Place,
+    revision: str | None,
+    token: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+    force_download: bool,
+    local_files_only: bool,
+) -> Place:
+    from ganzoo.registry.hub import download
+
+    assert place.hub is not None
+    name = place.hub.at(revision)
+    folder = download(
+        name,
+        token=token,
+        cache_dir=cache_dir,
+        force_download=force_download,
+        local_files_only=local_files_only,
+    )
+    return Place("hub", str(name), Path(folder), name)

@@ -1,123 +1,139 @@
-"""The model folder: a generator with all that is needed to load it, and no code."""
+"""The model folder: which files it has, and its configuration. Nothing here needs torch."""
 
 from __future__ import annotations
 
+import math
+import re
+import stat
 from pathlib import Path
 from typing import Any, Final
 
-from torch import Tensor
+from pydantic import Field
 
-from ganzoo.architecture import Architecture
-from ganzoo.entries import ArchitectureEntry
-from ganzoo.errors import GanzooError, one_line
-from ganzoo.files import read_json, write_folder, write_json
-from ganzoo.generator import Generator
-from ganzoo.options import make
-from ganzoo.plugins import catalogue
+from ganzoo.errors import GanzooError
+from ganzoo.files import read_json
+from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, SAMPLES, TRAINING, WEIGHTS
+from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
-from ganzoo.tensors import load_tensors, save_tensors
 
 FORMAT: Final = 1
-CONFIG: Final = "config.json"
-WEIGHTS: Final = "model.safetensors"
+_NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
+_MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
+_MOST_DEPTH: Final = 50  # of objects and lists in one another
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
-def save_model(
-    path: Path, generator: Generator, plugin: dict[str, str], training: dict[str, Any]
-) -> None:
-    """Write a model folder whole. training: where the weights come from, as plain JSON."""
-    samples = generator.sample(64, seed=0)
-    suffix = generator.kind.suffixes[0]
-    config = {
-        "format": FORMAT,
-        "architecture": generator.name,
-        "plugin": plugin,
-        "options": generator.config.model_dump(mode="json"),
-        "spec": generator.spec.to_json(),
-    }
+class ModelConfig(Options):
+    """``config.json``: what is needed to build the generator.
 
-    def fill(folder: Path) -> None:
-        write_json(folder / CONFIG, config)
-        write_json(folder / "training.json", training)
-        save_tensors(generator.network.state_dict(), folder / WEIGHTS)
-        (folder / f"samples{suffix}").write_bytes(generator.kind.render(samples, suffix))
-
-    write_folder(path, fill)
-
-
-def load_model(path: Path, architecture: type[Architecture] | None = None) -> Generator:
-    """The generator in a model folder, on the CPU.
-
-    architecture: the class, where no installed plugin offers it. Raises GanzooError where the
-    folder is damaged, or made by a newer ganzoo or a plugin that is not installed.
+    plugin: the distribution, version and module that the architecture comes from; empty where
+    nobody packaged it. options: the architecture's. spec: what one sample is.
     """
-    config = read_json(path / CONFIG)
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
-        raise GanzooError(f"{path / CONFIG}: not a model's configuration")
-    if config["format"] > FORMAT:
+
+    format: int = FORMAT
+    architecture: str = Field(min_length=1, max_length=200)
+    plugin: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, Any]
+    spec: dict[str, Any]
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of this name belongs to a model folder. No other does."""
+    return name in _NAMES or (name.startswith(f"{SAMPLES}.") and "/" not in name)
+
+
+def files(path: Path) -> list[Path]:
+    """The files of a model folder that there are, by name.
+
+    Raises GanzooError where one is a link that leaves the folder.
+    """
+    return [inside(path, file.name) for file in sorted(path.iterdir()) if is_ours(file.name)]
+
+
+def inside(path: Path, name: str) -> Path:
+    """A file of a model folder. Raises GanzooError where it is no file, or a link out of it.
+
+    A link could make a model of somebody else publish a private file of the user's.
+    """
+    file = path / name
+    try:
+        target = file.resolve(strict=True)
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise GanzooError(f"{file} is no file")
+    except FileNotFoundError:
+        raise GanzooError(f"{file} is missing") from None
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise GanzooError(f"{file}: cannot be read: {error}") from None
+    folder = path.resolve()
+    # The Hub's cache keeps the files of all revisions beside, and links to them.
+    cache = folder.parent.parent / "blobs" if _COMMIT.fullmatch(folder.name) else folder
+    if not (target.is_relative_to(folder) or target.is_relative_to(cache)):
+        raise GanzooError(f"{file} is a link to {target}, outside of the model folder; copy it in")
+    return file
+
+
+def read_config(path: Path) -> tuple[ModelConfig, SampleSpec]:
+    """The configuration in a model folder, and the sample spec in it.
+
+    Raises GanzooError where it is damaged or of a newer ganzoo.
+    """
+    where = path / CONFIG
+    values = small_json(path, CONFIG)
+    if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+        raise GanzooError(f"{where}: not a model of ganzoo's: it has no format version")
+    if values["format"] > FORMAT:
         raise GanzooError(
-            f"{path}: written by a newer ganzoo (format {config['format']}); upgrade torch-ganzoo"
+            f"{where}: written by a newer ganzoo (format {values['format']}, this one reads "
+            f"{FORMAT}): pip install --upgrade torch-ganzoo"
         )
+    if values["format"] != FORMAT:
+        raise GanzooError(f"{where}: there is no format {values['format']}")
+    config = make(ModelConfig, values, str(where))
     try:
-        name, options = str(config["architecture"]), dict(config["options"])
-        spec = SampleSpec.from_json(config["spec"])
-        plugin = {str(key): str(value) for key, value in config["plugin"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise GanzooError(f"{path / CONFIG}: not a model's configuration: {error!r}") from None
-    found = architecture or find_architecture(name, plugin)
-    try:
-        made = found(spec, make(found.Config, options, name))
-    except ValueError as error:
-        raise GanzooError(f"{path / CONFIG}: {name}: {error}") from None
-    return build_generator(made, load_tensors(path / WEIGHTS), name, str(path / WEIGHTS))
+        return config, SampleSpec.from_json(config.spec)
+    except GanzooError as error:
+        raise GanzooError(f"{where}: {error}") from None
 
 
-def build_generator(
-    architecture: Architecture, tensors: dict[str, Tensor], name: str, where: str
-) -> Generator:
-    """A generator with the weights `tensors`. Raises GanzooError where they do not fit."""
-    network = architecture.build_generator()
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise GanzooError(
-            f"{where}: does not fit {name} as it is installed: {one_line(error)}"
-        ) from None
-    return Generator(architecture, network.requires_grad_(False).eval(), name)
+def small_json(path: Path, name: str) -> Any:
+    """The JSON of a small file. Raises GanzooError where it is damaged or absurd."""
+    value = read_json(_small(path, name))
+    if not _sound(value):
+        raise GanzooError(f"{path / name}: nested too deep, or with a number or text that is none")
+    return value
 
 
-def find_architecture(name: str, plugin: dict[str, str] | None = None) -> type[Architecture]:
-    """The architecture called `name`; the nearest is suggested where there is none.
-
-    plugin: where a run or a model had it from, for the message where it is no longer installed.
-    """
-    entries = catalogue().entries(ArchitectureEntry)
-    if name not in entries and plugin is not None:
-        file, distribution = plugin.get("module", ""), plugin.get("distribution", "")
-        if file.endswith(".py"):
-            remedy = f"it comes from a file: ganzoo --plugin {file} ..."
-        elif distribution:
-            remedy = (
-                f"it comes from {distribution} {plugin.get('version', '')}, which is not "
-                f"installed or is broken (see: ganzoo plugins): pip install {distribution}"
-            )
-        else:
-            remedy = "nobody packaged it: from Python, pass architecture= with its class"
-        raise GanzooError(f"architecture {name!r} is not here; {remedy}")
-    found = catalogue().find(ArchitectureEntry, "architecture", name, "See: ganzoo list").load()
-    if not (isinstance(found, type) and issubclass(found, Architecture)):
-        raise GanzooError(f"architecture {name!r}: {found!r} is no subclass of ganzoo.Architecture")
-    return found
-
-
-def plugin_of(name: str) -> dict[str, str]:
-    """Where the architecture called `name` comes from, for the record."""
-    entry = catalogue().entries(ArchitectureEntry).get(name)
-    if entry is None:
+def read_object(path: Path, name: str) -> dict[str, Any]:
+    """An optional file of a model folder with a JSON object; empty where there is none."""
+    if not (path / name).exists():
         return {}
-    plugin = catalogue().plugin_of(entry)
-    return {
-        "distribution": plugin.distribution,
-        "version": plugin.version,
-        "module": plugin.module,
-    }
+    value = small_json(path, name)
+    if not isinstance(value, dict):
+        raise GanzooError(f"{path / name}: not a JSON object")
+    return value
+
+
+def read_card(path: Path) -> str:
+    """The card of a model folder; empty where there is none."""
+    if not (path / CARD).exists():
+        return ""
+    return _small(path, CARD).read_text(encoding="utf-8", errors="replace")
+
+
+def _small(path: Path, name: str) -> Path:
+    file = inside(path, name)
+    size = file.stat().st_size
+    if size > _MOST_BYTES:
+        raise GanzooError(f"{file}: {size} bytes; it should have at most {_MOST_BYTES}")
+    return file
+
+
+def _sound(value: Any, depth: int = 0) -> bool:
+    """Whether JSON can be written again: finite numbers, whole texts, not nested too deep."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        return depth < _MOST_DEPTH and all(_sound(inner, depth + 1) for inner in value)
+    return not isinstance(value, float) or math.isfinite(value)

@@ -29,7 +29,7 @@ from ganzoo import api
 from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.config import resolve
 from ganzoo.engine.processes import Processes
-from ganzoo.registry.model_folder import find_architecture
+from ganzoo.registry.architectures import find_architecture
 from ganzoo.spec import SampleSpec
 
 BATCH, SIZE, LATENT = 64, 64, 100

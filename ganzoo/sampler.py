@@ -1,8 +1,9 @@
-"""A generator to sample from, whoever trained it."""
+"""From a generator network to samples: what training and loading both need."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,19 +21,33 @@ from ganzoo.spec import SampleSpec
 
 MOST_SAMPLES: Final = 1_000_000
 
+BLOCK: Final = 64  # latents drawn at once
+
 Label = int | str
 """A class, by its number or its name."""
 
+Labels = Label | Sequence[Label] | Tensor | None
+"""One class for all samples, or one for each."""
 
-class Generator:
-    """A trained generator: ``generator(latents)``, ``generator.sample(16, seed=0)``.
+
+class Sampler:
+    """A generator network that samples: ``sampler(latents)``, ``sampler.sample(16, seed=0)``.
 
     spec: what one sample is. config: the architecture's options. kind: shows samples.
     """
 
     def __init__(self, architecture: Architecture, network: nn.Module, name: str = "") -> None:
         self.architecture, self.network, self.name = architecture, network, name
-        self.kind: Kind = kind_of(architecture.spec)
+
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """What shows samples to a person. Raises GanzooError where the spec's details are wrong."""
+        return kind_of(self.spec)
+
+    @functools.cached_property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of one latent."""
+        return tuple(self.latents(1).shape[1:])
 
     @property
     def spec(self) -> SampleSpec:
@@ -52,45 +67,59 @@ class Generator:
         """The type of its weights."""
         return next((p.dtype for p in self.network.parameters()), torch.float32)
 
-    def to(self, device: str | torch.device) -> Generator:
-        """Move the network; returns the generator itself."""
-        self.network.to(device)
-        return self
-
     @torch.no_grad()
-    def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Samples, (N, *shape) float32, for latents (N, ...) and, if conditional, labels (N,)."""
-        if self.architecture.conditional and labels is None:
-            raise GanzooError("this generator is conditional: it needs labels")
-        if not self.architecture.conditional:
-            labels = None
-        elif labels is not None:
-            labels = labels.to(self.device)
+    def __call__(self, latents: Tensor, labels: Labels = None) -> Tensor:
+        """Samples, (N, *shape) float32 where the network is, for latents (N, *latent_shape).
+
+        labels, for a conditional generator: a class's number or name, or N of them. Raises
+        GanzooError for latents of another shape and for a class that there is not.
+        """
+        if tuple(latents.shape[1:]) != self.latent_shape or not latents.dim():
+            wanted = ", ".join(map(str, self.latent_shape))
+            raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {wanted})")
+        numbers = self._numbers(len(latents), labels)
+        if numbers is not None:
+            numbers = numbers.to(self.device)
         was_training = self.network.training
         self.network.eval()
-        samples: Tensor = call(self.network, latents.to(self.device, self.dtype), labels)
-        self.network.train(was_training)
-        return samples.float()
+        try:
+            made: Tensor = call(self.network, latents.to(self.device, self.dtype), numbers)
+        finally:
+            self.network.train(was_training)
+        return made.float()
 
-    def sample(
-        self,
-        count: int = 64,
-        seed: int = 0,
-        labels: Label | Sequence[Label] | Tensor | None = None,
-        batch_size: int = 256,
-    ) -> Tensor:
-        """`count` samples, (count, *shape) float32 on the CPU; the same on every call.
+    def latents(self, count: int = 64, seed: int = 0) -> Tensor:
+        """`count` latents, (count, *latent_shape) on the CPU.
 
-        The latents depend on `seed` alone. labels, for a conditional generator: a class's
-        number or name, or one for each sample; without it the classes take turns. Raises
-        GanzooError for a class that there is not.
+        They depend on `seed` alone: more of them begin with the same ones.
         """
         if not 1 <= count <= MOST_SAMPLES:
             raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
         if not 0 <= seed < 2**63:
             raise GanzooError(f"seed {seed}: it takes 0 to 2**63 - 1")
         rng = torch.Generator().manual_seed(seed)
-        latents = self.architecture.sample_latent(count, rng)
+        # Whole blocks, cut at the end: what torch draws depends on how much is asked for at once.
+        blocks = [self.architecture.sample_latent(BLOCK, rng) for _ in range(0, count, BLOCK)]
+        return torch.cat(blocks)[:count]
+
+    def sample(
+        self,
+        count: int = 64,
+        seed: int = 0,
+        labels: Labels = None,
+        batch_size: int = 256,
+    ) -> Tensor:
+        """`count` samples, (count, *shape) float32 on the CPU; the same on every call.
+
+        The latents depend on `seed` alone. labels, for a conditional generator: a class's
+        number or name, or one for each sample; without it the classes take turns. batch_size:
+        how many go through the network at once. Raises GanzooError for a class that there is not.
+        """
+        if batch_size < 1:
+            raise GanzooError(f"batch_size {batch_size}: it takes at least 1")
+        latents = self.latents(count, seed)
+        if labels is None and self.architecture.conditional:
+            labels = torch.arange(count) % len(self.spec.classes)
         numbers = self._numbers(count, labels)
         parts = []
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
@@ -100,31 +129,36 @@ class Generator:
                 parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
         return torch.cat(parts)
 
-    def _numbers(self, count: int, labels: Any) -> Tensor | None:
-        classes = self.spec.classes
+    def _numbers(self, count: int, labels: Labels) -> Tensor | None:
+        """The classes of `count` samples as numbers, (count,); None if not conditional."""
         if not self.architecture.conditional:
             if labels is not None:
                 raise GanzooError(f"labels {labels!r}: this generator is not conditional")
             return None
         if labels is None:
-            return torch.arange(count) % len(classes)
-        if isinstance(labels, Tensor):
-            labels = labels.tolist()
+            raise GanzooError("this generator is conditional: it needs labels")
         if isinstance(labels, int | str):
             labels = [labels] * count
-        if len(labels) != count:
-            raise GanzooError(f"{len(labels)} labels for {count} samples")
-        return torch.tensor([self._number(label) for label in labels])
+        if not isinstance(labels, Tensor):
+            labels = torch.tensor([self._number(label) for label in labels])
+        if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex():
+            raise GanzooError(
+                f"labels {labels.dtype} of shape {tuple(labels.shape)} for {count} samples; it "
+                f"takes one class, or integers of shape ({count},)"
+            )
+        for number in (int(labels.min()), int(labels.max())) if count else ():
+            self._number(number)
+        return labels.to(torch.int64)
 
     def _number(self, label: Label) -> int:
+        """A class's number. A text is a class's name before it is a number."""
         classes = self.spec.classes
-        if str(label) in classes:
-            return classes.index(str(label))
+        if isinstance(label, str) and label in classes:
+            return classes.index(label)
         if str(label).isdecimal() and int(label) < len(classes):
             return int(label)
-        raise GanzooError(
-            f"label {label!r}: the classes are {', '.join(classes)} (0 to {len(classes) - 1})"
-        )
+        names = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+        raise GanzooError(f"label {label!r}: the classes are {names} (0 to {len(classes) - 1})")
 
     def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
         """Write samples as a file for a person: a grid of pictures, a scatter plot.

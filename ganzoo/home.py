@@ -1,0 +1,25 @@
+"""Where ganzoo keeps what belongs to the user: GANZOO_HOME, else the platform's own folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def models_home() -> Path:
+    """The local registry: GANZOO_HOME/models, else ganzoo/models in the user's data folder."""
+    home = _home()
+    return (home or platformdirs.user_data_path("ganzoo", appauthor=False)) / "models"
+
+
+def data_home() -> Path:
+    """Downloaded data sets: GANZOO_HOME/data, else ganzoo/data in the user's cache folder."""
+    home = _home()
+    return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "data"
+
+
+def _home() -> Path | None:
+    home = os.environ.get("GANZOO_HOME")
+    return Path(home).expanduser() if home else None

@@ -1,0 +1,32 @@
+"""What run folders and model folders look like. Light: nothing here needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+CONFIG: Final = "config.json"  # of a run, and of a model
+
+# A run folder.
+METRICS_LOG: Final = "metrics.jsonl"
+GRIDS: Final = "samples"
+CHECKPOINTS: Final = "checkpoints"
+MODEL: Final = "model"
+
+# A model folder, which is also the layout of its repository on the Hub.
+CARD: Final = "README.md"
+WEIGHTS: Final = "model.safetensors"
+DISCRIMINATOR: Final = "discriminator.safetensors"
+METRICS: Final = "metrics.json"
+TRAINING: Final = "training.json"
+SAMPLES: Final = "samples"  # with the end that the kind of sample has
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder looks like a run: a configuration and a place for samples."""
+    return (path / CONFIG).is_file() and (path / GRIDS).is_dir()
+
+
+def is_model(path: Path) -> bool:
+    """Whether a folder looks like a model folder."""
+    return (path / CONFIG).is_file() and (path / WEIGHTS).exists()

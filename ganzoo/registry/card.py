@@ -1,0 +1,245 @@
+"""The card: what a model is, in words, from what was recorded and measured and nothing else."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ganzoo.errors import GanzooError, one_line
+from ganzoo.kinds import Kind
+from ganzoo.registry.model_folder import ModelConfig
+from ganzoo.registry.records import DataRecord, Measured, TrainingRecord
+from ganzoo.spec import SampleSpec
+
+BEGIN: Final = "<!-- ganzoo writes what is between these two lines; it keeps what is outside -->"
+END: Final = "<!-- ganzoo: end -->"
+
+_OURS: Final = ("library_name", "model-index", "pipeline_tag")
+
+
+@dataclass(frozen=True)
+class Own:
+    """What in a card is not ganzoo's: the user's text before and after, and metadata."""
+
+    before: str = ""
+    after: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card tells. name: what `ganzoo.load` is called with. samples: the grid's file."""
+
+    name: str
+    config: ModelConfig
+    spec: SampleSpec
+    kind: Kind
+    training: TrainingRecord
+    metrics: dict[str, Measured]
+    paper: str = ""
+    samples: str = ""
+
+
+def read_own(card: str) -> Own:
+    """The user's part of a card. One without ganzoo's part is all the user's.
+
+    Raises GanzooError where its metadata is no YAML.
+    """
+    metadata: dict[str, Any] = {}
+    if card.lstrip("\ufeff \t\r\n").startswith("---"):
+        from huggingface_hub import ModelCard
+
+        try:
+            parsed = ModelCard(card, ignore_metadata_errors=True)
+            metadata = parsed.data.to_dict()
+        except Exception as error:  # of yaml, of the Hub's own checks
+            raise GanzooError(f"the card's metadata cannot be read: {one_line(error)}") from None
+        card = parsed.text
+    before, begin, rest = card.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        before, after = card, ""
+    kept = {key: value for key, value in metadata.items() if key not in _OURS}
+    return Own(before.strip(), after.strip(), kept)
+
+
+def merge(here: Own, there: Own) -> Own:
+    """What the user wrote here and on the Hub, nothing lost: what both have stands once."""
+    return Own(
+        _union(here.before, there.before),
+        _union(here.after, there.after),
+        {**there.metadata, **here.metadata},
+    )
+
+
+def _union(here: str, there: str) -> str:
+    paragraphs = [part for part in there.split("\n\n") if part.strip()]
+    known = {part.strip() for part in paragraphs}
+    paragraphs += [
+        part for part in here.split("\n\n") if part.strip() and part.strip() not in known
+    ]
+    return here if not there.strip() else "\n\n".join(paragraphs)
+
+
+def render(facts: Facts, own: Own, license: str | None = None) -> str:
+    """The whole card, with YAML metadata as the Hub wants it.
+
+    license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
+    """
+    parts = [BEGIN, *_sections(facts), END]
+    body = "\n\n".join(part for part in (own.before, *parts, own.after) if part)
+    return f"---\n{_metadata(facts, own.metadata, license)}\n---\n\n{body}\n"
+
+
+def _metadata(facts: Facts, kept: dict[str, Any], license: str | None) -> str:
+    from huggingface_hub import ModelCardData
+
+    tags = ["ganzoo", "gan", facts.config.architecture, facts.spec.kind]
+    data = facts.training.data
+    datasets = [data.hub] if data and data.hub else []
+    own = {key: value for key, value in kept.items() if key not in ("license", "tags", "datasets")}
+    try:
+        card = ModelCardData(
+            library_name="ganzoo",
+            license=license or kept.get("license") or "unknown",
+            pipeline_tag=facts.kind.pipeline_tag,
+            tags=list(dict.fromkeys([*tags, *_listed(kept.get("tags"))])),
+            datasets=list(dict.fromkeys([*datasets, *_listed(kept.get("datasets"))])) or None,
+            model_name=facts.name.rsplit("/", 1)[-1],
+            eval_results=list(_results(facts)) or None,
+            **own,
+        )
+        values = card.to_dict()
+        if "model-index" not in values:
+            values.pop("model_name", None)
+        text: str = ModelCardData(**values).to_yaml()
+    except (TypeError, ValueError) as error:
+        raise GanzooError(f"the card's metadata does not fit: {one_line(error)}") from None
+    return text
+
+
+def _results(facts: Facts) -> Iterator[Any]:
+    from huggingface_hub import EvalResult
+
+    for name, measured in facts.metrics.items():
+        if measured.data is not None:
+            yield EvalResult(
+                task_type=facts.kind.pipeline_tag or "other",
+                dataset_type=measured.data.hub or measured.data.name,
+                dataset_name=measured.data.name,
+                dataset_split=measured.data.split,
+                metric_type=name.partition("[")[0],
+                metric_name=name,
+                metric_value=measured.value,
+            )
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
+
+
+def _sections(facts: Facts) -> Iterator[str]:
+    spec, config = facts.spec, facts.config
+    data = facts.training.data
+    shape = "x".join(str(length) for length in spec.shape)
+    on = f" on {_plain(data.name)}" if data and data.name else ""
+    paper = f" ({_plain(facts.paper)})" if facts.paper else ""
+    yield f"# {_plain(config.architecture)}{on}"
+    yield (
+        f"The generator of a GAN, architecture `{_plain(config.architecture)}`{paper}. It makes "
+        f"samples of kind {_plain(spec.kind)}, {shape}"
+        + (f", of {len(spec.classes)} classes." if spec.classes else ".")
+    )
+    if facts.samples.endswith((".png", ".jpg", ".webp")):
+        yield f"![64 samples]({facts.samples})"
+        yield "The first 64 samples of seed 0, none left out."
+    elif facts.samples:
+        yield f"`{facts.samples}` has the first 64 samples of seed 0, none left out."
+    yield "## Use"
+    yield _usage(facts)
+    yield "## Measured"
+    yield from _measured(facts.metrics)
+    yield "## Training"
+    yield from _training(facts.training)
+    yield "## Limits"
+    yield "\n".join(f"- {limit}" for limit in _limits(facts))
+
+
+def _usage(facts: Facts) -> str:
+    spec = facts.spec
+    shape = ", ".join(str(length) for length in (16, *spec.shape))
+    bounds = f" in [{spec.low:g}, {spec.high:g}]" if None not in (spec.low, spec.high) else ""
+    packages = ["torch-ganzoo"]
+    distribution = facts.config.plugin.get("distribution", "")
+    if distribution and distribution not in packages:
+        packages.append(distribution)
+    return (
+        f"```python\nimport ganzoo  # pip install {_plain(' '.join(packages))}\n\n"
+        f'generator = ganzoo.load("{_plain(facts.name)}")\n'
+        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}\n```"
+    )
+
+
+def _measured(metrics: dict[str, Measured]) -> Iterator[str]:
+    if metrics:
+        rows = ["| what | value | how |", "| --- | --- | --- |"]
+        for name, measured in metrics.items():
+            value = f"{measured.value} {_plain(measured.unit)}".strip()
+            how = _plain(measured.how)
+            if measured.data is not None:
+                split = f":{measured.data.split}" if measured.data.split else ""
+                how += f", against {_plain(measured.data.name + split)}"
+            rows.append(f"| {_plain(name)} | {value} | {how} |")
+        yield "\n".join(rows)
+        yield "The same figures are in `metrics.json`."
+    if not any(measured.data for measured in metrics.values()):
+        yield "The quality of the samples was not measured."
+
+
+def _training(training: TrainingRecord) -> Iterator[str]:
+    if training.step is None:
+        yield "How it was trained was not recorded."
+        return
+    if training.command:
+        yield f"```console\n$ {' '.join(training.command.split())}\n```"
+    else:
+        yield "It was trained from Python, on a class or data that has no name for the command."
+    data = training.data or DataRecord()
+    of = f" of {training.steps}" if training.steps not in (None, training.step) else ""
+    rows = {
+        "data": data.source or data.name,
+        "samples in it": data.samples,
+        "SHA-256 of them": data.sha256,
+        "step": f"{training.step}{of}",
+        "objective": training.objective,
+        "seed": training.seed,
+        "precision": training.precision,
+        "hardware": training.device,
+        "processes": training.processes,
+        "threads": training.threads,
+        "versions": ", ".join(f"{name} {version}" for name, version in training.versions.items()),
+    }
+    table = [
+        f"| {key} | {_plain(value)} |" for key, value in rows.items() if value not in (None, "")
+    ]
+    yield "\n".join(["| | |", "| --- | --- |", *table])
+
+
+def _limits(facts: Facts) -> Iterator[str]:
+    data = facts.training.data
+    yield (
+        f"It makes nothing but what {_plain(data.name)} shows, with that data set's faults."
+        if data and data.name
+        else "What it was trained on is not recorded."
+    )
+    yield "Whether samples repeat training samples was not checked."
+    if facts.training.steps and (facts.training.step or 0) < facts.training.steps:
+        yield "Its training was not finished at this step."
+
+
+def _plain(value: Any) -> str:
+    """A value from a file as text that cannot break out of its place in the card."""
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    return text.replace("|", "\\|").replace("`", "'").replace('"', "'")

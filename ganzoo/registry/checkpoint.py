@@ -1,0 +1,68 @@
+"""The generator in a run: of its model folder, or of a step's checkpoint."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ganzoo.architecture import Architecture
+from ganzoo.engine.run import RunFolder, model_step
+from ganzoo.engine.state import NETWORKS, select
+from ganzoo.errors import GanzooError
+from ganzoo.layout import WEIGHTS
+from ganzoo.registry.architectures import find_architecture
+from ganzoo.registry.build import build_architecture, build_network
+from ganzoo.registry.generator import Generator
+from ganzoo.registry.model_folder import read_card
+from ganzoo.registry.records import of_training
+from ganzoo.registry.save import About
+from ganzoo.spec import SampleSpec
+
+
+def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
+    """The step of the checkpoint to take; None where the run's model folder is as new as any.
+
+    Raises GanzooError where the run has no checkpoint of `step`, or none at all and no model.
+    """
+    steps = run.checkpoints.steps()
+    if step is not None and step not in steps:
+        kept = ", ".join(str(s) for s in sorted(steps)) or "none"
+        raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
+    chosen = step if step is not None else run.checkpoints.newest_good()
+    if step is None and (chosen is None or model_step(run.model_path) == chosen):
+        if (run.model_path / WEIGHTS).exists():
+            return None
+        raise GanzooError(f"{run.path} has no good checkpoint yet and no model")
+    return chosen
+
+
+def load_checkpoint(
+    run: RunFolder, step: int, architecture: type[Architecture] | None = None
+) -> Generator:
+    """The averaged generator of a step's checkpoint, on the CPU."""
+    groups, values = run.checkpoints.read(step)
+    config = run.config
+    found = architecture or find_architecture(config.architecture, config.plugin)
+    spec = SampleSpec.from_json(values.get("spec"))
+    made = build_architecture(found, config.architecture, config.options, spec)
+    tensors = select(groups[NETWORKS], "average")
+    where = str(run.checkpoints.path(step))
+    network = build_network(made.build_generator, tensors, lambda: tensors, where)
+    training = values.get("training")
+    about = About(
+        config.plugin,
+        training if isinstance(training, dict) else {},
+        of_training([line for line in run.metrics() if line["step"] <= step]),
+        read_card(run.model_path),
+    )
+    return Generator(made, network, config.architecture, about, str(run.path))
+
+
+def discriminator_of(run: RunFolder, step: int | None) -> dict[str, Tensor]:
+    """The discriminator's tensors at a step, or at that of the run's model.
+
+    Raises GanzooError where that checkpoint is gone.
+    """
+    step = step if step is not None else model_step(run.model_path)
+    if step is None or step not in run.checkpoints.steps():
+        raise GanzooError(f"{run.path}: the discriminator of step {step} is in no checkpoint left")
+    return select(run.checkpoints.read(step)[0][NETWORKS], "discriminator")

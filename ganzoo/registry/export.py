@@ -1,0 +1,65 @@
+"""A generator for torch.export, so that it runs without ganzoo."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ganzoo.errors import GanzooError, one_line
+from ganzoo.sampler import Sampler
+
+TOLERANCE: Final = 1e-4
+
+
+def export(sampler: Sampler, path: Path) -> Path:
+    """Write ``path``, a ``.pt2``, whole, after its output was compared with the sampler's.
+
+    Raises GanzooError where the network cannot be exported, or computes something else then.
+    """
+    if path.suffix != ".pt2":
+        raise GanzooError(f"{path}: torch.export writes a .pt2")
+    if not path.parent.is_dir():
+        raise GanzooError(f"{path}: there is no folder {path.parent}")
+    example = _inputs(sampler, 2)
+    batch = torch.export.Dim("batch", min=1, max=1 << 20)
+    try:
+        program = torch.export.export(
+            sampler.network.eval(), example, dynamic_shapes=tuple({0: batch} for _ in example)
+        )
+    except Exception as error:  # of torch's compiler; they share no base class
+        raise GanzooError(f"{sampler.name} cannot be exported: {one_line(error)[:300]}") from error
+    handle, beside = tempfile.mkstemp(prefix=".", suffix=".pt2", dir=path.parent)
+    os.close(handle)
+    try:
+        torch.export.save(program, beside)
+        _compare(sampler, torch.export.load(beside).module(), _inputs(sampler, 5))
+        Path(beside).replace(path)
+    except OSError as error:
+        raise GanzooError(f"{path}: cannot be written: {error}") from None
+    finally:
+        Path(beside).unlink(missing_ok=True)
+    return path
+
+
+def _inputs(sampler: Sampler, count: int) -> tuple[Tensor, ...]:
+    latents = sampler.latents(count).to(sampler.device, sampler.dtype)
+    if not sampler.architecture.conditional:
+        return (latents,)
+    labels = torch.arange(count, device=sampler.device) % len(sampler.spec.classes)
+    return latents, labels
+
+
+@torch.no_grad()
+def _compare(sampler: Sampler, exported: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    expected, made = sampler(*inputs), exported(*inputs).float()
+    apart = float((expected - made).abs().max()) if expected.shape == made.shape else float("inf")
+    if not apart <= TOLERANCE:
+        raise GanzooError(
+            f"{sampler.name} computes something else when exported: samples differ by {apart:g}. "
+            "Does its network draw noise of its own?"
+        )

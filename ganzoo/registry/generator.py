@@ -1,0 +1,196 @@
+"""A loaded generator: sample, interpolate, look at, save, export, push."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.architecture import Architecture
+from ganzoo.errors import GanzooError
+from ganzoo.layout import is_model
+from ganzoo.registry.card import Own, render
+from ganzoo.registry.export import export
+from ganzoo.registry.hub_name import HubName
+from ganzoo.registry.records import Measured
+from ganzoo.registry.save import NAMELESS, About, describe, write_model
+from ganzoo.registry.upload import Published, Wanted, upload
+from ganzoo.sampler import Label, Labels, Sampler
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Generator(Sampler):
+    """A trained generator: ``generator.sample(16, seed=0)``, ``generator(latents, labels)``.
+
+    name: of its architecture. spec: what one sample is. config: the architecture's options.
+    source: what it was loaded from. revision: the commit on the Hub, where it came from there.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        network: nn.Module,
+        name: str = "",
+        about: About | None = None,
+        source: str = "",
+        revision: str | None = None,
+    ) -> None:
+        super().__init__(architecture, network, name)
+        self.about = About() if about is None else about
+        self.source, self.revision = source, revision
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained, as ``training.json`` has it."""
+        return self.about.training
+
+    @property
+    def metrics(self) -> dict[str, Measured]:
+        """What was measured, by name: ``.value``, and ``.how`` it was measured."""
+        return self.about.metrics
+
+    @property
+    def card(self) -> str:
+        """The text of its card, Markdown with YAML metadata."""
+        if self.about.card:
+            return self.about.card
+        return render(describe(self, self.about, self.source or NAMELESS), Own())
+
+    def __repr__(self) -> str:
+        shape = "x".join(str(length) for length in self.spec.shape)
+        where = f" from {self.source}" if self.source else ""
+        return f"<Generator {self.name}{where}: {self.spec.kind} {shape} on {self.device}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """16 samples, for a notebook; None where its kind of sample is no picture."""
+        if ".png" not in self.kind.suffixes:
+            return None
+        return self.kind.render(self.sample(16), ".png")
+
+    def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> Generator:
+        """Move the network; returns the generator itself. dtype: of its weights.
+
+        Raises GanzooError where there is no such device, or `dtype` is not floating point.
+        """
+        if dtype is not None and not dtype.is_floating_point:
+            raise GanzooError(f"dtype {dtype}: it takes a floating-point type")
+        try:
+            self.network.to(device, dtype)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            first = str(error).partition("\n")[0]
+            raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
+        return self
+
+    def interpolate(
+        self,
+        start: int | Tensor,
+        end: int | Tensor,
+        count: int = 8,
+        labels: Label | None = None,
+    ) -> Tensor:
+        """Samples on the great circle from one latent to another: (count, *shape) on the CPU.
+
+        start, end: a latent, (*latent_shape), or a seed, whose first latent is meant. Both are
+        among the samples. Normal latents lie near a sphere, and a straight line would leave it
+        (White 2016, arXiv:1609.04468). Raises GanzooError for latents that are opposite or not
+        finite.
+        """
+        if count < 2:
+            raise GanzooError(f"interpolate {count} samples: it takes at least 2")
+        first, last = self._latent(start), self._latent(end)
+        weights = torch.linspace(0, 1, count, dtype=torch.float64)
+        return self(great_circle(first, last, weights), labels).cpu()
+
+    def _latent(self, given: int | Tensor) -> Tensor:
+        latent = self.latents(1, given)[0] if isinstance(given, int) else given.detach().cpu()
+        if tuple(latent.shape) != self.latent_shape:
+            raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
+        return latent
+
+    def to_images(
+        self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None
+    ) -> list[Image]:
+        """Pictures (PIL): of `samples`, (N, *shape), or of so many new ones of `seed`.
+
+        Raises GanzooError where its kind of sample is no picture.
+        """
+        if isinstance(samples, int):
+            samples = self.sample(samples, seed, labels)
+        if tuple(samples.shape[1:]) != self.spec.shape:
+            wanted = ", ".join(map(str, self.spec.shape))
+            raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
+        return self.kind.pictures(samples.detach().cpu())
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        name: str = NAMELESS,
+        license: str | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write it as a model folder, which `ganzoo.load` takes and the Hub shows.
+
+        name: what `ganzoo.load` will be called with, for the card. license: of the weights, an
+        identifier of the Hub's such as ``mit``. overwrite: replace a model folder that is there.
+        Raises GanzooError where something is there already, or it cannot be written.
+        """
+        folder = Path(path).expanduser()
+        if folder.exists() and not (overwrite and is_model(folder)):
+            hint = "give overwrite=True" if is_model(folder) else "choose another folder"
+            raise GanzooError(f"{folder} exists already; nothing is written into it: {hint}")
+        try:
+            write_model(folder, self, self.about, name, license)
+        except OSError as error:
+            raise GanzooError(f"{folder}: cannot be written: {error}") from None
+        return folder
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write the network for torch.export, as a ``.pt2``: latents (and labels) to samples.
+
+        The number of samples may differ from call to call. What it computes was compared with
+        this generator's own samples. Raises GanzooError where it cannot be exported.
+        """
+        return export(self, Path(path).expanduser())
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        revision: str | None = None,
+        create_pr: bool = False,
+        license: str | None = None,
+        token: str | None = None,
+    ) -> Published:
+        """Publish it as ``hf://owner/name`` (or ``owner/name``); see `ganzoo publish`.
+
+        The rest is as in `Run.publish`.
+        """
+        target, wanted = HubName.parse(name), Wanted(private, revision, create_pr, token, license)
+        with tempfile.TemporaryDirectory(prefix="ganzoo-") as folder:
+            path = Path(folder) / "model"
+            facts = write_model(path, self, self.about, str(target))
+            return upload(path, facts, target, wanted)
+
+
+def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent)."""
+    a, b = first.double().flatten(), last.double().flatten()
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise GanzooError("interpolate: a latent has values that are not finite")
+    cosine = (a @ b) / (a.norm() * b.norm()).clamp_min(1e-12)
+    angle = cosine.clamp(-1, 1).acos()
+    if float(angle) > torch.pi - 1e-4:
+        raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
+    t = weights.double()[:, None]
+    if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
+        mixed = (1 - t) * a + t * b
+    else:
+        mixed = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+    return mixed.to(first.dtype).view(-1, *first.shape)

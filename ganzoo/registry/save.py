@@ -1,0 +1,104 @@
+"""Write a model folder: whole, and the same bytes for the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ganzoo.files import write_folder, write_json
+from ganzoo.layout import (
+    CARD,
+    CONFIG,
+    DISCRIMINATOR,
+    METRICS,
+    SAMPLES,
+    TRAINING,
+    WEIGHTS,
+)
+from ganzoo.options import make
+from ganzoo.registry.card import Facts, read_own, render
+from ganzoo.registry.model_folder import ModelConfig
+from ganzoo.registry.records import Measured, TrainingRecord, metrics_json
+from ganzoo.sampler import Sampler
+from ganzoo.tensors import save_tensors
+
+#: What the card of a model that has no name says to load.
+NAMELESS = "path/to/this/folder"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model folder tells besides the network.
+
+    plugin: where the architecture comes from. training: how it was trained, as
+    ``training.json`` has it. metrics: what was measured, by name. card: the text of the card.
+    """
+
+    plugin: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Measured] = field(default_factory=dict)
+    card: str = ""
+
+
+def write_model(
+    path: Path,
+    sampler: Sampler,
+    about: About,
+    name: str = NAMELESS,
+    license: str | None = None,
+    discriminator: Mapping[str, Tensor] | None = None,
+) -> Facts:
+    """Write a model folder whole, over one that is there; returns what its card tells.
+
+    name: what `ganzoo.load` is called with, for the card. license: an identifier of the Hub's.
+    Raises OSError where it cannot be written, GanzooError for a card that cannot be read.
+    """
+    suffix = sampler.kind.suffixes[0]
+    grid = sampler.kind.render(sampler.sample(64, seed=0), suffix)
+    weights = sampler.network.state_dict()
+    count = sum(parameter.numel() for parameter in sampler.network.parameters())
+    parameters = Measured(value=count, how="parameters of the generator, counted")
+    about = replace(about, metrics={**about.metrics, "parameters": parameters})
+    facts = describe(sampler, about, name, f"{SAMPLES}{suffix}")
+    card = render(facts, read_own(about.card), license)
+
+    def fill(folder: Path) -> None:
+        write_json(folder / CONFIG, facts.config.model_dump(mode="json"))
+        write_json(folder / METRICS, metrics_json(facts.metrics))
+        if about.training:
+            write_json(folder / TRAINING, about.training)
+        save_tensors(weights, folder / WEIGHTS)
+        if discriminator:
+            save_tensors(dict(discriminator), folder / DISCRIMINATOR)
+        (folder / f"{SAMPLES}{suffix}").write_bytes(grid)
+        (folder / CARD).write_text(card, encoding="utf-8")
+
+    write_folder(path, fill)
+    return facts
+
+
+def describe(sampler: Sampler, about: About, name: str, samples: str = "") -> Facts:
+    """The facts for a card."""
+    plugin = dict(about.plugin)
+    if plugin.get("module", "").endswith(".py"):
+        plugin["module"] = Path(plugin["module"]).name  # the folders of this machine are private
+    config = ModelConfig(
+        architecture=sampler.name,
+        plugin=plugin,
+        options=sampler.config.model_dump(mode="json"),
+        spec=sampler.spec.to_json(),
+    )
+    return Facts(
+        name=name,
+        config=config,
+        spec=sampler.spec,
+        kind=sampler.kind,
+        training=make(TrainingRecord, about.training, "training.json"),
+        metrics=about.metrics,
+        paper=sampler.architecture.paper,
+        samples=samples,
+    )
