@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
@@ -62,7 +64,7 @@ def _quietly(build: Callable[[], nn.Module], device: str, where: str) -> nn.Modu
     """Build a network on a device, without a trace in torch's random state."""
     state = torch.get_rng_state()
     try:
-        with torch.device(device):
+        with torch.device(device), _Unfilled():
             return build()
     except Exception as error:
         # Whatever a plugin's code raises for the options in a file, the file is what is wrong.
@@ -72,6 +74,23 @@ def _quietly(build: Callable[[], nn.Module], device: str, where: str) -> nn.Modu
         ) from (error)
     finally:
         torch.set_rng_state(state)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves a tensor without memory alone where random numbers would go into it.
+
+    There is nothing to fill, and for the attempt torch imports its compiler, which takes a second.
+    """
+
+    _RANDOM: Final = frozenset({"normal_", "uniform_", "bernoulli_", "random_"})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in self._RANDOM:
+            tensor = args[0] if args else kwargs.get("tensor")
+            if isinstance(tensor, Tensor) and tensor.is_meta:
+                return tensor
+        return func(*args, **kwargs)
 
 
 def _tensors(network: nn.Module) -> Iterator[Tensor]:
