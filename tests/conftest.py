@@ -6,19 +6,27 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Networks this small are slower on two threads than on one, and far slower on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["GANZOO_HOME"] = tempfile.mkdtemp(prefix="ganzoo-home-")
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+# huggingface_hub reads its settings when it is imported, so the Hub of these tests comes first.
+from loopback import Hub
+
+SCRATCH = Path(tempfile.mkdtemp(prefix="ganzoo-tests-"))
+HUB = Hub(tokens={"hf_alice_writes": "alice", "hf_bob_writes": "bob"})
+HUB.start()
+os.environ.update(HUB.environment(SCRATCH), GANZOO_HOME=str(SCRATCH / "home"))
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner, Result
 
 from ganzoo import plugins
+from ganzoo.cli import commands
 
 #: Settings that make each architecture small enough to train in a test.
 SMALL = {
@@ -70,6 +78,34 @@ def ganzoo(tmp_path: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """The Hub of these tests, without faults and without memory of earlier requests."""
+    HUB.clear_faults()
+    HUB.requests.clear()
+    yield HUB
+    HUB.clear_faults()
+    HUB.start()
+
+
+def call(*args: object) -> Result:
+    """The command in this process: quick, for what needs no process of its own."""
+    return CliRunner().invoke(commands, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="session")
+def trained(digits_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a small DCGAN, with checkpoints of steps 2 and 4. Read only."""
+    out = tmp_path_factory.mktemp("trained") / "run"
+    settings = {"width": 4, "training.batch_size": 16, "data.image_size": 16}
+    result = call(
+        *("train", "dcgan", "--data", digits_npz, "--steps", 4, "--out", out),
+        *("--log-every", 2, "--checkpoint-every", 2, *set_options(settings)),
+    )
+    assert result.exit_code == 0, result.output
+    return out
 
 
 @pytest.fixture

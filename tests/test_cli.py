@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
-from conftest import SMALL, set_options
+from conftest import SMALL, call, set_options
 from PIL import Image
 
 import ganzoo as package
 from ganzoo import plugins
-from ganzoo.cli import commands
 
 PLUGIN = """
 from typing import ClassVar
@@ -40,11 +38,6 @@ class Tiny(Architecture):
 def ganzoo_architectures():
     yield ArchitectureEntry("tiny", Tiny)
 """
-
-
-def call(*args: object):
-    """The command in this process: quick, for what needs no process of its own."""
-    return CliRunner().invoke(commands, [str(arg) for arg in args])
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from ganzoo.spec import SampleSpec
 BEGIN: Final = "<!-- ganzoo writes what is between these two lines; it keeps what is outside -->"
 END: Final = "<!-- ganzoo: end -->"
 
+UNKNOWN: Final = "unknown"  # the Hub's identifier of a licence that nobody stated
 _OURS: Final = ("library_name", "model-index", "pipeline_tag")
 
 
@@ -62,16 +63,19 @@ def read_own(card: str) -> Own:
     if not (begin and end):
         before, after = card, ""
     kept = {key: value for key, value in metadata.items() if key not in _OURS}
+    if kept.get("license") == UNKNOWN:
+        del kept["license"]  # ganzoo's own word for none
     return Own(before.strip(), after.strip(), kept)
 
 
 def merge(here: Own, there: Own) -> Own:
     """What the user wrote here and on the Hub, nothing lost: what both have stands once."""
-    return Own(
-        _union(here.before, there.before),
-        _union(here.after, there.after),
-        {**there.metadata, **here.metadata},
-    )
+    metadata = {**there.metadata, **here.metadata}
+    for key in ("tags", "datasets"):
+        both = [*_listed(there.metadata.get(key)), *_listed(here.metadata.get(key))]
+        if both:
+            metadata[key] = list(dict.fromkeys(both))
+    return Own(_union(here.before, there.before), _union(here.after, there.after), metadata)
 
 
 def _union(here: str, there: str) -> str:
@@ -103,7 +107,7 @@ def _metadata(facts: Facts, kept: dict[str, Any], license: str | None) -> str:
     try:
         card = ModelCardData(
             library_name="ganzoo",
-            license=license or kept.get("license") or "unknown",
+            license=license or kept.get("license") or UNKNOWN,
             pipeline_tag=facts.kind.pipeline_tag,
             tags=list(dict.fromkeys([*tags, *_listed(kept.get("tags"))])),
             datasets=list(dict.fromkeys([*datasets, *_listed(kept.get("datasets"))])) or None,

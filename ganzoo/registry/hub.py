@@ -83,7 +83,7 @@ def download(
 
     with explained(name, token):
         try:
-            folder = twice(fetch)
+            folder = patiently(fetch)
         except errors.HTTPError:
             # The client uses its cache where the Hub is down, but not where it breaks off.
             if force_download:
@@ -141,22 +141,23 @@ def _summary(tags: Sequence[str]) -> str:
     return ", ".join(told[:4])
 
 
-def twice(work: Callable[[], Result]) -> Result:
-    """Do it again, once, where the Hub failed or the connection broke: much passes in a second.
+def patiently(work: Callable[[], Result]) -> Result:
+    """Do it again where the Hub failed or the connection broke: much passes in a second.
 
-    `work` must be such that a second time does no harm. What took long was tried by the client
+    `work` must be such that another time does no harm. What took long was tried by the client
     again and again already.
     """
     from huggingface_hub import errors
 
     began = time.monotonic()
-    try:
-        return work()
-    except (errors.HTTPError, errors.LocalEntryNotFoundError, RuntimeError) as error:
-        status = _status(_root(error))
-        if time.monotonic() - began > _SHORT or (status is not None and status < 500):
-            raise
-    time.sleep(1)
+    for pause in (1, 2):
+        try:
+            return work()
+        except (errors.HTTPError, errors.LocalEntryNotFoundError, RuntimeError) as error:
+            status = _status(_root(error))
+            if time.monotonic() - began > _SHORT or (status is not None and status < 500):
+                raise
+        time.sleep(pause)
     return work()
 
 

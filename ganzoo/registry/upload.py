@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ganzoo.errors import GanzooError
 from ganzoo.layout import CARD, DISCRIMINATOR
 from ganzoo.registry.card import Facts, Own, merge, read_own, render
-from ganzoo.registry.hub import client, explained, twice
+from ganzoo.registry.hub import client, explained, patiently
 from ganzoo.registry.hub_name import PREFIX, HubName
 from ganzoo.registry.model_folder import files, is_ours, read_card
 from ganzoo.version import __version__
@@ -93,8 +93,8 @@ def upload(folder: Path, facts: Facts, target: HubName, wanted: Wanted) -> Publi
     with explained(target, wanted.token):
         if wanted.create_pr:
             return _upload(folder, facts, target, wanted)
-        # A second time finds what the first one did, and does the rest.
-        return twice(lambda: _upload(folder, facts, target, wanted))
+        # Another time finds what the first one did, and does the rest.
+        return patiently(lambda: _upload(folder, facts, target, wanted))
 
 
 def _upload(folder: Path, facts: Facts, target: HubName, wanted: Wanted) -> Published:

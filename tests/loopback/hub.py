@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from hub_site import Reply, Site, cut_range, error_reply
-from hub_store import HubError, PullRequest, Repository
+from loopback.site import Reply, Site, cut_range, error_reply
+from loopback.store import HubError, PullRequest, Repository
 
 FLIPPED = bytes(255 - value for value in range(256))
 
@@ -77,6 +77,8 @@ class Hub(Site):
 
     def start(self) -> None:
         """Starts to answer; on the same port as before if it was stopped."""
+        if self._server is not None:
+            return
         self._server = _Server(("127.0.0.1", self._port), _Handler)
         self._server.hub = self
         self._port = self._server.server_address[1]

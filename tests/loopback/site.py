@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
-from hub_store import Commit, HubError, Repository, front_matter, is_lfs, sha256
+from loopback.store import Commit, HubError, Repository, front_matter, is_lfs, sha256
 
 REPO = r"(?P<repo_id>[^/]+/[^/]+?)"
 REVISION = r"(?P<revision>[^/]+)"
