@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 
@@ -15,6 +15,22 @@ class Options(pydantic.BaseModel):
     """Base of every set of options. Unknown keys are refused; values cannot be changed later."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        """``--set`` gives texts; of those pydantic makes numbers, but not for a Literal."""
+        if not isinstance(value, str) or info.field_name not in cls.model_fields:
+            return value
+        choices = _choices(cls.model_fields[info.field_name].annotation)
+        return next((choice for choice in choices if str(choice) == value), value)
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """What a Literal allows, also where it is one of several types."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
 OptionsType = TypeVar("OptionsType", bound=Options)

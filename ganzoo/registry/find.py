@@ -9,7 +9,7 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError
-from ganzoo.layout import TRAINING, WEIGHTS
+from ganzoo.layout import CONFIG, TRAINING, WEIGHTS
 from ganzoo.registry.architectures import find_architecture
 from ganzoo.registry.build import build_architecture, build_network
 from ganzoo.registry.generator import Generator
@@ -85,7 +85,10 @@ def load_folder(place: Place, architecture: type[Architecture] | None = None) ->
     read_training(path)  # only to see that it is one; the whole of it is kept
     about = About(config.plugin, read_object(path, TRAINING), read_metrics(path), read_card(path))
     found = architecture or find_architecture(config.architecture, config.plugin)
-    made = build_architecture(found, config.architecture, config.options, spec)
+    try:
+        made = build_architecture(found, config.architecture, config.options, spec)
+    except GanzooError as error:
+        raise GanzooError(f"{path / CONFIG}: {error}") from None
     weights = inside(path, WEIGHTS)
     header = read_header(weights)
     network = build_network(

@@ -180,17 +180,21 @@ class Generator(Sampler):
 
 
 def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
-    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent)."""
+    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent).
+
+    The direction turns evenly; the length goes straight from the one to the other.
+    """
     a, b = first.double().flatten(), last.double().flatten()
     if not (a.isfinite().all() and b.isfinite().all()):
         raise GanzooError("interpolate: a latent has values that are not finite")
-    cosine = (a @ b) / (a.norm() * b.norm()).clamp_min(1e-12)
-    angle = cosine.clamp(-1, 1).acos()
+    t = weights.double()[:, None]
+    lengths = (1 - t) * a.norm() + t * b.norm()
+    a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
+    angle = (a @ b).clamp(-1, 1).acos()
     if float(angle) > torch.pi - 1e-4:
         raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
-    t = weights.double()[:, None]
     if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
-        mixed = (1 - t) * a + t * b
+        turned = (1 - t) * a + t * b
     else:
-        mixed = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    return mixed.to(first.dtype).view(-1, *first.shape)
+        turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+    return (lengths * turned).to(first.dtype).view(-1, *first.shape)

@@ -1,0 +1,210 @@
+"""A loaded generator: sampling, interpolation, pictures, saving, exporting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from test_hostile import Labelled
+
+import ganzoo
+from ganzoo import GanzooError
+
+
+@pytest.fixture(scope="module")
+def generator(trained) -> ganzoo.Generator:
+    return ganzoo.load(trained)
+
+
+@pytest.fixture(scope="module")
+def labelled(digits, tmp_path_factory) -> ganzoo.Generator:
+    """A conditional generator of a class that nobody packaged."""
+    out = tmp_path_factory.mktemp("labelled") / "run"
+    run = ganzoo.train(Labelled, digits[0][:50], labels=torch.arange(50) % 3, steps=1, out=out)
+    return ganzoo.load(run, architecture=Labelled)
+
+
+def test_latents_depend_on_the_seed_alone(generator):
+    many = generator.latents(300, seed=5)
+    for count in (1, 2, 16, 63, 64, 65, 300):
+        assert torch.equal(generator.latents(count, seed=5), many[:count])
+    assert not torch.equal(generator.latents(1, seed=6), many[:1])
+
+
+def test_samples_agree_whatever_the_batch_size_and_are_the_same_on_every_call(generator):
+    samples = generator.sample(33, seed=2)
+    assert samples.shape == (33, *generator.spec.shape)
+    assert samples.dtype == torch.float32
+    assert torch.equal(generator.sample(33, seed=2), samples)
+    for batch_size in (1, 7, 33):
+        assert torch.equal(
+            generator.sample(33, 2, batch_size=batch_size),
+            generator.sample(33, 2, batch_size=batch_size),
+        )
+        apart = (generator.sample(33, seed=2, batch_size=batch_size) - samples).abs().max()
+        assert apart <= 1e-5
+    own = generator(generator.latents(33, seed=2))
+    assert (own - samples).abs().max() <= 1e-5
+
+
+def test_interpolation_keeps_to_the_great_circle(generator):
+    middle = []
+    network = generator.network
+    handle = network.register_forward_pre_hook(lambda _, inputs: middle.append(inputs[0]))
+    try:
+        path = generator.interpolate(1, 2, count=9)
+    finally:
+        handle.remove()
+    ends = torch.stack([generator.latents(1, 1)[0], generator.latents(1, 2)[0]])
+    assert (path[[0, -1]] - generator(ends)).abs().max() <= 1e-5
+    (latents,) = middle
+    norms = latents.norm(dim=1)
+    low, high = sorted(ends.norm(dim=1).tolist())
+    assert norms.min() > 0.999 * low  # a straight line would pass at 0.7
+    assert norms.max() < 1.001 * high
+    steps = torch.nn.functional.cosine_similarity(latents[:-1], latents[1:]).acos()
+    assert steps.std() < 0.02 * steps.mean()
+    given = generator.interpolate(ends[0], ends[1], count=9)
+    assert torch.equal(given, path)
+    assert torch.equal(generator.interpolate(3, 3, 2)[0], generator.interpolate(3, 3, 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (lambda g: g.interpolate(g.latents(1)[0], -g.latents(1)[0]), "opposite"),
+        (lambda g: g.interpolate(g.latents(1)[0] * torch.nan, 1), "not finite"),
+        (lambda g: g.interpolate(torch.zeros(3), 1), "a latent of shape"),
+        (lambda g: g.interpolate(1, 2, count=1), "at least 2"),
+        (lambda g: g(torch.zeros(2, 3)), "it takes (N, 100)"),
+        (lambda g: g(torch.zeros(())), "it takes (N, 100)"),
+        (lambda g: g.sample(4, labels=3), "not conditional"),
+        (lambda g: g.sample(0), "at least 1"),
+        (lambda g: g.sample(4, seed=-1), "seed -1"),
+        (lambda g: g.sample(4, batch_size=0), "batch_size 0"),
+        (lambda g: g.to_images(torch.zeros(2, 2)), "samples of shape"),
+        (lambda g: g.to("cuda:7"), "'cuda:7' cannot be used"),
+        (lambda g: g.to("toaster"), "'toaster' cannot be used"),
+        (lambda g: g.to("cpu", torch.int64), "floating-point"),
+        (lambda g: g.export("g.onnx"), "writes a .pt2"),
+        (lambda g: g.export("nowhere/g.pt2"), "no folder nowhere"),
+        (lambda g: g.save("."), "exists already"),
+        (lambda g: g.push_to_hub("x"), "hf://OWNER/NAME"),
+    ],
+)
+def test_mistakes_are_told(generator, work, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GanzooError) as told:
+        work(generator)
+    assert words in str(told.value)
+
+
+def test_classes_by_number_and_by_name(labelled, digits):
+    assert labelled.spec.classes == ("0", "1", "2")
+    turns = labelled.sample(6)
+    assert torch.equal(labelled.sample(6, labels=[0, 1, 2, "0", "1", "2"]), turns)
+    assert torch.equal(labelled.sample(6, labels=torch.arange(6) % 3), turns)
+    assert not torch.equal(labelled.sample(6, labels=1), turns)
+    assert torch.equal(labelled.sample(6, labels=1), labelled.sample(6, labels="1"))
+    latents = labelled.latents(6)
+    assert torch.equal(labelled(latents, "2"), labelled(latents, torch.full((6,), 2)))
+    for wrong in (3, "cat", -1, [0, 1], torch.tensor([0.5] * 6), torch.zeros(2, 3).long()):
+        with pytest.raises(GanzooError, match=r"label|classes"):
+            labelled.sample(6, labels=wrong)
+    with pytest.raises(GanzooError, match="needs labels"):
+        labelled(latents)
+
+
+def test_a_number_is_a_number_and_a_name_a_name(labelled, digits):
+    """Classes may be called by numbers that are not theirs."""
+    spec = labelled.spec
+    renamed = ganzoo.SampleSpec(spec.kind, spec.shape, spec.low, spec.high, ("2", "7", "0"))
+    other = ganzoo.Generator(Labelled(renamed), labelled.network)
+    assert torch.equal(other.sample(2, labels=2), labelled.sample(2, labels=2))
+    assert torch.equal(other.sample(2, labels="2"), labelled.sample(2, labels=0))
+
+
+def test_pictures(generator):
+    (first, *others) = generator.to_images(5, seed=1)
+    assert isinstance(first, Image.Image)
+    assert first.size == (16, 16) and len(others) == 4
+    samples = generator.sample(5, seed=1)
+    assert generator.to_images(samples)[0].tobytes() == first.tobytes()
+    png = generator._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert "dcgan" in repr(generator)
+
+
+def test_save_and_load_give_the_same_and_nothing_is_overwritten(generator, tmp_path):
+    folder = generator.save(tmp_path / "a" / "digits", license="mit")
+    loaded = ganzoo.load(folder)
+    assert torch.equal(loaded.sample(9), generator.sample(9))
+    assert loaded.training == generator.training
+    assert loaded.metrics == generator.metrics
+    assert loaded.config == generator.config
+    assert "license: mit" in loaded.card
+    with pytest.raises(GanzooError, match="overwrite=True"):
+        generator.save(folder)
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(GanzooError, match="exists already"):
+        generator.save(tmp_path / "notes", overwrite=True)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    loaded.save(folder, overwrite=True)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_half_precision_and_its_file(generator, trained, tmp_path):
+    half = ganzoo.load(trained, dtype=torch.bfloat16)
+    assert half.dtype == torch.bfloat16
+    assert half.sample(4).dtype == torch.float32
+    assert (half.sample(4) - generator.sample(4)).abs().max() < 0.1
+    folder = half.save(tmp_path / "half")
+    weights = generator.save(tmp_path / "full") / "model.safetensors"
+    assert (folder / "model.safetensors").stat().st_size < 0.7 * weights.stat().st_size
+    assert ganzoo.load(folder).dtype == torch.float32
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_an_export_runs_without_ganzoo_for_any_number(generator, labelled, conditional, tmp_path):
+    chosen = labelled if conditional else generator
+    file = chosen.export(tmp_path / "generator.pt2")
+    module = torch.export.load(file).module()
+    for count in (1, 3, 8):
+        latents = chosen.latents(count, seed=4)
+        inputs = (latents, torch.zeros(count, dtype=torch.int64)) if conditional else (latents,)
+        assert (module(*inputs) - chosen(*inputs)).abs().max() <= 1e-5
+    assert [path.name for path in tmp_path.iterdir()] == ["generator.pt2"]
+
+
+def test_constants_that_are_in_no_file_are_loaded_too(digits, tmp_path):
+    """A plain tensor and a buffer that is not saved have no value without memory."""
+    run = ganzoo.train(Tables, digits[0][:50], steps=1, out=tmp_path / "run")
+    loaded = ganzoo.load(run, architecture=Tables)
+    again = ganzoo.load(loaded.save(Path(tmp_path / "saved")), architecture=Tables)
+    assert torch.equal(loaded.sample(3), again.sample(3))
+    assert loaded.sample(3).std() > 0.01
+
+
+class Table(torch.nn.Module):
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        size = shape[0] * shape[1] * shape[2]
+        self.register_buffer("waves", torch.linspace(0, 9, latent).sin(), persistent=False)
+        self.scale = torch.full((1,), 3.0)
+        self.out = torch.nn.Linear(latent, size)
+        self.shape = shape
+
+    def forward(self, latent):
+        return torch.tanh(self.out(latent * self.waves * self.scale)).view(-1, *self.shape)
+
+
+class Tables(Labelled):
+    conditional = False
+
+    def build_generator(self):
+        return Table(self.config.latent_size, self.spec.shape)
+
+    def build_discriminator(self):
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(self.spec.size, 1))
