@@ -22,7 +22,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod(0o666 & ~umask())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         for file in beside.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-        beside.chmod(0o777 & ~_umask())
+        beside.chmod(0o777 & ~umask())
         sync_folder(beside)
         if path.exists():
             old = path.with_name(f".{path.name}.old")
@@ -111,7 +111,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The bits that the user's new files must not have."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, contiguous_format
 
 from ganzoo.errors import GanzooError
+from ganzoo.files import umask
 
 _DTYPES: Final = {
     "F64": torch.float64,
@@ -52,6 +53,7 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
         save_file(copies, path, metadata={"format": "pt"})
     except SafetensorError as error:
         raise OSError(str(error)) from error
+    path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
 
 
 def read_header(path: Path) -> dict[str, Stored]:

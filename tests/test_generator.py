@@ -150,6 +150,8 @@ def test_save_and_load_give_the_same_and_nothing_is_overwritten(generator, tmp_p
     (tmp_path / "notes").mkdir()
     with pytest.raises(GanzooError, match="exists already"):
         generator.save(tmp_path / "notes", overwrite=True)
+    modes = {file.stat().st_mode for file in folder.iterdir()}
+    assert len(modes) == 1  # whoever may read the card may read the weights
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     loaded.save(folder, overwrite=True)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
