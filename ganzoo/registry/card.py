@@ -148,7 +148,7 @@ def _sections(facts: Facts) -> Iterator[str]:
     spec, config = facts.spec, facts.config
     data = facts.training.data
     shape = "x".join(str(length) for length in spec.shape)
-    on = f" on {_plain(data.name)}" if data and data.name else ""
+    on = f" on {_plain(data.source or data.name)}" if data and data.name else ""
     paper = f" ({_plain(facts.paper)})" if facts.paper else ""
     yield f"# {_plain(config.architecture)}{on}"
     yield (
@@ -234,7 +234,7 @@ def _training(training: TrainingRecord) -> Iterator[str]:
 def _limits(facts: Facts) -> Iterator[str]:
     data = facts.training.data
     yield (
-        f"It makes nothing but what {_plain(data.name)} shows, with that data set's faults."
+        f"It makes nothing but what {_plain(data.source or data.name)} shows, with its faults."
         if data and data.name
         else "What it was trained on is not recorded."
     )

@@ -1,0 +1,123 @@
+"""The built wheel in an environment of its own: what a user has straight after the install."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+
+ROOT = Path(__file__).parent.parent
+
+BY_HAND = """
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+layers = [nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False)]
+for before, after in ((256, 128), (128, 64), (64, 1)):
+    layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
+    layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+network = nn.Sequential(*layers, nn.Tanh()).eval()
+network.load_state_dict(load_file("WEIGHTS"))
+with torch.no_grad():
+    network(torch.randn(16, 100))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
+    subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def fresh(wheel, tmp_path_factory) -> Path:
+    """The programs of a fresh environment with the wheel, and this one's other packages."""
+    home = tmp_path_factory.mktemp("fresh")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "-q", "--python", python]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
+    # Not its .pth files, so that the clone which is installed here stays out.
+    (site,) = home.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return home / "bin"
+
+
+def offline(program: Path, *args: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of the fresh environment without a network, outside of the clone."""
+    command = [str(program), *map(str, args)]
+    if os.geteuid() == 0:
+        command = ["unshare", "--net", *command]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_a_bundled_model_samples_straight_after_the_install_offline(fresh, tmp_path):
+    where = offline(fresh / "python", "-c", "import ganzoo; print(ganzoo)", folder=tmp_path)
+    assert str(fresh.parent) in where.stdout  # the wheel's, not the clone's
+    done = offline(fresh / "ganzoo", "sample", "dcgan-mnist", "-o", "grid.png", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "grid.png").size == (274, 274)
+    listed = offline(fresh / "ganzoo", "list", "--json", folder=tmp_path)
+    models = {row["name"] for row in json.loads(listed.stdout) if row["kind"] == "model"}
+    assert models == {folder.name for folder in (ROOT / "model_cards").iterdir()}
+
+
+def test_the_wheel_has_the_models_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "ganzoo/model_cards/dcgan-mnist/model.safetensors" in names
+    assert not [name for name in names if "loopback" in name or name.startswith("tests")]
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "model_cards").iterdir()), ids=lambda f: f.name)
+def test_each_bundled_model_is_what_its_folder_says(folder, tmp_path):
+    generator = ganzoo.load(folder.name)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    assert size <= 8 << 20
+    assert f'ganzoo.load("{folder.name}")' in generator.card
+    assert generator.training["command"].startswith("ganzoo train ")
+    assert "license: mit" in generator.card
+    samples = generator.sample(64)
+    assert samples.isfinite().all()
+    (tmp_path / "grid.png").write_bytes(generator.kind.render(samples, ".png"))
+    made, shown = (
+        torch.from_numpy(np.asarray(Image.open(path), dtype=np.float32))
+        for path in (tmp_path / "grid.png", folder / "samples.png")
+    )
+    assert (made - shown).abs().max() <= 1  # another machine rounds some grey the other way
+
+
+def test_loading_and_sampling_cost_little_over_torch_itself(tmp_path):
+    """At most 1.25 times importing torch and the same forward pass written by hand."""
+    weights = ROOT / "model_cards/dcgan-mnist/model.safetensors"
+    (tmp_path / "by_hand.py").write_text(BY_HAND.replace("WEIGHTS", str(weights)))
+    (tmp_path / "ours.py").write_text("import ganzoo\nganzoo.load('dcgan-mnist').sample(16)\n")
+
+    def seconds(script: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, tmp_path / script], check=True)
+        return time.perf_counter() - start
+
+    seconds("ours.py")
+    pairs = [(seconds("ours.py"), seconds("by_hand.py")) for _ in range(5)]
+    ratios = sorted(ours / by_hand for ours, by_hand in pairs)
+    assert ratios[2] <= 1.25, ratios
+    code = "import sys, ganzoo; ganzoo.load('dcgan-mnist').sample(2)\n"
+    code += "assert not {'torchvision', 'huggingface_hub', 'torch._dynamo'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
