@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import call
 
 from ganzoo.cli import commands
 
@@ -23,11 +24,13 @@ def shortened(code: str) -> str:
 
 
 def test_python_blocks_run(tmp_path):
-    usage, plugin, _, own = blocks("python")
+    loading, usage, plugin, _, own = blocks("python")
+    (tmp_path / "loading.py").write_text(loading)
     (tmp_path / "usage.py").write_text(shortened(usage))
     (tmp_path / "lsgan.py").write_text(plugin)
     (tmp_path / "own.py").write_text(own)
     for args in (
+        ["loading.py"],
         ["usage.py"],
         ["own.py"],
         [
@@ -37,6 +40,32 @@ def test_python_blocks_run(tmp_path):
     ):
         done = subprocess.run([sys.executable, *args], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+    for made in ("grid.png", "digits.pt2", "models/digits/README.md"):
+        assert (tmp_path / made).is_file()
+
+
+def section(title: str) -> list[str]:
+    """The commands of a section, without their comments."""
+    text = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    (block, *_) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [line.partition("#")[0].removeprefix("$ ganzoo ") for line in block.splitlines()]
+
+
+def test_publishing_and_loading_as_it_is_told(hub, tmp_path, monkeypatch):
+    """Every command of the two sections, in order, against a Hub on this machine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    small = ["--steps", "2", "--checkpoint-every", "1", "--set", "schedule.keep_checkpoints=2"]
+    training = call("train", "dcgan", "--data", "mnist-5k", "--out", "runs/digits", *small)
+    assert training.exit_code == 0, training.output
+    for line in [*section("Publish a model"), *section("Load a model")]:
+        words = line.replace("--step 1000", "--step 1").split()
+        result = call(*words, *(["--steps", "1"] if words[0] == "train" else []))
+        assert result.exit_code == 0, (line, result.output)
+    assert "v1" in hub.tags("alice/digits")
+    assert len(hub.commits("alice/digits")) == 1
+    assert len(hub.pull_requests("alice/digits")) == 1
+    assert hub.repositories["alice/early"].private
     assert (tmp_path / "grid.png").is_file()
 
 
