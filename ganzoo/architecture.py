@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from ganzoo.errors import GanzooError
 from ganzoo.objectives import Objective
-from ganzoo.options import Options
+from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
 
 
@@ -114,3 +116,15 @@ class Architecture:
         The length is the option ``latent_size``. Override it for another distribution.
         """
         return torch.randn(count, self.config.latent_size, generator=rng, device=rng.device)
+
+
+def build_architecture(
+    architecture: type[Architecture], name: str, options: Mapping[str, Any], spec: SampleSpec
+) -> Architecture:
+    """The architecture called `name` with its options. Raises GanzooError that says what of the
+    options is wrong, or how spec and options do not go together."""
+    config = make(architecture.Config, options, name)
+    try:
+        return architecture(spec, config)
+    except ValueError as error:
+        raise GanzooError(f"{name}: {error}") from None

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.architecture import Architecture
+from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.images import fit_images
@@ -87,13 +87,9 @@ def make_architecture(
     architecture: type[Architecture], name: str, config: RunConfig, spec: SampleSpec
 ) -> Architecture:
     """The architecture for a spec. Raises GanzooError where they do not go together."""
-    options = make(architecture.Config, config.options, name)
     # Labels that the networks do not take are no part of what the model is.
     spec = spec if architecture.conditional else replace(spec, classes=())
-    try:
-        return architecture(spec, options)
-    except ValueError as error:
-        raise GanzooError(f"{name}: {error}") from None
+    return build_architecture(architecture, name, config.options, spec)
 
 
 def make_match(

@@ -10,21 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
-from ganzoo.options import make
-from ganzoo.spec import SampleSpec
 from ganzoo.tensors import Stored
-
-
-def build_architecture(
-    architecture: type[Architecture], name: str, options: Mapping[str, object], spec: SampleSpec
-) -> Architecture:
-    """The architecture with its options. Raises GanzooError where they do not go together."""
-    try:
-        return architecture(spec, make(architecture.Config, options, name))
-    except ValueError as error:
-        raise GanzooError(f"{name}: {error}") from None
 
 
 def build_network(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganzoo.architecture import Architecture
+from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.engine.run import RunFolder, model_step
 from ganzoo.engine.state import NETWORKS, select
 from ganzoo.errors import GanzooError
 from ganzoo.layout import WEIGHTS
 from ganzoo.registry.architectures import find_architecture
-from ganzoo.registry.build import build_architecture, build_network
+from ganzoo.registry.build import build_network
 from ganzoo.registry.generator import Generator
 from ganzoo.registry.model_folder import read_card
 from ganzoo.registry.records import of_training

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.architecture import Architecture
+from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.errors import GanzooError
 from ganzoo.layout import CONFIG, TRAINING, WEIGHTS
 from ganzoo.registry.architectures import find_architecture
-from ganzoo.registry.build import build_architecture, build_network
+from ganzoo.registry.build import build_network
 from ganzoo.registry.generator import Generator
 from ganzoo.registry.model_folder import inside, read_card, read_config, read_object
 from ganzoo.registry.places import Place, find_place
