@@ -28,7 +28,7 @@ from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import find_architecture, plugin_of
-from ganzoo.registry.init import absolute, initialise
+from ganzoo.registry.init import initialise
 from ganzoo.registry.model_folder import read_card
 from ganzoo.registry.records import of_training
 from ganzoo.registry.run import Run
@@ -99,7 +99,7 @@ def train(
     with processes_of(resolved.schedule.device) as processes:
         match, resolved = _match(found, resolved, _dataset(data, labels, resolved), processes)
         if resolved.init is not None:
-            named = initialise(match, absolute(resolved.init))
+            named = initialise(match, resolved.init)
             resolved = resolved.model_copy(update={"init": named})
         folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)

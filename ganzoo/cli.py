@@ -47,6 +47,8 @@ def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
     warnings.formatwarning = _one_line  # type: ignore[assignment]
     warnings.simplefilter("always", GanzooWarning)
+    # Its own warnings and retries; what came of them is told in one message.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     # Until training listens, Ctrl-C ends the process: an import that it breaks into may be
     # swallowed and leave half a module behind.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -79,6 +81,8 @@ class Filled(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         if not str(value):
             raise GanzooError(f"{param.opts[0]} is empty")
+        if not str(value).isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise GanzooError(f"{param.opts[0]} {str(value)!r} is no text in UTF-8")
         return str(value)
 
 
@@ -152,8 +156,10 @@ def info(name: str, as_json: bool) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
+        from ganzoo.registry.own_text import body
+
         # Without the metadata, which is for the Hub.
-        Console().print(Markdown(plain(described["card"]).rpartition("\n---\n")[2]))
+        Console().print(Markdown(plain(body(described["card"])), hyperlinks=False))
     else:
         click.echo(plain(text(described)))
 
@@ -308,16 +314,18 @@ def publish(model: str, target: str, step: int | None, dry_run: bool, **options:
     from ganzoo.registry.publish import publish as publish_model
     from ganzoo.registry.upload import Wanted
 
-    done = publish_model(model, target, Wanted(**options), step=step, dry_run=dry_run)
+    wanted = Wanted(**options)
+    done = publish_model(model, target, wanted, step=step, dry_run=dry_run)
     if dry_run:
         click.echo(f"Would go to {done.url}:", err=True)
         for name, size in done.files.items():
             click.echo(f"{size:>12} {name}")
         return
-    if done.changed:
-        click.echo(f"Next: ganzoo sample {target}", err=True)
-    else:
+    if not done.changed:
         click.echo("Nothing changed; no commit was made.", err=True)
+    elif not wanted.create_pr:
+        at = f"@{wanted.revision}" if wanted.revision else ""
+        click.echo(f"Next: ganzoo sample {target}{at}", err=True)
     click.echo(done.url)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ganzoo.architecture import Training
@@ -10,37 +9,40 @@ from ganzoo.engine.config import Data, Schedule, objective_class, own_objective
 from ganzoo.engine.run import RunFolder
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
-from ganzoo.layout import CONFIG, METRICS, TRAINING, is_model, is_run
+from ganzoo.files import user_path
+from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.options import table
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import find_architecture, plugin_of
-from ganzoo.registry.hub import ABOUT, download
+from ganzoo.registry.fetch import fetch_about
 from ganzoo.registry.hub_name import is_repo
-from ganzoo.registry.model_folder import read_card, read_object, small_json
+from ganzoo.registry.model_folder import read_card, read_config, read_object
 from ganzoo.registry.places import find_place, known_models
 
 
 def describe(name: str) -> dict[str, Any]:
     """A description as plain JSON. Raises GanzooError for a name that is neither."""
     architectures = catalogue().entries(ArchitectureEntry)
-    if name in architectures and not is_run(Path(name)) and not is_model(Path(name)):
+    path = user_path(name)
+    if name in architectures and not is_run(path) and not is_model(path):
         return _architecture(name)
     models = [place.name for place in known_models()]
-    if not Path(name).exists() and not is_repo(name) and "://" not in name and name not in models:
+    if not path.exists() and not is_repo(name) and "://" not in name and name not in models:
         raise unknown("architecture or model", name, [*architectures, *models], "See: ganzoo list")
     place = find_place(name)
     if place.kind == "run":
         assert place.path is not None
         return _run(RunFolder.open(place.path))
-    path = place.path if place.hub is None else download(place.hub, files=ABOUT)
-    assert path is not None
+    folder = fetch_about(place).path
+    assert folder is not None
+    config, _ = read_config(folder)
     return {
         "model": name,
         "place": place.kind,
-        "card": read_card(path),
-        "config": small_json(path, CONFIG),
-        "training": read_object(path, TRAINING),
-        "metrics": read_object(path, METRICS),
+        "card": read_card(folder),
+        "config": config.model_dump(mode="json"),
+        "training": read_object(folder, TRAINING),
+        "metrics": read_object(folder, METRICS),
     }
 
 

@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
@@ -87,3 +88,8 @@ class KindEntry(Entry):
 @dataclass(frozen=True)
 class ModelEntry(Entry):
     """A model that comes with a plugin; the target is its folder, a ``pathlib.Path``."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.target, Path):
+            raise TypeError(f"ModelEntry {self.name!r}: target must be a Path, not {self.target!r}")

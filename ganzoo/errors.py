@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -20,6 +21,13 @@ class WorkFailed(GanzooError):
 
 class GanzooWarning(UserWarning):
     """Something the user should know of that stops nothing."""
+
+
+def cannot_write(what: object, error: OSError) -> GanzooError:
+    """The error for a file or folder that could not be written: a full disk, or a wrong place."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return WorkFailed(f"{what}: cannot be written: {one_line(error)}. Make room and try again")
+    return GanzooError(f"{what}: cannot be written: {one_line(error)}")
 
 
 def one_line(error: BaseException) -> str:

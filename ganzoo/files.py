@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ganzoo.errors import GanzooError
 
 
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """The path that a user gave, ``~`` expanded. Raises GanzooError where it can be none."""
+    try:
+        found = Path(path).expanduser()
+        found.exists()  # a name that is too long, a zero byte
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise GanzooError(f"{str(path)[:100]!r}: no path: {error}") from None
+    return found
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside, flushed to the disk, then renamed over the old one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    beside = _beside(path, "tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~umask())
-        Path(name).replace(path)
+        beside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
@@ -45,23 +56,25 @@ def read_json(path: Path) -> Any:
         raise GanzooError(f"{path}: not valid JSON: {error}") from None
 
 
-def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
+def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True) -> None:
     """Make a folder whole: `fill` writes into one beside, which is flushed, then renamed.
 
-    A folder that is there already is replaced only when the new one is complete.
+    A folder that is there already is replaced only when the new one is complete; where not
+    `replace`, FileExistsError is raised, also where another process has made it meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent, path.name)
-    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    beside = _beside(path, "tmp")
+    beside.mkdir()
     try:
         fill(beside)
         for file in beside.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-        beside.chmod(0o777 & ~umask())
         sync_folder(beside)
-        if path.exists():
-            old = path.with_name(f".{path.name}.old")
+        if not replace:
+            _rename_new(beside, path)
+        elif path.exists():
+            old = _beside(path, "old")
             path.replace(old)
             try:
                 beside.replace(path)
@@ -77,19 +90,46 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     sync_folder(path.parent)
 
 
-def remove_leftovers(folder: Path, name: str = "") -> None:
-    """Remove what a killed process left half-written in `folder` (of one name, where given).
+def remove_folder(path: Path) -> None:
+    """Remove a folder, out of sight in one move, so that no half of it is ever found."""
+    away = _beside(path, "tmp")
+    path.rename(away)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def _rename_new(beside: Path, path: Path) -> None:
+    """Rename to a name that is free. A folder is never renamed over one with files in it."""
+    try:
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists already", str(path))
+        beside.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(errno.EEXIST, "exists already", str(path)) from None
+        raise
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.ganzoo-{what}")
+
+
+_LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.ganzoo-(?P<what>tmp|old)")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder that is ganzoo's alone.
 
     A folder that was being replaced, and whose new one had not yet its name, is put back.
     """
-    for old in folder.glob(f".{name}*.old"):
-        kept = old.with_name(old.name[1 : -len(".old")])
-        if kept.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.rename(kept)
-    for left in folder.glob(f".{name}*.tmp"):
-        if left.is_dir():
+    found = list(folder.iterdir()) if folder.is_dir() else []
+    for left in sorted(found, key=lambda path: "old" not in path.suffix):
+        match = _LEFTOVER.fullmatch(left.name)
+        if match is None:
+            continue
+        kept = left.with_name(match["name"])
+        if match["what"] == "old" and not kept.exists():
+            left.rename(kept)
+        elif left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from ganzoo.errors import GanzooError
+
 
 def models_home() -> Path:
     """The local registry: GANZOO_HOME/models, else ganzoo/models in the user's data folder."""
@@ -22,4 +24,9 @@ def data_home() -> Path:
 
 def _home() -> Path | None:
     home = os.environ.get("GANZOO_HOME")
-    return Path(home).expanduser() if home else None
+    if not home:
+        return None
+    try:
+        return Path(home).expanduser()
+    except RuntimeError as error:  # of ~nobody
+        raise GanzooError(f"GANZOO_HOME={home}: {error}") from None

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
-
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, ModelEntry, ObjectiveEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import catalogue
-from ganzoo.registry.hub_name import PREFIX
-from ganzoo.registry.places import Place, known_models, summary
+from ganzoo.registry.places import Place, known_models, matches, summary
 
 Row = dict[str, str]
 
@@ -40,7 +37,7 @@ def rows(pattern: str, remote: bool) -> tuple[list[Row], GanzooError | None]:
         for entry in entries.values():
             plugin = known.plugin_of(entry)
             found.append(_row(kind, entry.name, entry.summary, plugin.name, plugin.origin))
-    return [row for row in found if _matches(row["name"], pattern)], failure
+    return [row for row in found if matches(row["name"], pattern)], failure
 
 
 def _model(place: Place) -> Row:
@@ -55,7 +52,3 @@ def _model(place: Place) -> Row:
 
 def _row(kind: str, name: str, summary: str, plugin: str, origin: str) -> Row:
     return {"kind": kind, "name": name, "summary": summary, "plugin": plugin, "origin": origin}
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatch(name, pattern) or fnmatch(name.removeprefix(PREFIX), pattern)

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
-from ganzoo.errors import GanzooError
-from ganzoo.files import write_bytes
+from ganzoo.errors import GanzooError, cannot_write
+from ganzoo.files import user_path, write_bytes
 from ganzoo.game import call
 from ganzoo.kinds import Kind, kind_of
 from ganzoo.spec import SampleSpec
@@ -74,6 +75,7 @@ class Sampler:
         labels, for a conditional generator: a class's number or name, or N of them. Raises
         GanzooError for latents of another shape and for a class that there is not.
         """
+        latents = torch.as_tensor(latents)
         if tuple(latents.shape[1:]) != self.latent_shape or not latents.dim():
             wanted = ", ".join(map(str, self.latent_shape))
             raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {wanted})")
@@ -95,9 +97,9 @@ class Sampler:
         """
         if not 1 <= count <= MOST_SAMPLES:
             raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
-        if not 0 <= seed < 2**63:
-            raise GanzooError(f"seed {seed}: it takes 0 to 2**63 - 1")
-        rng = torch.Generator().manual_seed(seed)
+        if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**63:
+            raise GanzooError(f"seed {seed!r}: it takes an integer, 0 to 2**63 - 1")
+        rng = torch.Generator().manual_seed(int(seed))
         # Whole blocks, cut at the end: what torch draws depends on how much is asked for at once.
         blocks = [self.architecture.sample_latent(BLOCK, rng) for _ in range(0, count, BLOCK)]
         return torch.cat(blocks)[:count]
@@ -123,7 +125,7 @@ class Sampler:
         numbers = self._numbers(count, labels)
         parts = []
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
-        with seeded(self.device, seed):
+        with seeded(self.device, int(seed)):
             for start in range(0, count, batch_size):
                 part = slice(start, start + batch_size)
                 parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
@@ -155,27 +157,35 @@ class Sampler:
         classes = self.spec.classes
         if isinstance(label, str) and label in classes:
             return classes.index(label)
-        if str(label).isdecimal() and int(label) < len(classes):
+        if str(label).isdecimal() and len(str(label)) < 10 and int(label) < len(classes):
             return int(label)
         names = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
-        raise GanzooError(f"label {label!r}: the classes are {names} (0 to {len(classes) - 1})")
+        raise GanzooError(
+            f"label {str(label)[:50]!r}: the classes are {names} (0 to {len(classes) - 1})"
+        )
 
     def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
         """Write samples as a file for a person: a grid of pictures, a scatter plot.
 
         Raises GanzooError for a file name's end that this kind of sample does not write.
         """
-        file = Path(path)
+        file = user_path(path)
+        samples = torch.as_tensor(samples)
         suffix = file.suffix.lower()
         if suffix not in self.kind.suffixes:
             raise GanzooError(
                 f"{file}: {self.spec.kind} samples are written as {', '.join(self.kind.suffixes)}"
             )
+        if tuple(samples.shape[1:]) != self.spec.shape or not len(samples):
+            wanted = ", ".join(map(str, self.spec.shape))
+            raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
         if not file.parent.is_dir():
             raise GanzooError(f"{file}: there is no folder {file.parent}")
         try:
-            write_bytes(file, self.kind.render(samples, suffix))
-        except (OSError, ValueError) as error:  # Pillow has ValueError for too large a picture
+            write_bytes(file, self.kind.render(samples.detach().float().cpu(), suffix))
+        except OSError as error:
+            raise cannot_write(file, error) from None
+        except ValueError as error:  # Pillow has it for too large a picture
             raise GanzooError(f"{file}: cannot be written: {error}") from None
         return file
 
@@ -189,8 +199,10 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
     beside = accelerator.get_rng_state(*places) if accelerator else None
     try:
         torch.default_generator.manual_seed(seed)
+        # torch.cuda.manual_seed seeds the current device, which may be another one.
         if accelerator:
-            accelerator.manual_seed(seed)
+            with torch.cuda.device(device) if places else contextlib.nullcontext():
+                accelerator.manual_seed(seed)
         yield
     finally:
         torch.set_rng_state(before)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +32,8 @@ _DTYPES: Final = {
     "BOOL": torch.bool,
 }
 
+_POINTER: Final = b"version https://git-lfs"
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -52,7 +57,9 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(copies, path, metadata={"format": "pt"})
     except SafetensorError as error:
-        raise OSError(str(error)) from error
+        # The library's error tells the system's number in its text alone.
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from error
     path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
 
 
@@ -62,6 +69,9 @@ def read_header(path: Path) -> dict[str, Stored]:
     Raises GanzooError that names the file where it is missing, damaged, or of another format.
     """
     try:
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise GanzooError(f"{path} is a pointer of git-lfs, not the file: git lfs pull")
         with safe_open(path, framework="pt"):
             pass  # the library checks that the header fits the file
         with path.open("rb") as file:
@@ -78,39 +88,53 @@ def read_header(path: Path) -> dict[str, Stored]:
         }
     except KeyError as error:
         raise GanzooError(f"{path}: tensors of type {error} are not read here") from None
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
+    except (SafetensorError, TypeError, ValueError) as error:
         raise GanzooError(
             f"{path}: cannot be read as safetensors: {error}. Fetch or copy it again."
         ) from None
 
 
 def load_tensors(path: Path, header: dict[str, Stored] | None = None) -> dict[str, Tensor]:
-    """Read a safetensors file, each tensor straight into its own memory.
-
-    Not mapped, as the library does it: a process that maps a file dies when somebody shortens it.
-    Raises GanzooError that names the file where it is missing or damaged.
-    """
+    """Read a safetensors file. Raises GanzooError that names it where it is missing or damaged."""
     header = read_header(path) if header is None else header
-    tensors = {}
+    tensors = {
+        name: torch.empty(stored.shape, dtype=stored.dtype) for name, stored in header.items()
+    }
+    fill_tensors(tensors, path, header)
+    return tensors
+
+
+@torch.no_grad()
+def fill_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, Stored]) -> None:
+    """Read a safetensors file into tensors of the same shapes, straight into their memory.
+
+    One of another type, or that is not contiguous, is copied into. The file is not mapped, as the
+    library does it: a process that maps a file dies when somebody shortens it. Raises GanzooError
+    that names the file where it is damaged.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             for name, stored in sorted(header.items(), key=lambda item: item[1].begin):
-                tensor = torch.empty(stored.shape, dtype=stored.dtype)
-                if tensor.nbytes != stored.end - stored.begin:
+                tensor = tensors[name]
+                direct = tensor.dtype == stored.dtype and tensor.is_contiguous()
+                target = tensor if direct else torch.empty(stored.shape, dtype=stored.dtype)
+                if target.nbytes != stored.end - stored.begin:
                     raise GanzooError(f"{path}: {name}: its size is not that of its shape")
-                _fill(tensor, file, stored.begin)
-                tensors[name] = tensor
+                _fill(target, file, stored.begin)
+                if not direct:
+                    tensor.copy_(target)
     except OSError as error:
         raise GanzooError(f"{path}: cannot be read: {error}") from None
-    return {name: tensors[name] for name in header}
 
 
 def _fill(tensor: Tensor, file: io.RawIOBase, begin: int) -> None:
-    """Read a tensor's bytes. Raises OSError where the file ends before."""
+    """Read a contiguous tensor's bytes. Raises OSError where the file ends before."""
     if not tensor.nbytes:
         return
     file.seek(begin)
-    left = tensor.reshape(-1).view(torch.uint8).numpy().data
+    left = tensor.detach().reshape(-1).view(torch.uint8).numpy().data
     while left:
         count = file.readinto(left)
         if not count:

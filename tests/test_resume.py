@@ -71,11 +71,11 @@ def kill_while_training(process, run: Path, chance: random.Random) -> str:
 def kill_while_writing(process, run: Path) -> str:
     """Kill -9 while a checkpoint is being written: its folder beside is there."""
     folder = run / "checkpoints"
-    if not wait_for(process, lambda: any(folder.glob(".step-*.tmp"))):
+    if not wait_for(process, lambda: any(folder.glob(".step-*.ganzoo-tmp"))):
         return "ended"
     process.kill()
     process.wait()
-    return "killed in a checkpoint" if any(folder.glob(".step-*.tmp")) else "killed"
+    return "killed in a checkpoint" if any(folder.glob(".step-*.ganzoo-tmp")) else "killed"
 
 
 @pytest.mark.parametrize("name", STEPS)

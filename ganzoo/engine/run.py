@@ -73,7 +73,9 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged steps, in order. A line that was cut short by a crash is left out."""
-        lines = []
+        lines: list[dict[str, Any]] = []
+        if not (self.path / METRICS_LOG).is_file():
+            return lines  # not there yet, or something that would never end
         with contextlib.suppress(FileNotFoundError):
             for text in (self.path / METRICS_LOG).read_text(errors="replace").splitlines():
                 with contextlib.suppress(ValueError):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import catalogue
-
-_DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+from ganzoo.registry.model_folder import is_distribution
 
 
 def find_architecture(name: str, plugin: Mapping[str, str] | None = None) -> type[Architecture]:
@@ -22,10 +19,17 @@ def find_architecture(name: str, plugin: Mapping[str, str] | None = None) -> typ
     entries = catalogue().entries(ArchitectureEntry)
     if name not in entries and plugin is not None:
         raise GanzooError(f"architecture {name!r} is not here; {_remedy(plugin)}")
-    found = catalogue().find(ArchitectureEntry, "architecture", name, "See: ganzoo list").load()
-    if not (isinstance(found, type) and issubclass(found, Architecture)):
-        raise GanzooError(f"architecture {name!r}: {found!r} is no subclass of ganzoo.Architecture")
+    found: type[Architecture] = (
+        catalogue().find(ArchitectureEntry, "architecture", name, "See: ganzoo list").load()
+    )
+    check_class(found)
     return found
+
+
+def check_class(architecture: object) -> None:
+    """Raise GanzooError where an object is no architecture."""
+    if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
+        raise GanzooError(f"architecture {architecture!r} is no subclass of ganzoo.Architecture")
 
 
 def _remedy(plugin: Mapping[str, str]) -> str:
@@ -35,7 +39,7 @@ def _remedy(plugin: Mapping[str, str]) -> str:
         return f"it comes from a file: ganzoo --plugin {module} ..."
     if not distribution:
         return "nobody packaged it: from Python, pass architecture= with its class"
-    if not _DISTRIBUTION.fullmatch(distribution):
+    if not is_distribution(distribution):
         return f"it claims to come from {distribution[:100]!r}, which is no name of a distribution"
     return (
         f"it comes from {distribution} {plugin.get('version', '')}, which is not installed or is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import torch
@@ -17,23 +17,31 @@ from ganzoo.tensors import Stored
 def build_network(
     build: Callable[[], nn.Module],
     header: Mapping[str, Tensor | Stored],
-    read: Callable[[], dict[str, Tensor]],
+    fill: Callable[[dict[str, Tensor]], None],
     where: str,
 ) -> nn.Module:
-    """The network that `build` makes, with the tensors that `read` gives.
+    """The network that `build` makes, with weights that `fill` puts into its own memory.
 
-    It is built without memory first and compared with `header`, name by name and shape by shape;
-    only then are the tensors read, and they become the network's own, without a copy. where: names
-    them in messages. Raises GanzooError where they do not fit.
+    It is built without memory first (torch's meta device) and compared with `header`, name by
+    name and shape by shape; only then is it built for real. where: names the weights in messages.
+    Raises GanzooError where they do not fit.
     """
-    network = _quietly(build, "meta", where)
-    wanted = network.state_dict()
-    _compare(wanted, header, where)
-    kept = {id(tensor) for tensor in network.state_dict(keep_vars=True).values()}
-    if any(id(tensor) not in kept for tensor in _tensors(network)):
-        # What is in no file, such as a table of constants, has a value only when built for real.
-        network = _quietly(build, "cpu", where)
-    tensors = read()
+    try:
+        wanted = _built(build, "meta").state_dict()
+    except _NotBuilt as error:
+        if memory_message(error.cause) is not None:
+            raise GanzooError(f"{where}: {error}") from error.cause
+        wanted = None  # some code, such as reading a number from a tensor, cannot do without
+    if wanted is not None:
+        compare(wanted, header, where)
+    try:
+        network = _built(build, "cpu")
+    except _NotBuilt as error:
+        raise GanzooError(f"{where}: {error}") from error.cause
+    tensors = network.state_dict()
+    if wanted is None:
+        compare(tensors, header, where)
+    fill(tensors)
     bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -42,23 +50,26 @@ def build_network(
             GanzooWarning,
             stacklevel=2,
         )
-    fitting = {name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}
-    network.load_state_dict(fitting, assign=True)
     return network.requires_grad_(False).eval()
 
 
-def _quietly(build: Callable[[], nn.Module], device: str, where: str) -> nn.Module:
+class _NotBuilt(Exception):
+    """Whatever a plugin's code raised for the options in a file."""
+
+    def __init__(self, cause: Exception) -> None:
+        why = memory_message(cause) or f"{type(cause).__name__}: {one_line(cause)[:300]}"
+        super().__init__(f"the network for its configuration cannot be built: {why}")
+        self.cause = cause
+
+
+def _built(build: Callable[[], nn.Module], device: str) -> nn.Module:
     """Build a network on a device, without a trace in torch's random state."""
     state = torch.get_rng_state()
     try:
         with torch.device(device), _Unfilled():
             return build()
     except Exception as error:
-        # Whatever a plugin's code raises for the options in a file, the file is what is wrong.
-        why = memory_message(error) or f"{type(error).__name__}: {one_line(error)[:300]}"
-        raise GanzooError(
-            f"{where}: the network for its configuration cannot be built: {why}"
-        ) from (error)
+        raise _NotBuilt(error) from error
     finally:
         torch.set_rng_state(state)
 
@@ -80,16 +91,10 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
-    for module in network.modules():
-        yield from (value for value in vars(module).values() if isinstance(value, Tensor))
-
-
-def _compare(
+def compare(
     wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str
 ) -> None:
+    """Raise GanzooError where a file's tensors are not those that a network wants."""
     missing, extra = sorted(wanted.keys() - header.keys()), sorted(header.keys() - wanted.keys())
     wrong = [
         f"{name} is {tuple(header[name].shape)}, not {tuple(tensor.shape)}"

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.kinds import Kind
-from ganzoo.registry.model_folder import ModelConfig
+from ganzoo.registry.model_folder import ModelConfig, is_distribution
+from ganzoo.registry.own_text import BEGIN, UNKNOWN, Ours, Own, end_line
 from ganzoo.registry.records import DataRecord, Measured, TrainingRecord
 from ganzoo.spec import SampleSpec
-
-BEGIN: Final = "<!-- ganzoo writes what is between these two lines; it keeps what is outside -->"
-END: Final = "<!-- ganzoo: end -->"
-
-UNKNOWN: Final = "unknown"  # the Hub's identifier of a licence that nobody stated
-_OURS: Final = ("library_name", "model-index", "pipeline_tag")
-
-
-@dataclass(frozen=True)
-class Own:
-    """What in a card is not ganzoo's: the user's text before and after, and metadata."""
-
-    before: str = ""
-    after: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,82 +29,42 @@ class Facts:
     samples: str = ""
 
 
-def read_own(card: str) -> Own:
-    """The user's part of a card. One without ganzoo's part is all the user's.
-
-    Raises GanzooError where its metadata is no YAML.
-    """
-    metadata: dict[str, Any] = {}
-    if card.lstrip("\ufeff \t\r\n").startswith("---"):
-        from huggingface_hub import ModelCard
-
-        try:
-            parsed = ModelCard(card, ignore_metadata_errors=True)
-            metadata = parsed.data.to_dict()
-        except Exception as error:  # of yaml, of the Hub's own checks
-            raise GanzooError(f"the card's metadata cannot be read: {one_line(error)}") from None
-        card = parsed.text
-    before, begin, rest = card.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        before, after = card, ""
-    kept = {key: value for key, value in metadata.items() if key not in _OURS}
-    if kept.get("license") == UNKNOWN:
-        del kept["license"]  # ganzoo's own word for none
-    return Own(before.strip(), after.strip(), kept)
-
-
-def merge(here: Own, there: Own) -> Own:
-    """What the user wrote here and on the Hub, nothing lost: what both have stands once."""
-    metadata = {**there.metadata, **here.metadata}
-    for key in ("tags", "datasets"):
-        both = [*_listed(there.metadata.get(key)), *_listed(here.metadata.get(key))]
-        if both:
-            metadata[key] = list(dict.fromkeys(both))
-    return Own(_union(here.before, there.before), _union(here.after, there.after), metadata)
-
-
-def _union(here: str, there: str) -> str:
-    paragraphs = [part for part in there.split("\n\n") if part.strip()]
-    known = {part.strip() for part in paragraphs}
-    paragraphs += [
-        part for part in here.split("\n\n") if part.strip() and part.strip() not in known
-    ]
-    return here if not there.strip() else "\n\n".join(paragraphs)
-
-
-def render(facts: Facts, own: Own, license: str | None = None) -> str:
+def render(facts: Facts, own: Own, license: str | None = None, digest: str | None = None) -> str:
     """The whole card, with YAML metadata as the Hub wants it.
 
     license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
+    digest: of the user's part in the folder that this is published from; see `merge`.
     """
-    parts = [BEGIN, *_sections(facts), END]
-    body = "\n\n".join(part for part in (own.before, *parts, own.after) if part)
-    return f"---\n{_metadata(facts, own.metadata, license)}\n---\n\n{body}\n"
+    data = facts.training.data
+    ours = Ours(
+        own=digest or "",
+        tags=["ganzoo", "gan", facts.config.architecture, facts.spec.kind],
+        datasets=[data.hub] if data and data.hub else [],
+        pipeline_tag=facts.kind.pipeline_tag,
+        results=[name for name, measured in facts.metrics.items() if measured.data is not None],
+    )
+    parts = (own.before, BEGIN, *_sections(facts), end_line(ours), own.after)
+    body = "\n\n".join(part for part in parts if part)
+    return f"---\n{_metadata(facts, own, ours, license)}\n---\n\n{body}\n"
 
 
-def _metadata(facts: Facts, kept: dict[str, Any], license: str | None) -> str:
+def _metadata(facts: Facts, own: Own, ours: Ours, license: str | None) -> str:
     from huggingface_hub import ModelCardData
 
-    tags = ["ganzoo", "gan", facts.config.architecture, facts.spec.kind]
-    data = facts.training.data
-    datasets = [data.hub] if data and data.hub else []
-    own = {key: value for key, value in kept.items() if key not in ("license", "tags", "datasets")}
+    kept = dict(own.metadata)
+    written: dict[str, Any] = {
+        "library_name": "ganzoo",
+        "license": license or kept.pop("license", UNKNOWN),
+        "pipeline_tag": kept.pop("pipeline_tag", None) or ours.pipeline_tag,
+        "tags": list(dict.fromkeys([*ours.tags, *kept.pop("tags", ())])),
+        "datasets": list(dict.fromkeys([*ours.datasets, *kept.pop("datasets", ())])) or None,
+    }
+    kept.pop("license", None)
+    results = [*_results(facts), *own.results]
+    if results:
+        written |= {"model_name": facts.name.rsplit("/", 1)[-1], "eval_results": results}
     try:
-        card = ModelCardData(
-            library_name="ganzoo",
-            license=license or kept.get("license") or UNKNOWN,
-            pipeline_tag=facts.kind.pipeline_tag,
-            tags=list(dict.fromkeys([*tags, *_listed(kept.get("tags"))])),
-            datasets=list(dict.fromkeys([*datasets, *_listed(kept.get("datasets"))])) or None,
-            model_name=facts.name.rsplit("/", 1)[-1],
-            eval_results=list(_results(facts)) or None,
-            **own,
-        )
-        values = card.to_dict()
-        if "model-index" not in values:
-            values.pop("model_name", None)
-        text: str = ModelCardData(**values).to_yaml()
+        text: str = ModelCardData(**written, **kept).to_yaml()
     except (TypeError, ValueError) as error:
         raise GanzooError(f"the card's metadata does not fit: {one_line(error)}") from None
     return text
@@ -138,10 +84,6 @@ def _results(facts: Facts) -> Iterator[Any]:
                 metric_name=name,
                 metric_value=measured.value,
             )
-
-
-def _listed(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(item) for item in value or ()]
 
 
 def _sections(facts: Facts) -> Iterator[str]:
@@ -177,7 +119,7 @@ def _usage(facts: Facts) -> str:
     bounds = f" in [{spec.low:g}, {spec.high:g}]" if None not in (spec.low, spec.high) else ""
     packages = ["torch-ganzoo"]
     distribution = facts.config.plugin.get("distribution", "")
-    if distribution and distribution not in packages:
+    if is_distribution(distribution) and distribution not in packages:
         packages.append(distribution)
     return (
         f"```python\nimport ganzoo  # pip install {_plain(' '.join(packages))}\n\n"

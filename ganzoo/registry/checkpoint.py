@@ -28,7 +28,8 @@ def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
         kept = ", ".join(str(s) for s in sorted(steps)) or "none"
         raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
     chosen = step if step is not None else run.checkpoints.newest_good()
-    if step is None and (chosen is None or model_step(run.model_path) == chosen):
+    done = model_step(run.model_path)
+    if step is None and (chosen is None or (done is not None and done >= chosen)):
         if (run.model_path / WEIGHTS).exists():
             return None
         raise GanzooError(f"{run.path} has no good checkpoint yet and no model")
@@ -46,7 +47,12 @@ def load_checkpoint(
     made = build_architecture(found, config.architecture, config.options, spec)
     tensors = select(groups[NETWORKS], "average")
     where = str(run.checkpoints.path(step))
-    network = build_network(made.build_generator, tensors, lambda: tensors, where)
+
+    def fill(own: dict[str, Tensor]) -> None:
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])
+
+    network = build_network(made.build_generator, tensors, fill, where)
     training = values.get("training")
     about = About(
         config.plugin,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from ganzoo.errors import GanzooError, one_line
+from ganzoo.errors import GanzooError, cannot_write, one_line
+from ganzoo.files import write_bytes
 from ganzoo.sampler import Sampler
 
 TOLERANCE: Final = 1e-4
@@ -33,16 +33,14 @@ def export(sampler: Sampler, path: Path) -> Path:
         )
     except Exception as error:  # of torch's compiler; they share no base class
         raise GanzooError(f"{sampler.name} cannot be exported: {one_line(error)[:300]}") from error
-    handle, beside = tempfile.mkstemp(prefix=".", suffix=".pt2", dir=path.parent)
-    os.close(handle)
+    content = io.BytesIO()  # where the disk is full, torch's own writer ends the process
+    torch.export.save(program, content)
+    content.seek(0)
+    _compare(sampler, torch.export.load(content).module(), _inputs(sampler, 5))
     try:
-        torch.export.save(program, beside)
-        _compare(sampler, torch.export.load(beside).module(), _inputs(sampler, 5))
-        Path(beside).replace(path)
+        write_bytes(path, content.getvalue())
     except OSError as error:
-        raise GanzooError(f"{path}: cannot be written: {error}") from None
-    finally:
-        Path(beside).unlink(missing_ok=True)
+        raise cannot_write(path, error) from None
     return path
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.errors import GanzooError
 from ganzoo.layout import CONFIG, TRAINING, WEIGHTS
-from ganzoo.registry.architectures import find_architecture
+from ganzoo.registry.architectures import check_class, find_architecture
 from ganzoo.registry.build import build_network
-from ganzoo.registry.generator import Generator
+from ganzoo.registry.fetch import fetch_about, fetch_weights
+from ganzoo.registry.generator import Generator, checked_device, checked_dtype
+from ganzoo.registry.hub import Access
 from ganzoo.registry.model_folder import inside, read_card, read_config, read_object
-from ganzoo.registry.places import Place, find_place
+from ganzoo.registry.places import Place, check_step, find_place
 from ganzoo.registry.records import read_metrics, read_training
 from ganzoo.registry.save import About
-from ganzoo.tensors import load_tensors, read_header
+from ganzoo.tensors import fill_tensors, read_header
 
 
 def load(
@@ -25,7 +26,7 @@ def load(
     *,
     step: int | None = None,
     device: str | torch.device = "cpu",
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     architecture: type[Architecture] | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -36,7 +37,8 @@ def load(
     """Load a generator: of a run, a model folder, the registry, bundled, or ``hf://owner/name``.
 
     step: of a run, the step whose checkpoint is wanted. device, dtype: where to, and the type of
-    the weights. architecture: the class, where no installed plugin offers it.
+    the weights (``torch.bfloat16`` or ``"bfloat16"``). architecture: the class, where no
+    installed plugin offers it.
 
     For a model on the Hub: revision, a branch, a tag or a commit (also ``hf://owner/name@v1``);
     the rest is as in huggingface_hub, whose cache keeps what was downloaded.
@@ -44,18 +46,23 @@ def load(
     Nothing that comes with a model is executed or unpickled. Raises GanzooError where there is no
     such model or it cannot be loaded, WorkFailed where the Hub does not answer.
     """
+    if architecture is not None:
+        check_class(architecture)
+    target, kind = checked_device(device), checked_dtype(dtype)
     place = find_place(model)
-    if place.hub is not None:
-        place = _downloaded(place, revision, token, cache_dir, force_download, local_files_only)
-    elif revision is not None:
+    check_step(place, step)
+    if place.hub is None and revision is not None:
         raise GanzooError(f"revision {revision!r}: {os.fspath(model)} is not on the Hub (hf://)")
-    if step is not None and place.kind != "run":
-        raise GanzooError(f"--step {step}: {place.name} is no run; only a run has steps")
     if place.kind == "run":
         generator = _of_run(place, step, architecture)
+    elif place.hub is not None:
+        access = Access(token, cache_dir, force_download, local_files_only)
+        name = place.hub.at(revision)
+        place = fetch_about(Place("hub", str(name), hub=name), access)
+        generator = load_folder(place, architecture, access)
     else:
         generator = load_folder(place, architecture)
-    return generator.to(device, dtype)
+    return generator.to(target, kind)
 
 
 def _of_run(place: Place, step: int | None, architecture: type[Architecture] | None) -> Generator:
@@ -73,8 +80,12 @@ def _of_run(place: Place, step: int | None, architecture: type[Architecture] | N
     return load_checkpoint(run, chosen, found)
 
 
-def load_folder(place: Place, architecture: type[Architecture] | None = None) -> Generator:
-    """The generator in a model folder, on the CPU.
+def load_folder(
+    place: Place,
+    architecture: type[Architecture] | None = None,
+    access: Access = Access(),  # noqa: B008
+) -> Generator:
+    """The generator in a model folder, on the CPU. access: to the Hub, for a place there.
 
     Raises GanzooError where the folder is damaged, or made by a newer ganzoo or a plugin that is
     not installed. Nothing large is read or built before all that is known.
@@ -89,32 +100,13 @@ def load_folder(place: Place, architecture: type[Architecture] | None = None) ->
         made = build_architecture(found, config.architecture, config.options, spec)
     except GanzooError as error:
         raise GanzooError(f"{path / CONFIG}: {error}") from None
-    weights = inside(path, WEIGHTS)
+    weights = inside(fetch_weights(place, access), WEIGHTS)
     header = read_header(weights)
     network = build_network(
-        made.build_generator, header, lambda: load_tensors(weights, header), str(weights)
+        made.build_generator,
+        header,
+        lambda own: fill_tensors(own, weights, header),
+        str(weights),
     )
     revision = path.name if place.hub else None
     return Generator(made, network, config.architecture, about, place.name, revision)
-
-
-def _downloaded(
-    place: Place,
-    revision: str | None,
-    token: str | None,
-    cache_dir: str | os.PathLike[str] | None,
-    force_download: bool,
-    local_files_only: bool,
-) -> Place:
-    from ganzoo.registry.hub import download
-
-    assert place.hub is not None
-    name = place.hub.at(revision)
-    folder = download(
-        name,
-        token=token,
-        cache_dir=cache_dir,
-        force_download=force_download,
-        local_files_only=local_files_only,
-    )
-    return Place("hub", str(name), Path(folder), name)

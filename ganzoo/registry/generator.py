@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, cannot_write
+from ganzoo.files import user_path
 from ganzoo.layout import is_model
-from ganzoo.registry.card import Own, render
+from ganzoo.registry.card import render
 from ganzoo.registry.export import export
 from ganzoo.registry.hub_name import HubName
-from ganzoo.registry.records import Measured
+from ganzoo.registry.own_text import Own
+from ganzoo.registry.package import check_finite, package_of, scratch
+from ganzoo.registry.records import Measured, read_metrics
 from ganzoo.registry.save import NAMELESS, About, describe, write_model
-from ganzoo.registry.upload import Published, Wanted, upload
-from ganzoo.sampler import Label, Labels, Sampler
+from ganzoo.registry.upload import Published, Wanted, check, upload
+from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,18 +77,17 @@ class Generator(Sampler):
             return None
         return self.kind.render(self.sample(16), ".png")
 
-    def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> Generator:
+    def to(self, device: str | torch.device, dtype: torch.dtype | str | None = None) -> Generator:
         """Move the network; returns the generator itself. dtype: of its weights.
 
         Raises GanzooError where there is no such device, or `dtype` is not floating point.
         """
-        if dtype is not None and not dtype.is_floating_point:
-            raise GanzooError(f"dtype {dtype}: it takes a floating-point type")
-        try:
-            self.network.to(device, dtype)
-        except (RuntimeError, AssertionError, ValueError) as error:
-            first = str(error).partition("\n")[0]
-            raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
+        kind = checked_dtype(dtype)
+        self.network.to(checked_device(device), kind)
+        if kind not in (None, torch.float32):
+            # What was measured of the quality was measured in full precision.
+            kept = {name: m for name, m in self.about.metrics.items() if m.data is None}
+            self.about = replace(self.about, metrics=kept)
         return self
 
     def interpolate(
@@ -101,14 +104,15 @@ class Generator(Sampler):
         (White 2016, arXiv:1609.04468). Raises GanzooError for latents that are opposite or not
         finite.
         """
-        if count < 2:
-            raise GanzooError(f"interpolate {count} samples: it takes at least 2")
+        if not 2 <= count <= MOST_SAMPLES:
+            raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
         first, last = self._latent(start), self._latent(end)
         weights = torch.linspace(0, 1, count, dtype=torch.float64)
         return self(great_circle(first, last, weights), labels).cpu()
 
     def _latent(self, given: int | Tensor) -> Tensor:
-        latent = self.latents(1, given)[0] if isinstance(given, int) else given.detach().cpu()
+        seed = isinstance(given, Integral)
+        latent = self.latents(1, int(given))[0] if seed else torch.as_tensor(given).detach().cpu()
         if tuple(latent.shape) != self.latent_shape:
             raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
         return latent
@@ -120,8 +124,9 @@ class Generator(Sampler):
 
         Raises GanzooError where its kind of sample is no picture.
         """
-        if isinstance(samples, int):
-            samples = self.sample(samples, seed, labels)
+        if isinstance(samples, Integral):
+            samples = self.sample(int(samples), seed, labels)
+        samples = torch.as_tensor(samples)
         if tuple(samples.shape[1:]) != self.spec.shape:
             wanted = ", ".join(map(str, self.spec.shape))
             raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
@@ -140,14 +145,14 @@ class Generator(Sampler):
         identifier of the Hub's such as ``mit``. overwrite: replace a model folder that is there.
         Raises GanzooError where something is there already, or it cannot be written.
         """
-        folder = Path(path).expanduser()
+        folder = user_path(path)
         if folder.exists() and not (overwrite and is_model(folder)):
             hint = "give overwrite=True" if is_model(folder) else "choose another folder"
             raise GanzooError(f"{folder} exists already; nothing is written into it: {hint}")
         try:
             write_model(folder, self, self.about, name, license)
         except OSError as error:
-            raise GanzooError(f"{folder}: cannot be written: {error}") from None
+            raise cannot_write(folder, error) from None
         return folder
 
     def export(self, path: str | os.PathLike[str]) -> Path:
@@ -156,7 +161,7 @@ class Generator(Sampler):
         The number of samples may differ from call to call. What it computes was compared with
         this generator's own samples. Raises GanzooError where it cannot be exported.
         """
-        return export(self, Path(path).expanduser())
+        return export(self, user_path(path))
 
     def push_to_hub(
         self,
@@ -168,15 +173,46 @@ class Generator(Sampler):
         license: str | None = None,
         token: str | None = None,
     ) -> Published:
-        """Publish it as ``hf://owner/name`` (or ``owner/name``); see `ganzoo publish`.
+        """Publish it as ``hf://owner/name``, or ``owner/name``, as it is in memory now.
 
-        The rest is as in `Run.publish`.
+        private, revision, create_pr, license, token, and what is raised, are as in `Run.publish`.
         """
         target, wanted = HubName.parse(name), Wanted(private, revision, create_pr, token, license)
-        with tempfile.TemporaryDirectory(prefix="ganzoo-") as folder:
-            path = Path(folder) / "model"
-            facts = write_model(path, self, self.about, str(target))
-            return upload(path, facts, target, wanted)
+        check(target, wanted)
+        check_finite(self)
+        with scratch() as folder:
+            path = folder / "model"
+            write_model(path, self, self.about)
+            loaded = package_of(
+                path, self, replace(self.about, metrics=read_metrics(path)), str(target)
+            )
+            return upload(loaded, target, wanted)
+
+
+def checked_device(device: str | torch.device) -> torch.device:
+    """The device. Raises GanzooError where torch cannot use it here."""
+    try:
+        found = torch.device(device)
+        if found.type == "meta":
+            raise ValueError("it has no memory")
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        first = str(error).partition("\n")[0]
+        raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
+    return found
+
+
+def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """The type of weights, also by its name. Raises GanzooError where networks cannot have it."""
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if found is None and dtype is None:
+        return None
+    if found not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        raise GanzooError(
+            f"dtype {dtype!r}: it takes a floating-point type of torch: float32, bfloat16, float16 "
+            "or float64"
+        )
+    return found
 
 
 def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:

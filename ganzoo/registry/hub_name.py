@@ -28,7 +28,7 @@ class HubName:
     def parse(cls, text: str) -> HubName:
         """Raises GanzooError, with the right form, where `text` is none."""
         repo, at, revision = text.removeprefix(PREFIX).partition("@")
-        if not is_repo(repo) or (at and not _is_revision(revision)):
+        if not is_repo(repo) or (at and not is_revision(revision)):
             raise GanzooError(
                 f"{text!r}: a model on the Hub is named hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
             )
@@ -42,11 +42,16 @@ class HubName:
             raise GanzooError(f"{self}: revision {revision!r} is asked for besides; give one")
         return HubName.parse(f"{self}@{revision}")
 
+    def at_commit(self, commit: str) -> HubName:
+        """The same repository at a commit."""
+        return HubName(self.repo, commit)
+
 
 def is_repo(text: str) -> bool:
     """Whether a text could be OWNER/NAME on the Hub."""
     return bool(_REPO.fullmatch(text)) and "--" not in text and ".." not in text
 
 
-def _is_revision(text: str) -> bool:
+def is_revision(text: str) -> bool:
+    """Whether a text could name a branch, a tag or a commit."""
     return bool(_REVISION.fullmatch(text)) and ".." not in text

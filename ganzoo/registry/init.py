@@ -3,87 +3,83 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.engine.match import Match
 from ganzoo.engine.run import RunFolder
 from ganzoo.engine.state import NETWORKS, select
-from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import DISCRIMINATOR, WEIGHTS
-from ganzoo.registry.hub import ALL, download
-from ganzoo.registry.model_folder import inside
+from ganzoo.registry.build import compare
+from ganzoo.registry.fetch import fetch_all
+from ganzoo.registry.model_folder import inside, read_config
 from ganzoo.registry.places import Place, find_place
-from ganzoo.tensors import load_tensors
+from ganzoo.tensors import load_tensors, read_header
 
 
 def initialise(match: Match, model: str) -> str:
     """Give the networks of `match` the weights of `model`; returns how to name the same again.
 
-    model: as `ganzoo.load` takes it; of the Hub, the commit is part of what is returned. A model
-    without a discriminator leaves that one fresh, with a warning. Raises GanzooError where there
-    is no such model or its weights do not fit.
+    model: as `ganzoo.load` takes it. What is returned names a folder from everywhere, and of a
+    model on the Hub the commit. A model without a discriminator leaves that one fresh, with a
+    warning. Raises GanzooError where there is no such model or its weights do not fit.
     """
-    place, weights = _weights(model)
-    networks = match.networks
-    for owner, network in (
-        ("generator", networks.generator),
-        ("average", match.average.generator),
-        ("discriminator", networks.discriminator),
-        ("partners", networks.partners),
-    ):
-        if owner not in weights:
-            continue
-        try:
-            network.load_state_dict(weights[owner])
-        except RuntimeError as error:
-            raise GanzooError(
-                f"--init {model}: its {owner} does not fit the architecture, options and image "
-                f"size asked for: {one_line(error)}"
-            ) from None
-    if "discriminator" not in weights:
+    try:
+        place = fetch_all(find_place(model))
+        owners = _of_run(match, place) if place.kind == "run" else _of_folder(match, place)
+    except GanzooError as error:
+        raise type(error)(f"--init {model}: {error}") from None
+    if "discriminator" not in owners:
         warnings.warn(
             f"--init {model}: it has no discriminator, which starts afresh; consider --set "
             "training.discriminator_warmup=500",
             GanzooWarning,
             stacklevel=2,
         )
-    return place.name if place.hub else model
+    if place.hub is not None:
+        return str(place.hub)
+    if place.kind in ("local", "bundled"):
+        return place.name
+    assert place.path is not None
+    return str(place.path.resolve())
 
 
-def absolute(model: str) -> str:
-    """What names the same model from any folder: a path made absolute, a name as it is."""
-    path = Path(model).expanduser()
-    return str(path.resolve()) if path.exists() and "://" not in model else model
-
-
-def _weights(model: str) -> tuple[Place, dict[str, dict[str, Tensor]]]:
-    try:
-        place = find_place(model)
-        if place.hub is not None:
-            folder = download(place.hub, files=ALL)
-            place = Place("hub", f"hf://{place.hub.repo}@{folder.name}", folder, place.hub)
-        return place, _of_run(place) if place.kind == "run" else _of_folder(place)
-    except GanzooError as error:
-        raise type(error)(f"--init {model}: {error}") from None
-
-
-def _of_run(place: Place) -> dict[str, dict[str, Tensor]]:
+def _of_run(match: Match, place: Place) -> set[str]:
     assert place.path is not None
     checkpoints = RunFolder.open(place.path).checkpoints
     step = checkpoints.newest_good()
     if step is None:
         raise GanzooError("the run has no good checkpoint")
     tensors = checkpoints.read(step)[0][NETWORKS]
-    owners = ("generator", "average", "discriminator", "partners")
-    return {owner: select(tensors, owner) for owner in owners}
+    for owner, network in _networks(match).items():
+        _fit(owner, network, select(tensors, owner))
+    return set(_networks(match))
 
 
-def _of_folder(place: Place) -> dict[str, dict[str, Tensor]]:
+def _of_folder(match: Match, place: Place) -> set[str]:
     assert place.path is not None
-    generator = load_tensors(inside(place.path, WEIGHTS))
-    weights = {"generator": generator, "average": generator}
+    read_config(place.path)  # of a newer format, the tensors may mean something else
+    files = {"generator": WEIGHTS, "average": WEIGHTS}
     if (place.path / DISCRIMINATOR).exists():
-        weights["discriminator"] = load_tensors(inside(place.path, DISCRIMINATOR))
-    return weights
+        files["discriminator"] = DISCRIMINATOR
+    for owner, name in files.items():
+        file, network = inside(place.path, name), _networks(match)[owner]
+        header = read_header(file)
+        compare(network.state_dict(), header, f"its {owner}")
+        _fit(owner, network, load_tensors(file, header))
+    return set(files)
+
+
+def _networks(match: Match) -> dict[str, nn.Module]:
+    return {
+        "generator": match.networks.generator,
+        "average": match.average.generator,
+        "discriminator": match.networks.discriminator,
+        "partners": match.networks.partners,
+    }
+
+
+def _fit(owner: str, network: nn.Module, tensors: dict[str, Tensor]) -> None:
+    compare(network.state_dict(), tensors, f"its {owner}")
+    network.load_state_dict(tensors)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
-from ganzoo.errors import GanzooError, unknown
-from ganzoo.files import write_folder
+from ganzoo.entries import ArchitectureEntry
+from ganzoo.errors import GanzooError, cannot_write, unknown
+from ganzoo.files import remove_folder, write_folder
 from ganzoo.home import models_home
 from ganzoo.layout import DISCRIMINATOR
+from ganzoo.plugins import catalogue
+from ganzoo.registry.gather import packaged
 from ganzoo.registry.places import known_models, local_path
-from ganzoo.registry.publish import as_folder
-from ganzoo.registry.upload import Wanted, contents
 
 
 def add(model: str | os.PathLike[str], name: str) -> Path:
@@ -22,10 +22,13 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
     Raises GanzooError where the name is taken or unfit, or the model cannot be loaded.
     """
     path = local_path(name)
+    taken = GanzooError(f"{name!r} is in the registry already; remove it (ganzoo remove {name})")
     if path.exists():
-        raise GanzooError(f"{name!r} is in the registry already; remove it (ganzoo remove {name})")
-    with as_folder(model, name, Wanted()) as (folder, facts):
-        found = contents(folder, facts, Wanted(discriminator=(folder / DISCRIMINATOR).exists()))
+        raise taken
+    if name in catalogue().entries(ArchitectureEntry):
+        raise GanzooError(f"{name!r} is the name of an architecture; choose another")
+    with packaged(model, name) as (package, _):
+        found = package.files(discriminator=(package.folder / DISCRIMINATOR).exists())
 
         def fill(beside: Path) -> None:
             for file, content in found.items():
@@ -35,9 +38,11 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
                     (beside / file).write_bytes(content)
 
         try:
-            write_folder(path, fill)
+            write_folder(path, fill, replace=False)
+        except FileExistsError:
+            raise taken from None
         except OSError as error:
-            raise GanzooError(f"{path}: cannot be written: {error}") from None
+            raise cannot_write(path, error) from None
     return path
 
 
@@ -50,8 +55,8 @@ def remove(name: str) -> Path:
             raise GanzooError(f"{name!r} comes with a plugin and cannot be removed")
         local = [known for known, kind in places.items() if kind == "local"]
         raise unknown("model in the registry", name, local, f"It is in {models_home()}.")
-    # Out of sight in one move, so that no half of it is ever listed.
-    away = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=path.parent))
-    path.rename(away / name)
-    shutil.rmtree(away, ignore_errors=True)
+    try:
+        remove_folder(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
     return path

@@ -17,7 +17,9 @@ from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
-_NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
+NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
+_GRID: Final = re.compile(rf"{SAMPLES}\.[a-z0-9]{{1,8}}")
+_DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -37,17 +39,14 @@ class ModelConfig(Options):
     spec: dict[str, Any]
 
 
+def is_distribution(name: str) -> bool:
+    """Whether a text can be the name of a distribution, and so part of a command to install it."""
+    return bool(_DISTRIBUTION.fullmatch(name))
+
+
 def is_ours(name: str) -> bool:
-    """Whether a file of this name belongs to a model folder. No other does."""
-    return name in _NAMES or (name.startswith(f"{SAMPLES}.") and "/" not in name)
-
-
-def files(path: Path) -> list[Path]:
-    """The files of a model folder that there are, by name.
-
-    Raises GanzooError where one is a link that leaves the folder.
-    """
-    return [inside(path, file.name) for file in sorted(path.iterdir()) if is_ours(file.name)]
+    """Whether a file of this name is one of a model folder, whatever made it."""
+    return name in NAMES or bool(_GRID.fullmatch(name))
 
 
 def inside(path: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ from ganzoo.layout import CONFIG, TRAINING, WEIGHTS, is_model, is_run
 from ganzoo.plugins import catalogue
 from ganzoo.registry.hub_name import PREFIX, HubName, is_repo
 
+_MOST_BYTES: Final = 1 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -50,7 +51,7 @@ def list_models(pattern: str = "*", remote: bool = False) -> list[str]:
         from ganzoo.registry.hub import list_remote
 
         names += [model.name for model in list_remote()]
-    return sorted({name for name in names if fnmatch(name, pattern)})
+    return sorted({name for name in names if matches(name, pattern)})
 
 
 def find_place(model: str | os.PathLike[str]) -> Place:
@@ -59,17 +60,23 @@ def find_place(model: str | os.PathLike[str]) -> Place:
     Raises GanzooError where there is none, with the nearest name or the right form.
     """
     text = os.fspath(model)
+    if not isinstance(text, str) or not text:
+        raise GanzooError(f"model {model!r}: it takes a folder, a name, or {PREFIX}OWNER/NAME")
     if text.startswith(PREFIX):
         return Place("hub", text, hub=HubName.parse(text))
-    path = Path(text).expanduser()
-    if is_run(path):
-        return Place("run", text, path)
-    if is_model(path):
-        return Place("folder", text, path)
     known = {place.name: place for place in known_models()}
+    try:
+        path = Path(text).expanduser()
+        if is_model(path):
+            return Place("folder", text, path)
+        if is_run(path):
+            return Place("run", text, path)
+        folder = path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, a zero byte
+        raise GanzooError(f"model {text[:100]!r}: {error}") from None
     if text in known:
         return known[text]
-    if path.is_dir():
+    if folder:
         raise GanzooError(
             f"{text} is no run and no model folder: it has no {CONFIG} with {WEIGHTS}"
         )
@@ -106,12 +113,32 @@ def local_path(name: str) -> Path:
 def summary(path: Path) -> str:
     """One line on a model folder, for a list."""
     try:
-        config: Any = read_json(path / CONFIG)
+        config: Any = _small_json(path / CONFIG)
         shape = "x".join(str(length) for length in config["spec"]["shape"])
         text = f"{config['architecture']}, {config['spec']['kind']} {shape}"
         if (path / TRAINING).is_file():
-            data: Any = read_json(path / TRAINING).get("data")
+            data: Any = _small_json(path / TRAINING).get("data")
             text += f", trained on {data['source'] or data['name']}" if data else ""
-    except (GanzooError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError):
+        return f"damaged: {CONFIG} or {TRAINING} is not a model's"
+    except GanzooError as error:
         return f"damaged: {error}"
     return text
+
+
+def _small_json(path: Path) -> Any:
+    # A list must not wait for a pipe, nor read a file without end.
+    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        raise GanzooError(f"{path.name} is no small file")
+    return read_json(path)
+
+
+def check_step(place: Place, step: int | None) -> None:
+    """Raise GanzooError where a step is asked for of what has none."""
+    if step is not None and place.kind != "run":
+        raise GanzooError(f"step {step}: {place.name} is no run; only a run has steps")
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name is meant by a pattern with the wildcards of a shell; with hf:// or without."""
+    return fnmatch(name, pattern) or fnmatch(name.removeprefix(PREFIX), pattern)

@@ -84,10 +84,11 @@ def metrics_json(metrics: dict[str, Measured]) -> dict[str, Any]:
 
 def of_training(lines: list[dict[str, Any]]) -> dict[str, Measured]:
     """Figures from the logged steps of a run, up to the one that a model is of."""
+    needed = ("seconds", "samples_per_second", "generator_loss", "discriminator_loss")
+    lines = [line for line in lines if all(isinstance(line.get(k), int | float) for k in needed)]
     if not lines:
         return {}
-    last, seconds = lines[-1], 0.0
-    samples = 0.0
+    last, seconds, samples = lines[-1], 0.0, 0.0
     for line in lines:
         samples += line["samples_per_second"] * (line["seconds"] - seconds)
         seconds = line["seconds"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from ganzoo.layout import (
     WEIGHTS,
 )
 from ganzoo.options import make
-from ganzoo.registry.card import Facts, read_own, render
-from ganzoo.registry.model_folder import ModelConfig
+from ganzoo.registry.card import Facts, render
+from ganzoo.registry.model_folder import ModelConfig, is_ours
+from ganzoo.registry.own_text import read_own
 from ganzoo.registry.records import Measured, TrainingRecord, metrics_json
 from ganzoo.sampler import Sampler
 from ganzoo.tensors import save_tensors
@@ -54,6 +56,9 @@ def write_model(
 ) -> Facts:
     """Write a model folder whole, over one that is there; returns what its card tells.
 
+    Files that the user put into the one before stay; a discriminator of it, which is of another
+    step, does not.
+
     name: what `ganzoo.load` is called with, for the card. license: an identifier of the Hub's.
     Raises OSError where it cannot be written, GanzooError for a card that cannot be read.
     """
@@ -64,7 +69,7 @@ def write_model(
     parameters = Measured(value=count, how="parameters of the generator, counted")
     about = replace(about, metrics={**about.metrics, "parameters": parameters})
     facts = describe(sampler, about, name, f"{SAMPLES}{suffix}")
-    card = render(facts, read_own(about.card), license)
+    card = render(facts, read_own(about.card, f"the card of {path}"), license)
 
     def fill(folder: Path) -> None:
         write_json(folder / CONFIG, facts.config.model_dump(mode="json"))
@@ -76,9 +81,23 @@ def write_model(
             save_tensors(dict(discriminator), folder / DISCRIMINATOR)
         (folder / f"{SAMPLES}{suffix}").write_bytes(grid)
         (folder / CARD).write_text(card, encoding="utf-8")
+        _carry_over(path, folder)
 
     write_folder(path, fill)
     return facts
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """Copy what the user has put beside the files of a model folder that is replaced."""
+    for file in old.iterdir() if old.is_dir() else ():
+        if is_ours(file.name):
+            continue
+        if file.is_symlink():
+            (new / file.name).symlink_to(file.readlink())
+        elif file.is_dir():
+            shutil.copytree(file, new / file.name, symlinks=True)
+        else:
+            shutil.copy2(file, new / file.name)
 
 
 def describe(sampler: Sampler, about: About, name: str, samples: str = "") -> Facts:
@@ -87,7 +106,7 @@ def describe(sampler: Sampler, about: About, name: str, samples: str = "") -> Fa
     if plugin.get("module", "").endswith(".py"):
         plugin["module"] = Path(plugin["module"]).name  # the folders of this machine are private
     config = ModelConfig(
-        architecture=sampler.name,
+        architecture=sampler.name or type(sampler.architecture).__name__,
         plugin=plugin,
         options=sampler.config.model_dump(mode="json"),
         spec=sampler.spec.to_json(),

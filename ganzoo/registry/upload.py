@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ganzoo.errors import GanzooError
-from ganzoo.layout import CARD, DISCRIMINATOR
-from ganzoo.registry.card import Facts, Own, merge, read_own, render
-from ganzoo.registry.hub import client, explained, patiently
-from ganzoo.registry.hub_name import PREFIX, HubName
-from ganzoo.registry.model_folder import files, is_ours, read_card
+from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.files import read_json
+from ganzoo.layout import CARD, CONFIG, WEIGHTS
+from ganzoo.registry.hub import client
+from ganzoo.registry.hub_errors import explained, patiently
+from ganzoo.registry.hub_name import PREFIX, HubName, is_revision
+from ganzoo.registry.model_folder import NAMES
+from ganzoo.registry.own_text import Own, read_own
+from ganzoo.registry.package import Package
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ class Wanted:
     private: bool = False
     revision: str | None = None
     create_pr: bool = False
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     license: str | None = None
     discriminator: bool = False
 
@@ -52,82 +55,12 @@ class Published:
         return self.url
 
 
-def contents(
-    folder: Path, facts: Facts, wanted: Wanted, there: Own | None = None
-) -> dict[str, Path | bytes]:
-    """What goes to the Hub: the files of the model folder, the card written anew for there.
-
-    Other files in the folder are left out. Raises GanzooError where one is a link out of it.
-    """
-    found: dict[str, Path | bytes] = {
-        file.name: file
-        for file in files(folder)
-        if file.name != CARD and (wanted.discriminator or file.name != DISCRIMINATOR)
-    }
-    if wanted.discriminator and DISCRIMINATOR not in found:
-        raise GanzooError(
-            f"{folder} has no {DISCRIMINATOR}; publish the run itself to have it along"
-        )
-    own = read_own(read_card(folder))
-    text = render(facts, merge(own, there) if there else own, wanted.license)
-    return {CARD: text.encode(), **found}
-
-
 def sizes(found: dict[str, Path | bytes]) -> dict[str, int]:
     """The size of each file in bytes."""
     return {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size
         for name, content in found.items()
     }
-
-
-def upload(folder: Path, facts: Facts, target: HubName, wanted: Wanted) -> Published:
-    """Publish a model folder, which must have been loaded without fault, in one commit.
-
-    The user's own text in the card there is kept; a file of an earlier model that this one has
-    not is removed; others are left alone. Raises GanzooError for what the user can mend,
-    WorkFailed where the Hub fails; the repository is then as it was before.
-    """
-    check(target, wanted)
-    contents(folder, facts, wanted)  # what is wrong here is said before the Hub is asked
-    with explained(target, wanted.token):
-        if wanted.create_pr:
-            return _upload(folder, facts, target, wanted)
-        # Another time finds what the first one did, and does the rest.
-        return patiently(lambda: _upload(folder, facts, target, wanted))
-
-
-def _upload(folder: Path, facts: Facts, target: HubName, wanted: Wanted) -> Published:
-    api = client(wanted.token)
-    info = _repository(api, target, wanted)
-    branch, tag, tagged = _branch_and_tag(api, target, wanted)
-    if branch != MAIN:
-        info = api.model_info(target.repo, revision=branch, files_metadata=True)
-    there = {file.rfilename: file for file in info.siblings or ()}
-    card = _card_there(api, target, info.sha or branch) if CARD in there else ""
-    found = contents(folder, facts, wanted, read_own(card))
-    stale = sorted(name for name in there if is_ours(name) and name not in found)
-    changed = stale or any(_differs(found[name], there.get(name)) for name in found)
-    if tagged and (changed or tagged != info.sha):
-        raise GanzooError(
-            f"{target}: the tag {tag!r} is there already, of commit {tagged[:12]}; choose "
-            "another --revision"
-        )
-    if not changed:
-        commit, url = info.sha, f"{api.endpoint}/{target.repo}"
-    else:
-        done = api.create_commit(
-            target.repo,
-            _operations(found, stale),
-            commit_message=f"{facts.config.architecture} by ganzoo {__version__}",
-            revision=branch,
-            create_pr=wanted.create_pr,
-            parent_commit=info.sha,
-        )
-        commit, url = done.oid, done.pr_url or done.commit_url
-    if tag is not None:
-        api.create_tag(target.repo, tag=tag, revision=commit, exist_ok=True)
-    return Published(url, commit, bool(changed), sizes(found))
 
 
 def check(target: HubName, wanted: Wanted) -> None:
@@ -137,50 +70,166 @@ def check(target: HubName, wanted: Wanted) -> None:
             f"{target}: a model is published to {PREFIX}{target.repo}; give the branch or tag as "
             f"--revision {target.revision}"
         )
-    if wanted.create_pr and wanted.revision is not None:
-        raise GanzooError("--create-pr and --revision: tag it when the pull request is merged")
-
-
-def _repository(api: HfApi, target: HubName, wanted: Wanted) -> ModelInfo:
-    from huggingface_hub import errors
-
-    try:
-        info = api.model_info(target.repo, files_metadata=True)
-    except errors.GatedRepoError:
-        raise
-    except errors.RepositoryNotFoundError:
-        api.create_repo(target.repo, private=wanted.private, exist_ok=True)
-        return api.model_info(target.repo, files_metadata=True)
-    if wanted.private and info.private is False:
-        raise GanzooError(f"{target} is there already and is public; --private is for a new one")
-    return info
-
-
-def _branch_and_tag(
-    api: HfApi, target: HubName, wanted: Wanted
-) -> tuple[str, str | None, str | None]:
-    """The branch to commit to, the tag to give, and the commit that has the tag already."""
     if wanted.revision is None:
-        return MAIN, None, None
-    refs = api.list_repo_refs(target.repo)
-    if wanted.revision in [branch.name for branch in refs.branches]:
-        return wanted.revision, None, None
-    tags = {tag.name: tag.target_commit for tag in refs.tags}
-    return MAIN, wanted.revision, tags.get(wanted.revision)
+        return
+    if wanted.create_pr:
+        raise GanzooError("--create-pr and --revision: tag it when the pull request is merged")
+    # What could not be loaded again, or is neither a branch nor a tag.
+    refs, hexes = wanted.revision.startswith("refs/"), set("0123456789abcdef")
+    commit = len(wanted.revision) >= 7 and set(wanted.revision) <= hexes
+    if refs or commit or not is_revision(wanted.revision):
+        raise GanzooError(f"--revision {wanted.revision!r}: it takes a branch, or a name for a tag")
 
 
-def _card_there(api: HfApi, target: HubName, revision: str) -> str:
-    path = api.hf_hub_download(target.repo, CARD, revision=revision)
-    return Path(path).read_text(encoding="utf-8", errors="replace")
+def upload(package: Package, target: HubName, wanted: Wanted) -> Published:
+    """Publish a package in one commit.
+
+    The user's own text in the card there is kept; a file of an earlier model that this one has
+    not is removed; others are left alone. Raises GanzooError for what the user can mend,
+    WorkFailed where the Hub fails; the model there is then as it was before, or the message says
+    what of it was done.
+    """
+    check(target, wanted)
+    package.files(wanted.discriminator, wanted.license)  # what is wrong here is said first
+    sending = _Sending(package, target, wanted)
+    try:
+        with explained(target, wanted.token):
+            # Another time finds what the first one did, and does the rest; but not pull requests.
+            return sending.send() if wanted.create_pr else patiently(sending.send)
+    except GanzooError as error:
+        if sending.made and not sending.committed:
+            raise type(error)(f"{error} (the repository was made, and is empty)") from None
+        raise
+
+
+class _Sending:
+    """One upload, which may take more than one try."""
+
+    def __init__(self, package: Package, target: HubName, wanted: Wanted) -> None:
+        self.package, self.target, self.wanted = package, target, wanted
+        self.api: HfApi = client(wanted.token)
+        self.before: str | None = None  # the commit that the first try found
+        self.made = self.committed = False
+
+    def send(self) -> Published:
+        info = self._repository()
+        branch, tag, tagged = self._branch_and_tag()
+        if branch != MAIN:
+            info = self.api.model_info(self.target.repo, revision=branch, files_metadata=True)
+        self.before = self.before or info.sha
+        there = {file.rfilename: file for file in info.siblings or ()}
+        own = self._own(there, info.sha or branch)
+        wanted = self.wanted
+        found = self.package.files(wanted.discriminator, wanted.license, own)
+        stale = sorted(name for name in there if name in NAMES and name not in found)
+        changed = bool(stale) or any(_differs(found[name], there.get(name)) for name in found)
+        if tagged and (changed or tagged != info.sha):
+            raise GanzooError(
+                f"{self.target}: the tag {tag!r} is there already, of commit {tagged[:12]}; choose "
+                "another --revision"
+            )
+        commit = info.sha
+        url = f"{self.api.endpoint}/{self.target.repo}"
+        if changed:
+            done = self._commit(_operations(found, stale), branch, info.sha)
+            commit, url, self.committed = done.oid, done.pr_url or done.commit_url, True
+        elif commit != self.before:  # of a try whose answer was lost
+            url, changed = f"{url}/commit/{commit}", True
+        if tag is not None:
+            self._tag(tag, commit, changed)
+        return Published(url, commit, changed, sizes(found))
+
+    def _repository(self) -> ModelInfo:
+        from huggingface_hub import errors
+
+        repo = self.target.repo
+        try:
+            info = self.api.model_info(repo, files_metadata=True)
+        except errors.GatedRepoError:
+            raise
+        except errors.RepositoryNotFoundError:
+            if self.wanted.create_pr:
+                raise  # there is nothing to change by a pull request
+            self.api.create_repo(repo, private=self.wanted.private, exist_ok=True)
+            self.made = True
+            return self.api.model_info(repo, files_metadata=True)
+        if self.wanted.private and info.private is False and not self.made:
+            raise GanzooError(
+                f"{self.target} is there already and is public; --private is for a new one"
+            )
+        return info
+
+    def _branch_and_tag(self) -> tuple[str, str | None, str | None]:
+        """The branch to commit to, the tag to give, and the commit that has the tag already."""
+        revision = self.wanted.revision
+        if revision is None:
+            return MAIN, None, None
+        refs = self.api.list_repo_refs(self.target.repo)
+        if revision in [branch.name for branch in refs.branches]:
+            return revision, None, None
+        return MAIN, revision, {tag.name: tag.target_commit for tag in refs.tags}.get(revision)
+
+    def _own(self, there: dict[str, RepoSibling], revision: str) -> Own | None:
+        """The user's part of the card on the Hub.
+
+        Raises GanzooError where the repository holds a model that is not ganzoo's.
+        """
+        card = self._text(CARD, revision) if CARD in there else ""
+        ours = "library_name: ganzoo" in card
+        if CONFIG in there and not ours:
+            path = self.api.hf_hub_download(self.target.repo, CONFIG, revision=revision)
+            config: Any = read_json(Path(path))
+            ours = isinstance(config, dict) and {"format", "architecture", "spec"} <= config.keys()
+        if not ours and (CONFIG in there or WEIGHTS in there):
+            raise GanzooError(
+                f"{self.target} holds a model that is not ganzoo's, which would be overwritten; "
+                "choose another name"
+            )
+        return read_own(card, f"{self.target}, {CARD}") if card else None
+
+    def _text(self, name: str, revision: str) -> str:
+        path = self.api.hf_hub_download(self.target.repo, name, revision=revision)
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+
+    def _commit(self, operations: list[CommitOperation], branch: str, parent: str | None) -> Any:
+        try:
+            return self.api.create_commit(
+                self.target.repo,
+                operations,
+                commit_message=f"{self.package.facts.config.architecture} by ganzoo {__version__}",
+                revision=branch,
+                create_pr=self.wanted.create_pr,
+                parent_commit=parent,
+            )
+        except ValueError as error:
+            if isinstance(error, OSError):
+                raise  # the Hub's answer to the commit itself
+            why = one_line(error)
+            raise WorkFailed(f"{self.target}: the Hub refuses the card: {why}") from None
+
+    def _tag(self, tag: str, commit: str | None, changed: bool) -> None:
+        try:
+            with explained(self.target, self.wanted.token):
+                patiently(
+                    lambda: self.api.create_tag(
+                        self.target.repo, tag=tag, revision=commit, exist_ok=True
+                    )
+                )
+        except GanzooError as error:
+            done = "the commit is made" if changed else "nothing else changed"
+            raise type(error)(f"{error} ({done}, but it has no tag {tag!r})") from None
 
 
 def _differs(content: Path | bytes, there: RepoSibling | None) -> bool:
     """Whether the Hub has something else, by the hash that it states: of git, or of LFS."""
     if there is None:
         return True
-    data = content if isinstance(content, bytes) else content.read_bytes()
     if there.lfs is not None:
-        return hashlib.sha256(data).hexdigest() != there.lfs.sha256
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() != there.lfs.sha256
+        return hashlib.sha256(content).hexdigest() != there.lfs.sha256
+    data = content if isinstance(content, bytes) else content.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() != there.blob_id
 
 
