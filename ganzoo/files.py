@@ -20,7 +20,9 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     """The path that a user gave, ``~`` expanded. Raises GanzooError where it can be none."""
     try:
         found = Path(path).expanduser()
-        found.exists()  # a name that is too long, a zero byte
+        found.stat()  # a name that is too long, a zero byte
+    except (FileNotFoundError, NotADirectoryError):
+        return found
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise GanzooError(f"{str(path)[:100]!r}: no path: {error}") from None
     return found

@@ -15,6 +15,11 @@ from huggingface_hub import ModelCard
 import ganzoo
 from ganzoo import GanzooError
 from ganzoo.engine.config import RunConfig
+from ganzoo.kinds import kind_of
+from ganzoo.registry.card import Facts, render
+from ganzoo.registry.model_folder import ModelConfig
+from ganzoo.registry.own_text import Own, merge, read_own
+from ganzoo.registry.records import TrainingRecord
 
 
 @pytest.fixture
@@ -97,9 +102,12 @@ def test_the_command_on_the_card_gives_the_same_configuration(digits_npz, tmp_pa
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_no_file_of_a_model_names_a_folder_of_this_machine(trained):
+def test_no_file_of_a_model_names_a_folder_of_this_machine(trained, digits_npz):
+    config = (trained / "config.json").read_text()
+    assert str(digits_npz.parent) in config  # the run knows where its data lies
     for file in (trained / "model").iterdir():
-        assert b"/tmp" not in file.read_bytes(), file.name
+        for private in (digits_npz.parent, trained.parent, Path.home(), Path.cwd()):
+            assert str(private).encode() not in file.read_bytes(), file.name
 
 
 def test_own_text_before_and_after_is_kept(folder, tmp_path):
@@ -118,12 +126,109 @@ def test_own_text_before_and_after_is_kept(folder, tmp_path):
     assert "All of this is mine." in (whole / "README.md").read_text()
 
 
-def test_a_card_whose_metadata_is_no_yaml_is_told(folder, tmp_path):
-    (folder / "README.md").write_text("---\ntags: [a\n---\nText\n")
+def card_of(own: Own, digest: str | None = None) -> str:
+    """A card with the user's part `own`, published from a folder whose part has `digest`."""
+    spec = ganzoo.SampleSpec("points", (2,), None, None)
+    config = ModelConfig(architecture="vanilla", options={}, spec=spec.to_json())
+    facts = Facts("hf://a/b", config, spec, kind_of(spec), TrainingRecord(), {})
+    return render(facts, own, None, digest)
+
+
+MINE, THEIRS = Own("Mine.", "", {"license": "mit"}), Own("Theirs.", "", {"license": "apache-2.0"})
+
+
+@pytest.mark.parametrize(
+    ("here", "published", "there", "expected"),
+    [
+        (MINE, MINE, MINE, MINE),  # nothing changed
+        (Own("Mine, now."), MINE, MINE, Own("Mine, now.")),  # the folder's did
+        (MINE, MINE, THEIRS, THEIRS),  # the Hub's did
+        (Own(), Own(), THEIRS, THEIRS),
+        (MINE, MINE, Own(), MINE),  # there is no card at all
+    ],
+)
+def test_the_part_that_changed_since_it_was_published_is_taken(here, published, there, expected):
+    on_the_hub = read_own(card_of(there, published.digest), "the card") if there else Own()
+    merged = merge(here, on_the_hub)
+    assert (merged.before, merged.after) == (expected.before, expected.after)
+    assert merged.metadata == expected.metadata
+
+
+def test_where_both_have_changed_nothing_is_lost():
+    there = read_own(card_of(THEIRS, Own("Old.").digest), "the card")
+    merged = merge(MINE, there)
+    assert "Mine." in merged.before and "Theirs." in merged.before
+    assert merged.metadata["license"] == "apache-2.0"
+    again = merge(MINE, read_own(card_of(merged, MINE.digest), "the card"))
+    assert again.before == merged.before  # and once is enough
+
+
+def test_a_line_of_ganzoos_that_is_gone_loses_no_text():
+    card = card_of(Own("Before.", "After."))
+    for line in ("<!-- ganzoo writes", "<!-- ganzoo: end"):
+        start = card.index(line)
+        without = card[:start] + card[card.index("\n", start) :]
+        own = read_own(without, "the card")
+        again = read_own(card_of(own), "the card")
+        assert "Before." in again.before and "After." in again.before
+        assert again.before == own.before
+
+
+def test_what_ganzoo_wrote_of_an_earlier_model_does_not_stay(hub, trained, digits, tmp_path):
+    """Tags and data sets of the model before would be false of this one."""
+    settings = {"widths": [4], "training.batch_size": 8}
+    run = ganzoo.train("vanilla", "mnist-5k", steps=1, settings=settings, out=tmp_path / "run")
+    run.publish("hf://alice/changing")
+    card = hub.files("alice/changing")["README.md"].decode()
+    theirs = card.replace("tags:\n", "tags:\n- digits\n") + RESULTS
+    theirs = theirs.replace("---\n", f"---\n{RESULTS}", 1).removesuffix(RESULTS)
+    hub.commit("alice/changing", {"README.md": theirs.encode()})
+    ganzoo.Run.open(trained).publish("hf://alice/changing")
+    data = ModelCard(hub.files("alice/changing")["README.md"].decode()).data
+    assert "vanilla" not in data.tags and {"dcgan", "digits"} <= set(data.tags)
+    assert data.datasets is None
+    assert [result.metric_value for result in data.eval_results] == [7.5]  # the user's own
+
+
+RESULTS = """model-index:
+- name: mine
+  results:
+  - task: {type: unconditional-image-generation}
+    dataset: {type: mnist, name: MNIST}
+    metrics: [{type: fid, value: 7.5, name: my fid}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ("tags: &a [x]\nmore: *a", "aliases"),
+        ("x: " + "y" * 70_000, "letters"),
+        ("tags: [a", "metadata cannot be read"),
+        ("tags: 5", "not iterable"),
+        ("- a list", "metadata cannot be read"),
+        ("x: " + "[" * 3000, "metadata cannot be read"),
+        ("x: !!python/object/apply:os.system [ls]", "metadata cannot be read"),
+        ("1: one", "keywords must be strings"),
+        ("self: 5", "metadata cannot be read"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_told(folder, tmp_path, front, words):
+    (folder / "README.md").write_text(f"---\n{front}\n---\nText\n")
     generator = ganzoo.load(folder)
-    with pytest.raises(GanzooError, match="metadata cannot be read"):
+    with pytest.raises(GanzooError, match=words):
         generator.save(tmp_path / "saved")
-    assert not (tmp_path / "saved").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("start", ["\ufeff", "\n\n"])
+def test_a_mark_of_the_byte_order_and_windows_line_ends(folder, tmp_path, start):
+    text = f"{start}---\nlicense: mit\nmodel_name: x\n---\n\nMine.\n"
+    (folder / "README.md").write_bytes(text.replace("\n", "\r\n").encode())
+    saved = ganzoo.load(folder).save(tmp_path / "saved")
+    card = ModelCard.load(saved / "README.md")
+    assert card.data.license == "mit"
+    assert "Mine." in card.text and "license" not in card.text
 
 
 def test_a_model_of_which_nothing_is_known_says_so(folder, tmp_path):
@@ -144,10 +249,13 @@ def test_a_run_of_a_tensor_has_no_command(digits, tmp_path):
 def test_own_text_survives_training_further(digits_npz, tmp_path):
     out = tmp_path / "run"
     settings = ("--set", "widths=[4]", "--set", "training.batch_size=8")
-    assert call("train", "vanilla", "--data", digits_npz, "--steps", 1, "--out", out, *settings)
+    args = ("train", "vanilla", "--data", digits_npz, "--steps", 1, "--out", out, *settings)
+    assert call(*args).exit_code == 0
+    (out / "model" / "notes.txt").write_text("mine")
     card = out / "model" / "README.md"
     card.write_text(card.read_text() + "\nMy notes.\n")
     assert call("resume", out, "--steps", 2).exit_code == 0
     text = card.read_text()
     assert "My notes." in text
     assert "| step | 2 |" in text
+    assert (out / "model" / "notes.txt").read_text() == "mine"

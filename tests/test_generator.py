@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
+from architectures import Labelled, Tables, Unmeta
 from PIL import Image
-from test_hostile import Labelled
 
 import ganzoo
 from ganzoo import GanzooError
@@ -180,33 +182,110 @@ def test_an_export_runs_without_ganzoo_for_any_number(generator, labelled, condi
     assert [path.name for path in tmp_path.iterdir()] == ["generator.pt2"]
 
 
-def test_constants_that_are_in_no_file_are_loaded_too(digits, tmp_path):
-    """A plain tensor and a buffer that is not saved have no value without memory."""
-    run = ganzoo.train(Tables, digits[0][:50], steps=1, out=tmp_path / "run")
-    loaded = ganzoo.load(run, architecture=Tables)
-    again = ganzoo.load(loaded.save(Path(tmp_path / "saved")), architecture=Tables)
+@pytest.mark.parametrize("odd", [Tables, Unmeta])
+def test_networks_that_need_memory_to_be_built_load_too(odd, digits, tmp_path):
+    run = ganzoo.train(odd, digits[0][:50], steps=1, out=tmp_path / "run")
+    loaded = ganzoo.load(run, architecture=odd)
+    again = ganzoo.load(loaded.save(tmp_path / "saved"), architecture=odd)
     assert torch.equal(loaded.sample(3), again.sample(3))
     assert loaded.sample(3).std() > 0.01
 
 
-class Table(torch.nn.Module):
-    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        size = shape[0] * shape[1] * shape[2]
-        self.register_buffer("waves", torch.linspace(0, 9, latent).sin(), persistent=False)
-        self.scale = torch.full((1,), 3.0)
-        self.out = torch.nn.Linear(latent, size)
-        self.shape = shape
-
-    def forward(self, latent):
-        return torch.tanh(self.out(latent * self.waves * self.scale)).view(-1, *self.shape)
+def test_loading_leaves_torchs_random_state_alone(trained):
+    before = torch.get_rng_state()
+    ganzoo.load(trained).sample(3)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
-class Tables(Labelled):
-    conditional = False
+def test_numpy_and_names_of_types_work(generator, trained):
+    latents = generator.latents(3)
+    assert torch.equal(generator(latents.numpy()), generator(latents))
+    assert torch.equal(generator.sample(3, np.int64(5)), generator.sample(3, 5))
+    assert torch.equal(generator.interpolate(np.int64(1), 2), generator.interpolate(1, 2))
+    images = generator.to_images(generator.sample(2).numpy())
+    assert images[0].tobytes() == generator.to_images(2)[0].tobytes()
+    assert ganzoo.load(trained, dtype="bfloat16").dtype == torch.bfloat16
 
-    def build_generator(self):
-        return Table(self.config.latent_size, self.spec.shape)
 
-    def build_discriminator(self):
-        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(self.spec.size, 1))
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dtype": "float7"}, "dtype 'float7'"),
+        ({"dtype": torch.float8_e4m3fn}, "floating-point"),
+        ({"device": "meta"}, "no memory"),
+        ({"device": "cuda:99"}, "'cuda:99' cannot be used"),
+        ({"architecture": "dcgan"}, "no subclass"),
+        ({"step": 3}, "no checkpoint of it"),
+    ],
+)
+def test_options_of_load_that_cannot_be(trained, options, words):
+    with pytest.raises(GanzooError) as told:
+        ganzoo.load(trained, **options)
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["", "~nobody-of-this-name/x", "x" * 300, "a\0b"])
+def test_names_of_no_model(name):
+    with pytest.raises(GanzooError, match="model"):
+        ganzoo.load(name)
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 300, "a\0b"])
+def test_paths_that_are_none(generator, path):
+    for work in (generator.save, generator.export):
+        with pytest.raises(GanzooError, match="no path"):
+            work(path)
+
+
+def test_samples_of_another_shape_are_not_written(generator, tmp_path):
+    for wrong in (torch.zeros(0, 1, 16, 16), torch.zeros(1, 2, 16, 16), torch.zeros(3, 16, 16)):
+        with pytest.raises(GanzooError, match="samples of shape"):
+            generator.save_samples(wrong, tmp_path / "grid.png")
+
+
+def test_saving_leaves_what_is_beside_it_alone(generator, tmp_path):
+    others = [".big.old", ".b.tmp", ".backup.12345678.tmp", ".bashrc.old"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    generator.save(tmp_path / "b")
+    assert {path.name for path in tmp_path.iterdir()} == {"b", *others}
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    generator.save(tmp_path / "b", overwrite=True)
+    assert (tmp_path / "b" / "notes.txt").read_text() == "mine"
+    generator.save(tmp_path / "[a]*")
+    assert ganzoo.load(tmp_path / "[a]*").name == "dcgan"
+
+
+FULL = """
+import ganzoo
+generator = ganzoo.load("TRAINED")
+for work in (
+    lambda: generator.save("/mnt/saved"),
+    lambda: generator.export("/mnt/x.pt2"),
+    lambda: generator.save_samples(generator.sample(900), "/mnt/x.png"),
+):
+    try:
+        work()
+    except ganzoo.GanzooError as error:
+        print(error.exit_status, error)
+"""
+
+
+def test_a_full_disk_is_one_message(trained, tmp_path):
+    """On a file system of its own that is really too small."""
+    (tmp_path / "full.py").write_text(FULL.replace("TRAINED", str(trained)))
+    python = sys.executable
+    script = f"""
+        mount -t tmpfs -o size=40k none /mnt || exit 77
+        {python} {tmp_path}/full.py
+        GANZOO_HOME=/mnt/home {python} -m ganzoo add {trained} full; echo $?
+        TMPDIR=/mnt {python} -m ganzoo publish {trained} hf://a/b --step 2 --dry-run; echo $?
+        find /mnt -type f; umount /mnt
+    """
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no file system of its own can be mounted here")
+    lines = done.stdout.splitlines()
+    assert [line[:2] for line in lines] == ["1 ", "1 ", "1 ", "1", "1"], done.stdout + done.stderr
+    assert done.stderr.count("Make room") == 2, done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,19 +11,19 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
+from architectures import Labelled
 from conftest import call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 import ganzoo
-from ganzoo import Architecture, GanzooError, GanzooWarning, Options, Training
+from ganzoo import Architecture, GanzooError, GanzooWarning
 
 FORBIDDEN = {"pickle.find_class", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn"}
 seen: list[str] = []
@@ -36,46 +36,6 @@ def watch(event: str, args: Any) -> None:
 
 
 sys.addaudithook(watch)
-
-
-class Embedding(nn.Module):
-    def __init__(self, classes: int, latent: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        size = 1
-        for length in shape:
-            size *= length
-        self.embed = nn.Embedding(classes, latent)
-        self.out = nn.Sequential(nn.Linear(latent, size), nn.Tanh(), nn.Unflatten(1, shape))
-
-    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
-        made: Tensor = self.out(latent * self.embed(labels))
-        return made
-
-
-class Labelled(Architecture):
-    """A conditional architecture that nobody packaged."""
-
-    class Config(Options):
-        latent_size: int = Field(4, ge=1, description="length of a latent")
-
-    conditional: ClassVar = True
-    training: ClassVar = Training(batch_size=8, steps=1)
-
-    def build_generator(self) -> nn.Module:
-        return Embedding(len(self.spec.classes), self.config.latent_size, self.spec.shape)
-
-    def build_discriminator(self) -> nn.Module:
-        return Judge(self.spec.size)
-
-
-class Judge(nn.Module):
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.out = nn.Linear(size, 1)
-
-    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
-        score: Tensor = self.out(samples.flatten(1))
-        return score
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from huggingface_hub import ModelCard, hf_hub_download
 from loopback import Hub
 
 import ganzoo
-from ganzoo import GanzooError
+from ganzoo import GanzooError, GanzooWarning
 from ganzoo.errors import WorkFailed
 
 PRINT_SAMPLES = """
@@ -42,13 +44,13 @@ def in_another_process(name: str, cache: Path, **environment: str) -> tuple[str,
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A repository of this test's own."""
-    return f"alice/{request.node.name.split('[')[0][5:60]}"
+    return f"alice/{request.node.name.split('[')[0][5:60].strip('_')}"
 
 
 def one_message(text: str) -> bool:
     """Whether there is one error, without a traceback and without anybody's token."""
     errors = [line for line in text.splitlines() if line.startswith("Error:")]
-    return len(errors) == 1 and "Traceback" not in text and "hf_" not in text
+    return len(errors) == 1 and "Traceback" not in text and "hf_alice" not in text
 
 
 def folder_names(folder: Path) -> set[str]:
@@ -417,6 +419,149 @@ def test_a_download_by_the_client_itself_loads_too(hub, trained, name, tmp_path)
     folder = Path(hf_hub_download(name, "config.json", cache_dir=tmp_path / "cache")).parent
     with pytest.raises(GanzooError, match="no run and no model folder"):
         ganzoo.load(folder)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_copy_is_not_served_where_access_was_withdrawn(hub, trained, name, tmp_path, status):
+    published(trained, name)
+    ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    hub.fail("GET", "/api/models/", status=status, times=None, code="RepoNotFound")
+    with pytest.raises(GanzooError):
+        ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    local = ganzoo.load(f"hf://{name}", cache_dir=tmp_path, local_files_only=True)
+    assert local.revision == hub.commits(name)[0]
+
+
+def test_a_copy_is_served_with_a_warning_where_the_hub_is_down(hub, trained, name, tmp_path):
+    published(trained, name)
+    ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    hub.fail("GET|HEAD", ".*", status=503, times=None)
+    with pytest.warns(GanzooWarning, match="was in the cache"):
+        loaded = ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    assert loaded.revision == hub.commits(name)[0]
+    with pytest.raises(WorkFailed, match="status 503"):
+        ganzoo.load(f"hf://{name}", cache_dir=tmp_path, force_download=True)
+    requests = len(hub.requests)
+    with pytest.raises(WorkFailed, match="only local files were asked for"):
+        ganzoo.load(f"hf://{name}", cache_dir=tmp_path / "empty", local_files_only=True)
+    assert len(hub.requests) == requests
+
+
+def test_force_download_and_a_branch_that_moved(hub, trained, name, tmp_path):
+    published(trained, name)
+    first = ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    hub.requests.clear()
+    again = ganzoo.load(f"hf://{name}", cache_dir=tmp_path, force_download=True)
+    assert any("/resolve/" in path and "safetensors" in path for _, path in hub.requests)
+    assert again.revision == first.revision
+    published(trained, name, "--step", 2)
+    moved = ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    assert moved.revision == hub.commits(name)[1]
+    hub.requests.clear()
+    pinned = ganzoo.load(f"hf://{name}@{first.revision}", cache_dir=tmp_path)
+    assert torch.equal(pinned.sample(2), first.sample(2))
+    assert hub.requests == []  # a commit never changes
+
+
+def test_a_model_that_is_not_ganzoos_is_not_downloaded(hub, name, tmp_path):
+    hub.create(name)
+    hub.commit(name, {"config.json": b'{"model_type": "bert"}', "model.safetensors": b"x" * 999})
+    with pytest.raises(GanzooError, match="not a model of ganzoo"):
+        ganzoo.load(f"hf://{name}", cache_dir=tmp_path)
+    assert not any("safetensors" in path for _, path in hub.requests)
+
+
+def test_a_model_of_somebody_elses_making_is_not_overwritten(hub, trained, name):
+    hub.create(name)
+    theirs = {"config.json": b'{"model_type": "bert"}', "samples.csv": b"1,2"}
+    hub.commit(name, theirs)
+    refused = call("publish", trained, f"hf://{name}")
+    assert refused.exit_code == 2
+    assert "not ganzoo's" in refused.stderr
+    assert len(hub.commits(name)) == 1
+    hub.commit(name, {"samples.csv": b"1,2"}, delete=["config.json"])
+    published(trained, name)
+    assert hub.files(name)["samples.csv"] == b"1,2"
+
+
+@pytest.mark.parametrize(
+    "revision", ["refs/pr/1", "0" * 40, "my tag", "../x", "-x", "a..b", "", "a\nb", "x.lock"]
+)
+def test_revisions_that_could_not_be_loaded_again(hub, trained, revision):
+    refused = call("publish", trained, "hf://alice/odd", "--revision", revision)
+    assert refused.exit_code == 2, refused.output
+    assert "--revision" in refused.stderr
+    assert hub.requests == []
+
+
+def test_a_commit_whose_tag_fails_is_told_and_the_next_try_tags_it(hub, trained, name):
+    hub.fail("POST", "/tag/", status=400, times=None)
+    failed = call("publish", trained, f"hf://{name}", "--revision", "v1")
+    assert failed.exit_code == 1
+    assert "the commit is made, but it has no tag 'v1'" in failed.stderr
+    hub.clear_faults()
+    published(trained, name, "--revision", "v1")
+    assert hub.tags(name) == {"v1": hub.commits(name)[0]}
+
+
+def test_a_first_publish_that_fails_says_what_is_left(hub, trained, name):
+    hub.fail("POST", "/commit/", status=403, times=None)
+    failed = call("publish", trained, f"hf://{name}")
+    assert failed.exit_code == 2
+    assert "the repository was made, and is empty" in failed.stderr
+    hub.clear_faults()
+    missing = call("publish", trained, f"hf://{name}-none", "--create-pr")
+    assert missing.exit_code == 2
+    assert f"{name}-none" not in hub.repositories
+
+
+def test_an_answer_that_was_lost_is_no_unchanged_model(hub, trained, name):
+    published(trained, name)
+    hub.fail("POST", "/commit/", drop_after=1 << 30, reset=True)
+    done = ganzoo.Run.open(trained).publish(f"hf://{name}", step=2)
+    assert done.changed
+    assert done.url.endswith(f"/commit/{hub.commits(name)[1]}")
+
+
+def test_weights_that_are_not_finite_are_not_pushed(hub, trained, name):
+    generator = ganzoo.load(trained)
+    next(iter(generator.network.parameters())).fill_(torch.nan)
+    with pytest.raises(GanzooError, match="not finite"):
+        generator.push_to_hub(name)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b"null", b'{"id": 5}', b"<html>log in</html>"])
+def test_something_that_is_no_hub(trained, answer, tmp_path):
+    """A proxy's page, another server: what is asked of it is not what it answers."""
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_GET
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path)}
+    for args in (["sample", "hf://alice/x"], ["publish", str(trained), "hf://alice/x"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ganzoo", *args],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode in (1, 2), done.stderr
+        assert one_message(done.stderr), done.stderr
+    server.shutdown()
 
 
 def test_the_loopback_hub_had_no_faults_of_its_own(hub: Hub):

@@ -78,10 +78,7 @@ def explained(name: HubName | None, token: str | None = None) -> Iterator[None]:
         raise _not_here(what, error, token) from None
     except (errors.EntryNotFoundError, errors.HFValidationError) as error:
         raise GanzooError(f"{what}: {_clean(error, token)}") from None
-    except (
-        *(errors.HTTPError, OSError, RuntimeError),
-        *(ValueError, TypeError, KeyError, AttributeError),  # of an answer of another form
-    ) as error:
+    except Exception as error:
         known = _known(what, error, token)
         if known is None:
             raise  # no error of the client's: a fault, whose traceback is needed

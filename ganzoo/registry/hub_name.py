@@ -11,7 +11,7 @@ from ganzoo.errors import GanzooError
 PREFIX: Final = "hf://"
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _REPO: Final = re.compile(f"{_PART}/{_PART}")
-_REVISION: Final = re.compile(r"[A-Za-z0-9][\w./+-]*")
+_REVISION: Final = re.compile(r"[A-Za-z0-9][\w.+-]*(?:/[A-Za-z0-9][\w.+-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,6 @@ def is_repo(text: str) -> bool:
 
 def is_revision(text: str) -> bool:
     """Whether a text could name a branch, a tag or a commit."""
-    return bool(_REVISION.fullmatch(text)) and ".." not in text
+    return (
+        bool(_REVISION.fullmatch(text)) and ".." not in text and not text.endswith((".", ".lock"))
+    )

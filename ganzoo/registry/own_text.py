@@ -135,7 +135,7 @@ def _metadata(card: str, where: str) -> tuple[dict[str, Any], list[Any]]:
             raise ValueError(f"it has {len(front[1])} letters")
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(front[1])):
             raise ValueError("it has YAML aliases, by which a few lines fill all memory")
-        data = ModelCard(front[0], ignore_metadata_errors=True).data
+        data = ModelCard(f"---\n{front[1]}\n---\n", ignore_metadata_errors=True).data
         values: dict[str, Any] = data.to_dict()
     except Exception as error:  # of yaml, of the Hub's own checks, too deep nesting
         raise GanzooError(
