@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -67,6 +68,18 @@ def test_publishing_and_loading_as_it_is_told(hub, tmp_path, monkeypatch):
     assert len(hub.pull_requests("alice/digits")) == 1
     assert hub.repositories["alice/early"].private
     assert (tmp_path / "grid.png").is_file()
+
+
+def test_the_table_of_bundled_models_is_that_of_their_folders():
+    folders = sorted((Path(__file__).parent.parent / "model_cards").iterdir())
+    rows = re.findall(
+        r"^\| `(\S+)` \| ([\d.]+) MB \| `(ganzoo train .*)` \|$", README, re.MULTILINE
+    )
+    assert sorted(name for name, _, _ in rows) == [folder.name for folder in folders]
+    for name, size, command in rows:
+        model = Path(__file__).parent.parent / "model_cards" / name
+        assert json.loads((model / "training.json").read_text())["command"] == command
+        assert float(size) == round((model / "model.safetensors").stat().st_size / 1e6, 1)
 
 
 @pytest.mark.parametrize(
