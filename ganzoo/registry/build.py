@@ -33,14 +33,14 @@ def build_network(
             raise GanzooError(f"{where}: {error}") from error.cause
         wanted = None  # some code, such as reading a number from a tensor, cannot do without
     if wanted is not None:
-        compare(wanted, header, where)
+        _check(wanted, header, where)
     try:
         network = _built(build, "cpu")
     except _NotBuilt as error:
         raise GanzooError(f"{where}: {error}") from error.cause
     tensors = network.state_dict()
     if wanted is None:
-        compare(tensors, header, where)
+        _check(tensors, header, where)
     fill(tensors)
     bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if bad:
@@ -91,30 +91,26 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def compare(
-    wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str
-) -> None:
-    """Raise GanzooError where a file's tensors are not those that a network wants."""
-    missing, extra = sorted(wanted.keys() - header.keys()), sorted(header.keys() - wanted.keys())
-    wrong = [
-        f"{name} is {tuple(header[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in header and tuple(header[name].shape) != tuple(tensor.shape)
-    ]
-    wrong += [
-        f"{name} is {header[name].dtype}, not {tensor.dtype}"
-        for name, tensor in wanted.items()
-        if name in header
-        and header[name].dtype != tensor.dtype
-        and not (header[name].dtype.is_floating_point and tensor.is_floating_point())
-    ]
-    problems = [f"{name} is missing" for name in missing] + [
-        f"{name} is too much" for name in extra
-    ]
-    problems += wrong
-    if problems:
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+def _check(wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str) -> None:
+    wrong = misfit(wanted, header)
+    if wrong:
         raise GanzooError(
             f"{where}: its tensors do not fit its configuration and the architecture as it is "
-            f"installed: {'; '.join(problems[:3])}{more}"
+            f"installed: {wrong}"
         )
+
+
+def misfit(wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored]) -> str:
+    """How a file's tensors are not those that a network wants; empty where they are."""
+    problems = [f"{name} is missing" for name in sorted(wanted.keys() - header.keys())]
+    problems += [f"{name} is too much" for name in sorted(header.keys() - wanted.keys())]
+    for name in (name for name in wanted if name in header):
+        want, have = wanted[name], header[name]
+        if tuple(have.shape) != tuple(want.shape):
+            problems.append(f"{name} is {tuple(have.shape)}, not {tuple(want.shape)}")
+        elif have.dtype != want.dtype and not (
+            have.dtype.is_floating_point and want.dtype.is_floating_point
+        ):
+            problems.append(f"{name} is {have.dtype}, not {want.dtype}")
+    more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return "; ".join(problems[:3]) + more

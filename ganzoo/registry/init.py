@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -11,11 +12,11 @@ from ganzoo.engine.run import RunFolder
 from ganzoo.engine.state import NETWORKS, select
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import DISCRIMINATOR, WEIGHTS
-from ganzoo.registry.build import compare
+from ganzoo.registry.build import misfit
 from ganzoo.registry.fetch import fetch_all
 from ganzoo.registry.model_folder import inside, read_config
 from ganzoo.registry.places import Place, find_place
-from ganzoo.tensors import load_tensors, read_header
+from ganzoo.tensors import Stored, load_tensors, read_header
 
 
 def initialise(match: Match, model: str) -> str:
@@ -66,7 +67,7 @@ def _of_folder(match: Match, place: Place) -> set[str]:
     for owner, name in files.items():
         file, network = inside(place.path, name), _networks(match)[owner]
         header = read_header(file)
-        compare(network.state_dict(), header, f"its {owner}")
+        _check(owner, network, header)  # before memory is taken
         _fit(owner, network, load_tensors(file, header))
     return set(files)
 
@@ -81,5 +82,13 @@ def _networks(match: Match) -> dict[str, nn.Module]:
 
 
 def _fit(owner: str, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    compare(network.state_dict(), tensors, f"its {owner}")
+    _check(owner, network, tensors)
     network.load_state_dict(tensors)
+
+
+def _check(owner: str, network: nn.Module, tensors: Mapping[str, Tensor | Stored]) -> None:
+    wrong = misfit(network.state_dict(), tensors)
+    if wrong:
+        raise GanzooError(
+            f"its {owner} does not fit the architecture, options and image size asked for: {wrong}"
+        )
