@@ -31,8 +31,8 @@ def patiently(work: Callable[[], Result]) -> Result:
         try:
             return work()
         except Exception as error:
-            status = status_of(error)
-            if not unreachable(error) or status == 429 or time.monotonic() - began > _SHORT:
+            passing = unreachable(error) and status_of(error) != 429 and not _unconnected(error)
+            if not passing or time.monotonic() - began > _SHORT:
                 raise
         time.sleep(pause)
     return work()
@@ -48,6 +48,12 @@ def unreachable(error: BaseException) -> bool:
     if status is not None:
         return status >= 500 or status == 429
     return any(isinstance(cause, errors.HTTPError) for cause in _causes(error))
+
+
+def _unconnected(error: BaseException) -> bool:
+    """Whether there was no connection at all, which a second does not mend."""
+    names = ("ConnectError", "ConnectTimeout")
+    return any(type(cause).__name__ in names for cause in _causes(error))
 
 
 @contextlib.contextmanager

@@ -132,7 +132,10 @@ class _Sending:
         url = f"{self.api.endpoint}/{self.target.repo}"
         if changed:
             done = self._commit(_operations(found, stale), branch, info.sha)
-            commit, url, self.committed = done.oid, done.pr_url or done.commit_url, True
+            # A Hub that states no hashes may know better that nothing is new.
+            changed = done.pr_url is not None or done.oid != info.sha
+            self.committed, commit = changed, done.oid
+            url = done.pr_url or done.commit_url if changed else url
         elif commit != self.before:  # of a try whose answer was lost
             url, changed = f"{url}/commit/{commit}", True
         if tag is not None:
