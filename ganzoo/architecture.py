@@ -55,7 +55,9 @@ class Architecture:
 
     A subclass says nothing of devices, precision, files or processes. It sets the class
     attributes that differ and defines `build_generator` and `build_discriminator`. The
-    networks must keep all their state in parameters and buffers.
+    networks must keep all their state in parameters and buffers. Before a model is loaded, its
+    generator is built once without memory (torch's meta device) and compared with the file;
+    code that reads values of tensors while it builds cannot be checked so.
 
     The generator is called as ``generator(latent)``, or ``generator(latent, labels)`` where
     `conditional` is true, and returns samples of shape (N, *spec.shape) in the spec's range.

@@ -152,7 +152,7 @@ def info(name: str, as_json: bool) -> None:
     described = describe(name)
     if as_json:
         _json(described)
-    elif "card" in described and sys.stdout.isatty():
+    elif described.get("card") and sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
 

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,7 @@ def user_path(path: str | os.PathLike[str]) -> Path:
         return found
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise GanzooError(f"{str(path)[:100]!r}: no path: {error}") from None
-    return found
+    return found if found.name else found.resolve()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -69,9 +70,10 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
     beside.mkdir()
     try:
         fill(beside)
-        for file in beside.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+        for file in beside.rglob("*"):
+            if file.is_file() and not file.is_symlink():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
         sync_folder(beside)
         if not replace:
             _rename_new(beside, path)
@@ -94,6 +96,9 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
 
 def remove_folder(path: Path) -> None:
     """Remove a folder, out of sight in one move, so that no half of it is ever found."""
+    if path.is_symlink():
+        path.unlink()
+        return
     away = _beside(path, "tmp")
     path.rename(away)
     shutil.rmtree(away, ignore_errors=True)
@@ -118,15 +123,16 @@ def _beside(path: Path, what: str) -> Path:
 _LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.ganzoo-(?P<what>tmp|old)")
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, seconds: float = 0.0) -> None:
     """Remove what a killed process left half-written in a folder that is ganzoo's alone.
 
     A folder that was being replaced, and whose new one had not yet its name, is put back.
+    seconds: how old it must be, where another process may still be writing.
     """
     found = list(folder.iterdir()) if folder.is_dir() else []
     for left in sorted(found, key=lambda path: "old" not in path.suffix):
         match = _LEFTOVER.fullmatch(left.name)
-        if match is None:
+        if match is None or time.time() - left.lstat().st_mtime < seconds:
             continue
         kept = left.with_name(match["name"])
         if match["what"] == "old" and not kept.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ class Sampler:
         labels, for a conditional generator: a class's number or name, or N of them. Raises
         GanzooError for latents of another shape and for a class that there is not.
         """
-        latents = torch.as_tensor(latents)
+        latents = as_tensor(latents, "latents")
         if tuple(latents.shape[1:]) != self.latent_shape or not latents.dim():
             wanted = ", ".join(map(str, self.latent_shape))
             raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {wanted})")
@@ -95,7 +95,7 @@ class Sampler:
 
         They depend on `seed` alone: more of them begin with the same ones.
         """
-        if not 1 <= count <= MOST_SAMPLES:
+        if not isinstance(count, Integral) or not 1 <= count <= MOST_SAMPLES:
             raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
         if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**63:
             raise GanzooError(f"seed {seed!r}: it takes an integer, 0 to 2**63 - 1")
@@ -139,9 +139,11 @@ class Sampler:
             return None
         if labels is None:
             raise GanzooError("this generator is conditional: it needs labels")
-        if isinstance(labels, int | str):
+        if isinstance(labels, Integral | str):
             labels = [labels] * count
         if not isinstance(labels, Tensor):
+            if not isinstance(labels, Iterable):
+                raise GanzooError(f"labels {labels!r}: it takes a class's number or name, or many")
             labels = torch.tensor([self._number(label) for label in labels])
         if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex():
             raise GanzooError(
@@ -157,6 +159,8 @@ class Sampler:
         classes = self.spec.classes
         if isinstance(label, str) and label in classes:
             return classes.index(label)
+        if isinstance(label, Tensor) and label.numel() == 1:
+            label = label.item()
         if str(label).isdecimal() and len(str(label)) < 10 and int(label) < len(classes):
             return int(label)
         names = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
@@ -170,7 +174,7 @@ class Sampler:
         Raises GanzooError for a file name's end that this kind of sample does not write.
         """
         file = user_path(path)
-        samples = torch.as_tensor(samples)
+        samples = as_tensor(samples, "samples")
         suffix = file.suffix.lower()
         if suffix not in self.kind.suffixes:
             raise GanzooError(
@@ -188,6 +192,14 @@ class Sampler:
         except ValueError as error:  # Pillow has it for too large a picture
             raise GanzooError(f"{file}: cannot be written: {error}") from None
         return file
+
+
+def as_tensor(value: Any, what: str) -> Tensor:
+    """A tensor of what a user gave: a tensor, an array, numbers. Raises GanzooError for others."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GanzooError(f"{what} {str(value)[:50]!r}: {error}") from None
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,40 +127,45 @@ def test_own_text_before_and_after_is_kept(folder, tmp_path):
     assert "All of this is mine." in (whole / "README.md").read_text()
 
 
-def card_of(own: Own, digest: str | None = None) -> str:
-    """A card with the user's part `own`, published from a folder whose part has `digest`."""
+def card_of(own: Own, folder: Own | None = None) -> str:
+    """A card with the user's part `own`, published from a folder that had `folder`."""
     spec = ganzoo.SampleSpec("points", (2,), None, None)
     config = ModelConfig(architecture="vanilla", options={}, spec=spec.to_json())
     facts = Facts("hf://a/b", config, spec, kind_of(spec), TrainingRecord(), {})
-    return render(facts, own, None, digest)
+    return render(facts, own, None, folder.digests if folder else None)
 
 
-MINE, THEIRS = Own("Mine.", "", {"license": "mit"}), Own("Theirs.", "", {"license": "apache-2.0"})
+MINE = Own("Mine.", "", "mit", {"language": "en"})
+THEIRS = Own("Theirs.", "", "apache-2.0", {"language": "de"})
 
 
 @pytest.mark.parametrize(
     ("here", "published", "there", "expected"),
     [
         (MINE, MINE, MINE, MINE),  # nothing changed
-        (Own("Mine, now."), MINE, MINE, Own("Mine, now.")),  # the folder's did
+        (replace(MINE, before="Now."), MINE, MINE, replace(MINE, before="Now.")),  # the folder's
         (MINE, MINE, THEIRS, THEIRS),  # the Hub's did
+        (MINE, MINE, Own(), Own()),  # there it was deleted
         (Own(), Own(), THEIRS, THEIRS),
-        (MINE, MINE, Own(), MINE),  # there is no card at all
+        (Own(), MINE, MINE, MINE),  # another folder, in which nobody wrote anything
+        (
+            replace(MINE, before="Now."),
+            MINE,
+            replace(MINE, license="x"),
+            replace(MINE, before="Now.", license="x"),
+        ),  # each part on its own
     ],
 )
 def test_the_part_that_changed_since_it_was_published_is_taken(here, published, there, expected):
-    on_the_hub = read_own(card_of(there, published.digest), "the card") if there else Own()
-    merged = merge(here, on_the_hub)
-    assert (merged.before, merged.after) == (expected.before, expected.after)
-    assert merged.metadata == expected.metadata
+    assert merge(here, read_own(card_of(there, published), "the card")) == expected
 
 
 def test_where_both_have_changed_nothing_is_lost():
-    there = read_own(card_of(THEIRS, Own("Old.").digest), "the card")
+    there = read_own(card_of(THEIRS, Own("Old.", "", "x", {"language": "fr"})), "the card")
     merged = merge(MINE, there)
     assert "Mine." in merged.before and "Theirs." in merged.before
-    assert merged.metadata["license"] == "apache-2.0"
-    again = merge(MINE, read_own(card_of(merged, MINE.digest), "the card"))
+    assert merged.license == "apache-2.0"
+    again = merge(MINE, read_own(card_of(merged, MINE), "the card"))
     assert again.before == merged.before  # and once is enough
 
 

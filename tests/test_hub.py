@@ -508,7 +508,7 @@ def test_a_first_publish_that_fails_says_what_is_left(hub, trained, name):
     hub.fail("POST", "/commit/", status=403, times=None)
     failed = call("publish", trained, f"hf://{name}")
     assert failed.exit_code == 2
-    assert "the repository was made, and is empty" in failed.stderr
+    assert "the repository itself was made" in failed.stderr
     hub.clear_faults()
     missing = call("publish", trained, f"hf://{name}-none", "--create-pr")
     assert missing.exit_code == 2

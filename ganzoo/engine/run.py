@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -112,9 +113,11 @@ class RunFolder:
                 if steps
                 else "No checkpoint was written yet."
             )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "Make room on that disk" if full else "When that is mended"
             raise WorkFailed(
-                f"{what} could not be written to {self.path}: {error}. {kept} Make room on that "
-                f"disk, then: ganzoo resume {self.path}"
+                f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
+                f"ganzoo resume {self.path}"
             ) from error
 
     @contextlib.contextmanager

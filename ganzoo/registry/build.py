@@ -23,8 +23,9 @@ def build_network(
     """The network that `build` makes, with weights that `fill` puts into its own memory.
 
     It is built without memory first (torch's meta device) and compared with `header`, name by
-    name and shape by shape; only then is it built for real. where: names the weights in messages.
-    Raises GanzooError where they do not fit.
+    name and shape by shape; only then is it built for real. Where its code cannot do without
+    memory, it is compared afterwards. where: names the weights in messages. Raises GanzooError
+    where they do not fit.
     """
     try:
         wanted = _built(build, "meta").state_dict()
@@ -41,7 +42,10 @@ def build_network(
     tensors = network.state_dict()
     if wanted is None:
         _check(tensors, header, where)
-    fill(tensors)
+    try:
+        _put(network, tensors, fill)
+    except RuntimeError as error:
+        raise GanzooError(f"{where}: cannot be put into the network: {one_line(error)}") from error
     bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -51,6 +55,20 @@ def build_network(
             stacklevel=2,
         )
     return network.requires_grad_(False).eval()
+
+
+def _put(
+    network: nn.Module, tensors: dict[str, Tensor], fill: Callable[[dict[str, Tensor]], None]
+) -> None:
+    """Fill the network's own memory, unless what its state_dict gives is not that."""
+    own = {tensor.data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    if all(tensor.data_ptr() in own and tensor.is_contiguous() for tensor in tensors.values()):
+        fill(tensors)
+        return
+    for name, tensor in tensors.items():
+        tensors[name] = torch.empty(tensor.shape, dtype=tensor.dtype)
+    fill(tensors)
+    network.load_state_dict(tensors)
 
 
 class _NotBuilt(Exception):
@@ -92,6 +110,9 @@ class _Unfilled(TorchFunctionMode):
 
 
 def _check(wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str) -> None:
+    odd = [name for name, value in wanted.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise GanzooError(f"{where}: the network keeps state that is no tensor: {odd[0]}")
     wrong = misfit(wanted, header)
     if wrong:
         raise GanzooError(

@@ -29,15 +29,20 @@ class Facts:
     samples: str = ""
 
 
-def render(facts: Facts, own: Own, license: str | None = None, digest: str | None = None) -> str:
+def render(
+    facts: Facts,
+    own: Own,
+    license: str | None = None,
+    digests: dict[str, str] | None = None,
+) -> str:
     """The whole card, with YAML metadata as the Hub wants it.
 
     license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
-    digest: of the user's part in the folder that this is published from; see `merge`.
+    digests: of the user's parts in the folder that this is published from; see `merge`.
     """
     data = facts.training.data
     ours = Ours(
-        own=digest or "",
+        own=digests or {},
         tags=["ganzoo", "gan", facts.config.architecture, facts.spec.kind],
         datasets=[data.hub] if data and data.hub else [],
         pipeline_tag=facts.kind.pipeline_tag,
@@ -54,12 +59,11 @@ def _metadata(facts: Facts, own: Own, ours: Ours, license: str | None) -> str:
     kept = dict(own.metadata)
     written: dict[str, Any] = {
         "library_name": "ganzoo",
-        "license": license or kept.pop("license", UNKNOWN),
+        "license": license or own.license or UNKNOWN,
         "pipeline_tag": kept.pop("pipeline_tag", None) or ours.pipeline_tag,
         "tags": list(dict.fromkeys([*ours.tags, *kept.pop("tags", ())])),
         "datasets": list(dict.fromkeys([*ours.datasets, *kept.pop("datasets", ())])) or None,
     }
-    kept.pop("license", None)
     results = [*_results(facts), *own.results]
     if results:
         written |= {"model_name": facts.name.rsplit("/", 1)[-1], "eval_results": results}
@@ -121,10 +125,16 @@ def _usage(facts: Facts) -> str:
     distribution = facts.config.plugin.get("distribution", "")
     if is_distribution(distribution) and distribution not in packages:
         packages.append(distribution)
+    module = facts.config.plugin.get("module", "")
+    name, extra, note = _plain(facts.config.architecture), "", ""
+    if not distribution:
+        extra = f", architecture={name}"
+        where = f"in `{_plain(module)}`, a file" if module else "a class"
+        note = f"\n\nThe architecture `{name}` is {where} that nobody packaged, and is not here."
     return (
         f"```python\nimport ganzoo  # pip install {_plain(' '.join(packages))}\n\n"
-        f'generator = ganzoo.load("{_plain(facts.name)}")\n'
-        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}\n```"
+        f'generator = ganzoo.load("{_plain(facts.name)}"{extra})\n'
+        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}\n```{note}"
     )
 
 

@@ -30,7 +30,7 @@ def fetch_weights(place: Place, access: Access = Access(), more: Sequence[str] =
     assert place.path is not None
     if place.hub is None:
         return place.path
-    folder = download(place.hub, (*ABOUT, WEIGHTS, *more), access)
+    folder = download(place.hub, (WEIGHTS, *more), access)
     needed(folder, place.hub, WEIGHTS)
     return folder
 

@@ -26,13 +26,14 @@ def packaged(
     name: str,
     *,
     step: int | None = None,
-    discriminator: bool = False,
+    discriminator: bool | None = False,
     architecture: type[Architecture] | None = None,
     token: str | None = None,
 ) -> Iterator[tuple[Package, Generator]]:
     """A model as a package, under the name it will have, and loaded.
 
-    The package of a run's step is there only meanwhile.
+    The package of a run's step is there only meanwhile. discriminator: whether it is wanted; None:
+    where there is one already.
 
     Raises GanzooError where the model cannot be loaded, as `ganzoo.load` does.
     """
@@ -62,5 +63,6 @@ def packaged(
             place = fetch_about(place, access)
             generator = load_folder(place, architecture, access)
             grid = f"{SAMPLES}{generator.kind.suffixes[0]}"
-            folder = fetch_weights(place, access, [grid, DISCRIMINATOR])
+            more = [grid] if discriminator is False else [grid, DISCRIMINATOR]
+            folder = fetch_weights(place, access, more)
         yield package_of(folder, generator, generator.about, name), generator

@@ -23,7 +23,7 @@ from ganzoo.registry.package import check_finite, package_of, scratch
 from ganzoo.registry.records import Measured, read_metrics
 from ganzoo.registry.save import NAMELESS, About, describe, write_model
 from ganzoo.registry.upload import Published, Wanted, check, upload
-from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler
+from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -112,7 +112,9 @@ class Generator(Sampler):
 
     def _latent(self, given: int | Tensor) -> Tensor:
         seed = isinstance(given, Integral)
-        latent = self.latents(1, int(given))[0] if seed else torch.as_tensor(given).detach().cpu()
+        latent = (
+            self.latents(1, int(given))[0] if seed else as_tensor(given, "latent").detach().cpu()
+        )
         if tuple(latent.shape) != self.latent_shape:
             raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
         return latent
@@ -126,7 +128,7 @@ class Generator(Sampler):
         """
         if isinstance(samples, Integral):
             samples = self.sample(int(samples), seed, labels)
-        samples = torch.as_tensor(samples)
+        samples = as_tensor(samples, "samples")
         if tuple(samples.shape[1:]) != self.spec.shape:
             wanted = ", ".join(map(str, self.spec.shape))
             raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
@@ -183,10 +185,8 @@ class Generator(Sampler):
         with scratch() as folder:
             path = folder / "model"
             write_model(path, self, self.about)
-            loaded = package_of(
-                path, self, replace(self.about, metrics=read_metrics(path)), str(target)
-            )
-            return upload(loaded, target, wanted)
+            about = replace(self.about, metrics=read_metrics(path))
+            return upload(package_of(path, self, about, str(target)), target, wanted)
 
 
 def checked_device(device: str | torch.device) -> torch.device:

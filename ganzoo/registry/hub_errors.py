@@ -107,7 +107,7 @@ def _known(what: str, error: BaseException, token: str | None) -> GanzooError | 
                 f"{what}: the connection to the Hub failed ({type(cause).__name__}: "
                 f"{_clean(cause, token)}){_endpoint()}. Try again"
             )
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError | NotADirectoryError):
         return GanzooError(f"{what}: {one_line(error)}")
     if isinstance(error, OSError):  # among them a download that came too short
         return WorkFailed(f"{what}: {_clean(error, token)}. Try again")
@@ -121,7 +121,12 @@ def _known(what: str, error: BaseException, token: str | None) -> GanzooError | 
 
 def _endpoint() -> str:
     endpoint = os.environ.get("HF_ENDPOINT")
-    return f" at HF_ENDPOINT={endpoint!r}" if endpoint is not None else ""
+    return f" at HF_ENDPOINT={_unsigned(endpoint)!r}" if endpoint is not None else ""
+
+
+def _unsigned(text: str) -> str:
+    """A text without the user and password in its addresses."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
 
 
 def _not_found(what: str, status: int | None) -> str:
@@ -187,6 +192,7 @@ def _clean(error: BaseException, token: str | None) -> str:
     from huggingface_hub import get_token
 
     text = one_line(error)
-    for secret in (token, get_token()):
-        text = text.replace(secret, "***") if secret else text
-    return re.sub(r"hf_\w{8,}", "***", text)[:300]
+    for secret in filter(None, (token, get_token())):
+        for form in (secret, secret.strip(), repr(secret)[1:-1]):
+            text = text.replace(form, "***") if form else text
+    return re.sub(r"hf_\w{8,}", "***", _unsigned(text))[:300]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, cannot_write, unknown
-from ganzoo.files import remove_folder, write_folder
+from ganzoo.files import remove_folder, remove_leftovers, write_folder
 from ganzoo.home import models_home
 from ganzoo.layout import DISCRIMINATOR
 from ganzoo.plugins import catalogue
 from ganzoo.registry.gather import packaged
 from ganzoo.registry.places import known_models, local_path
+
+_DAY: Final = 24 * 3600.0  # seconds; what is older, no process is still writing
 
 
 def add(model: str | os.PathLike[str], name: str) -> Path:
@@ -27,7 +30,8 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
         raise taken
     if name in catalogue().entries(ArchitectureEntry):
         raise GanzooError(f"{name!r} is the name of an architecture; choose another")
-    with packaged(model, name) as (package, _):
+    remove_leftovers(models_home(), _DAY)
+    with packaged(model, name, discriminator=None) as (package, _):
         found = package.files(discriminator=(package.folder / DISCRIMINATOR).exists())
 
         def fill(beside: Path) -> None:

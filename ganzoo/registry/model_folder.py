@@ -12,13 +12,12 @@ from pydantic import Field
 
 from ganzoo.errors import GanzooError
 from ganzoo.files import read_json
-from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, SAMPLES, TRAINING, WEIGHTS
+from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, TRAINING, WEIGHTS
 from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
 NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
-_GRID: Final = re.compile(rf"{SAMPLES}\.[a-z0-9]{{1,8}}")
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
@@ -42,11 +41,6 @@ class ModelConfig(Options):
 def is_distribution(name: str) -> bool:
     """Whether a text can be the name of a distribution, and so part of a command to install it."""
     return bool(_DISTRIBUTION.fullmatch(name))
-
-
-def is_ours(name: str) -> bool:
-    """Whether a file of this name is one of a model folder, whatever made it."""
-    return name in NAMES or bool(_GRID.fullmatch(name))
 
 
 def inside(path: Path, name: str) -> Path:

@@ -23,10 +23,10 @@ _MOST_FRONT: Final = 64 << 10  # letters of metadata
 class Ours(Options):
     """What in a card's metadata is ganzoo's, told in the last line of its part.
 
-    own: the digest of the user's part in the folder that the card was made from.
+    own: digests of the user's parts in the folder that the card was published from.
     """
 
-    own: str = ""
+    own: dict[str, str] = {}
     tags: list[str] = []
     datasets: list[str] = []
     pipeline_tag: str | None = None
@@ -37,25 +37,31 @@ class Ours(Options):
 class Own:
     """What in a card is not ganzoo's: text before and after, metadata, results.
 
-    published: the digest of the user's part in the folder that the card was made from.
+    published: digests of the user's parts in the folder that the card was published from.
     """
 
     before: str = ""
     after: str = ""
+    license: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     results: tuple[Any, ...] = ()
-    published: str = ""
+    published: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
-    def digest(self) -> str:
-        """It changes when the user's part does."""
+    def digests(self) -> dict[str, str]:
+        """Of each part; a digest changes when its part does."""
         results = [dataclasses.asdict(result) for result in self.results]
-        parts = [self.before, self.after, self.metadata, results]
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def __bool__(self) -> bool:
-        return bool(self.before or self.after or self.metadata or self.results)
+        parts = {
+            "before": self.before,
+            "after": self.after,
+            "license": self.license,
+            "metadata": _canonical(self.metadata),
+            "results": _canonical(results),
+        }
+        return {
+            name: hashlib.sha256(json.dumps(part).encode()).hexdigest()[:12]
+            for name, part in parts.items()
+        }
 
 
 def end_line(ours: Ours) -> str:
@@ -94,26 +100,49 @@ def read_own(card: str, where: str) -> Own:
             metadata[key] = rest_of
     others = tuple(result for result in results if result.metric_name not in ours.results)
     before, after = before.replace(BEGIN, "").strip(), after.replace(BEGIN, "").strip()
-    return Own(before, after, metadata, others, ours.own)
+    license = str(metadata.pop("license", None) or "")
+    return Own(before, after, license, metadata, others, ours.own)
 
 
 def merge(here: Own, there: Own) -> Own:
-    """What to publish, of the user's part in a folder and of that on the Hub.
+    """What to publish, of the user's parts in a folder and of those on the Hub, each on its own.
 
-    Where only one of them has changed since the folder was last published, it is that one. Where
-    both have, nothing is lost: the texts stand one after the other, and the Hub's metadata wins.
+    Where only one of the two has changed since the folder was last published, it is that one;
+    but nothing in a folder takes nothing away. Where both have, nothing is lost: the texts stand
+    one after the other, and the Hub's licence and metadata win.
     """
-    if not there or there.published == there.digest:
-        return here
-    if there.published == here.digest:
-        return there
-    results = {(r.dataset_name, r.metric_name): r for r in (*here.results, *there.results)}
+    both, mine, theirs = joined(there, here), here.digests, there.digests
+    chosen = {}
+    for part, base in {part: there.published.get(part) for part in mine}.items():
+        if mine[part] == base or not getattr(here, part):
+            source = there
+        elif theirs[part] == base or (base is None and not getattr(there, part)):
+            source = here
+        else:
+            source = both
+        chosen[part] = getattr(source, part)
+    return Own(**chosen)
+
+
+def joined(first: Own, second: Own) -> Own:
+    """Both: texts one after the other, and where they contradict each other, the first."""
+    lists: dict[str, Any] = {
+        key: list(dict.fromkeys([*first.metadata.get(key, ()), *second.metadata.get(key, ())]))
+        for key in ("tags", "datasets")
+        if key in first.metadata or key in second.metadata
+    }
+    results = {_key(result): result for result in (*second.results, *first.results)}
     return Own(
-        _both(there.before, here.before),
-        _both(there.after, here.after),
-        {**here.metadata, **there.metadata},
+        _both(first.before, second.before),
+        _both(first.after, second.after),
+        first.license or second.license,
+        {**second.metadata, **first.metadata, **lists},
         tuple(results.values()),
     )
+
+
+def _key(result: Any) -> tuple[str, str, str | None]:
+    return result.unique_identifier, result.metric_type, result.metric_name
 
 
 def _both(first: str, second: str) -> str:
@@ -122,11 +151,34 @@ def _both(first: str, second: str) -> str:
     return second if first in second else f"{first}\n\n{second}"
 
 
+def _canonical(value: Any) -> Any:
+    """The same for the same metadata, whatever the order and the types of its keys."""
+    if isinstance(value, dict):
+        return sorted(([str(key), _canonical(inner)] for key, inner in value.items()), key=str)
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return str(value)
+
+
+def library_of(card: str, where: str) -> str:
+    """The library that a card says its model is of; empty where it says none."""
+    return str(getattr(_parsed(card, where), "library_name", None) or "")
+
+
 def _metadata(card: str, where: str) -> tuple[dict[str, Any], list[Any]]:
     """The metadata but for what is always ganzoo's, and the results in it."""
+    data = _parsed(card, where)
+    values: dict[str, Any] = {} if data is None else data.to_dict()
+    for key in ("library_name", "model-index", "model_name", "eval_results"):
+        values.pop(key, None)
+    return values, list(getattr(data, "eval_results", None) or ())
+
+
+def _parsed(card: str, where: str) -> Any:
+    """The metadata as huggingface_hub has it; None where there is none."""
     front = _FRONT.match(card)
     if front is None:
-        return {}, []
+        return None
     import yaml
     from huggingface_hub import ModelCard
 
@@ -135,15 +187,10 @@ def _metadata(card: str, where: str) -> tuple[dict[str, Any], list[Any]]:
             raise ValueError(f"it has {len(front[1])} letters")
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(front[1])):
             raise ValueError("it has YAML aliases, by which a few lines fill all memory")
-        data = ModelCard(f"---\n{front[1]}\n---\n", ignore_metadata_errors=True).data
-        values: dict[str, Any] = data.to_dict()
+        return ModelCard(f"---\n{front[1]}\n---\n", ignore_metadata_errors=True).data
     except Exception as error:  # of yaml, of the Hub's own checks, too deep nesting
-        raise GanzooError(
-            f"{where}: its metadata cannot be read: {one_line(error)[:300]}"
-        ) from None
-    for key in ("library_name", "model-index", "model_name", "eval_results"):
-        values.pop(key, None)
-    return values, list(getattr(data, "eval_results", None) or ())
+        why = one_line(error)[:300]
+        raise GanzooError(f"{where}: its metadata cannot be read: {why}") from None
 
 
 def _ours(state: str) -> Ours:
@@ -155,4 +202,4 @@ def _ours(state: str) -> Ours:
 
 def _texts(value: Any) -> list[str]:
     items = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
-    return [item for item in items if isinstance(item, str)]
+    return [str(item) for item in items if isinstance(item, str | int | float)]

@@ -47,8 +47,8 @@ class Package:
                 f"{self.folder} has no {DISCRIMINATOR}; publish the run itself to have it along"
             )
         here = read_own(read_card(self.folder), str(self.folder / CARD))
-        own = merge(here, there) if there else here
-        return {CARD: render(self.facts, own, license, here.digest).encode(), **found}
+        own = here if there is None else merge(here, there)
+        return {CARD: render(self.facts, own, license, here.digests).encode(), **found}
 
 
 def package_of(folder: Path, sampler: Sampler, about: About, name: str) -> Package:

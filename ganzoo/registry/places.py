@@ -18,7 +18,7 @@ from ganzoo.layout import CONFIG, TRAINING, WEIGHTS, is_model, is_run
 from ganzoo.plugins import catalogue
 from ganzoo.registry.hub_name import PREFIX, HubName, is_repo
 
-_MOST_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 16 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -59,7 +59,7 @@ def find_place(model: str | os.PathLike[str]) -> Place:
 
     Raises GanzooError where there is none, with the nearest name or the right form.
     """
-    text = os.fspath(model)
+    text = os.fspath(model) if isinstance(model, str | os.PathLike) else ""
     if not isinstance(text, str) or not text:
         raise GanzooError(f"model {model!r}: it takes a folder, a name, or {PREFIX}OWNER/NAME")
     if text.startswith(PREFIX):

@@ -37,7 +37,7 @@ class Run(RunFolder):
         logged in with. architecture: the class, where no installed plugin offers it.
 
         Raises GanzooError for what the caller can mend, WorkFailed where the Hub fails; the
-        repository is then as it was before.
+        model there is then as it was before, or the message says what of it was done.
         """
         wanted = Wanted(private, revision, create_pr, token, license, discriminator)
         return publish(self, name, wanted, step=step, dry_run=dry_run, architecture=architecture)

@@ -22,8 +22,8 @@ from ganzoo.layout import (
 )
 from ganzoo.options import make
 from ganzoo.registry.card import Facts, render
-from ganzoo.registry.model_folder import ModelConfig, is_ours
-from ganzoo.registry.own_text import read_own
+from ganzoo.registry.model_folder import NAMES, ModelConfig, read_card
+from ganzoo.registry.own_text import joined, read_own
 from ganzoo.registry.records import Measured, TrainingRecord, metrics_json
 from ganzoo.sampler import Sampler
 from ganzoo.tensors import save_tensors
@@ -56,8 +56,8 @@ def write_model(
 ) -> Facts:
     """Write a model folder whole, over one that is there; returns what its card tells.
 
-    Files that the user put into the one before stay; a discriminator of it, which is of another
-    step, does not.
+    The user's text in the card of the one before stays, and files that the user put beside;
+    its discriminator, which is of another step, does not.
 
     name: what `ganzoo.load` is called with, for the card. license: an identifier of the Hub's.
     Raises OSError where it cannot be written, GanzooError for a card that cannot be read.
@@ -69,7 +69,10 @@ def write_model(
     parameters = Measured(value=count, how="parameters of the generator, counted")
     about = replace(about, metrics={**about.metrics, "parameters": parameters})
     facts = describe(sampler, about, name, f"{SAMPLES}{suffix}")
-    card = render(facts, read_own(about.card, f"the card of {path}"), license)
+    own = read_own(about.card, "the model's card")
+    if (path / CARD).is_file():
+        own = joined(own, read_own(read_card(path), str(path / CARD)))
+    card = render(facts, own, license)
 
     def fill(folder: Path) -> None:
         write_json(folder / CONFIG, facts.config.model_dump(mode="json"))
@@ -81,16 +84,16 @@ def write_model(
             save_tensors(dict(discriminator), folder / DISCRIMINATOR)
         (folder / f"{SAMPLES}{suffix}").write_bytes(grid)
         (folder / CARD).write_text(card, encoding="utf-8")
-        _carry_over(path, folder)
+        _carry_over(path, folder, {*NAMES, f"{SAMPLES}{suffix}"})
 
     write_folder(path, fill)
     return facts
 
 
-def _carry_over(old: Path, new: Path) -> None:
+def _carry_over(old: Path, new: Path, ours: set[str]) -> None:
     """Copy what the user has put beside the files of a model folder that is replaced."""
     for file in old.iterdir() if old.is_dir() else ():
-        if is_ours(file.name):
+        if file.name in ours:
             continue
         if file.is_symlink():
             (new / file.name).symlink_to(file.readlink())

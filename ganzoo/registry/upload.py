@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import GanzooError, WorkFailed, one_line
 from ganzoo.files import read_json
-from ganzoo.layout import CARD, CONFIG, WEIGHTS
+from ganzoo.layout import CARD, CONFIG
 from ganzoo.registry.hub import client
 from ganzoo.registry.hub_errors import explained, patiently
 from ganzoo.registry.hub_name import PREFIX, HubName, is_revision
 from ganzoo.registry.model_folder import NAMES
-from ganzoo.registry.own_text import Own, read_own
+from ganzoo.registry.own_text import Own, library_of, read_own
 from ganzoo.registry.package import Package
 from ganzoo.version import __version__
 
@@ -98,7 +98,7 @@ def upload(package: Package, target: HubName, wanted: Wanted) -> Published:
             return sending.send() if wanted.create_pr else patiently(sending.send)
     except GanzooError as error:
         if sending.made and not sending.committed:
-            raise type(error)(f"{error} (the repository was made, and is empty)") from None
+            raise type(error)(f"{error} (the repository itself was made)") from None
         raise
 
 
@@ -177,22 +177,22 @@ class _Sending:
 
         Raises GanzooError where the repository holds a model that is not ganzoo's.
         """
-        card = self._text(CARD, revision) if CARD in there else ""
-        ours = "library_name: ganzoo" in card
-        if CONFIG in there and not ours:
+        card, where = "", f"{self.target}, {CARD}"
+        if CARD in there:
+            path = self.api.hf_hub_download(self.target.repo, CARD, revision=revision)
+            card = Path(path).read_text(encoding="utf-8", errors="replace")
+        library = library_of(card, where)
+        ours = library == "ganzoo"
+        if not ours and CONFIG in there:
             path = self.api.hf_hub_download(self.target.repo, CONFIG, revision=revision)
             config: Any = read_json(Path(path))
             ours = isinstance(config, dict) and {"format", "architecture", "spec"} <= config.keys()
-        if not ours and (CONFIG in there or WEIGHTS in there):
+        if not ours and (library or any(name in there for name in NAMES if name != CARD)):
             raise GanzooError(
                 f"{self.target} holds a model that is not ganzoo's, which would be overwritten; "
                 "choose another name"
             )
-        return read_own(card, f"{self.target}, {CARD}") if card else None
-
-    def _text(self, name: str, revision: str) -> str:
-        path = self.api.hf_hub_download(self.target.repo, name, revision=revision)
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return read_own(card, where) if card else None
 
     def _commit(self, operations: list[CommitOperation], branch: str, parent: str | None) -> Any:
         try:
@@ -205,8 +205,8 @@ class _Sending:
                 parent_commit=parent,
             )
         except ValueError as error:
-            if isinstance(error, OSError):
-                raise  # the Hub's answer to the commit itself
+            if type(error) is not ValueError:
+                raise  # an answer of the Hub, or one that cannot be read
             why = one_line(error)
             raise WorkFailed(f"{self.target}: the Hub refuses the card: {why}") from None
 
