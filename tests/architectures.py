@@ -79,6 +79,19 @@ class Tables(Labelled):
         return nn.Sequential(nn.Flatten(), nn.Linear(self.spec.size, 1))
 
 
+class Copying(Tables):
+    """Its generator gives out copies of its state."""
+
+    def build_generator(self) -> nn.Module:
+        network = Table(self.config.latent_size, self.spec.shape)
+
+        def copied(module: nn.Module, state: dict[str, Tensor], *_: object) -> None:
+            state.update({name: tensor.clone() for name, tensor in state.items()})
+
+        network.register_state_dict_post_hook(copied)
+        return network
+
+
 class Unmeta(Tables):
     """Its generator reads numbers from tensors while it is built, for which it needs memory."""
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from architectures import Labelled
 from conftest import call
 from huggingface_hub import ModelCard
 
@@ -217,6 +219,7 @@ RESULTS = """model-index:
         ("x: !!python/object/apply:os.system [ls]", "metadata cannot be read"),
         ("1: one", "keywords must be strings"),
         ("self: 5", "metadata cannot be read"),
+        ("extra:\n  1: a\n  b: c\nself: 1", "metadata cannot be read"),
     ],
 )
 def test_metadata_that_cannot_be_used_is_told(folder, tmp_path, front, words):
@@ -244,6 +247,22 @@ def test_a_model_of_which_nothing_is_known_says_so(folder, tmp_path):
     assert "How it was trained was not recorded." in card
     assert "The quality of the samples was not measured." in card
     assert "None" not in card
+
+
+def test_metadata_of_any_keys_is_kept(folder, tmp_path):
+    front = "extra:\n  1: a\n  b: c\ntags:\n- 2024\n"
+    (folder / "README.md").write_text(f"---\n{front}---\nText\n")
+    card = ModelCard.load(ganzoo.load(folder).save(tmp_path / "saved") / "README.md")
+    assert card.data.to_dict()["extra"] == {1: "a", "b": "c"}
+    assert "2024" in card.data.tags
+
+
+def test_a_class_that_nobody_packaged_is_told_on_the_card(digits, tmp_path):
+    options = {"labels": torch.arange(50) % 3, "steps": 1, "out": tmp_path / "run"}
+    run = ganzoo.train(Labelled, digits[0][:50], **options)
+    card = ganzoo.load(run, architecture=Labelled).card
+    assert 'ganzoo.load("path/to/this/folder", architecture=Labelled)' in card
+    assert "nobody packaged" in card
 
 
 def test_a_run_of_a_tensor_has_no_command(digits, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from architectures import Labelled, Tables, Unmeta
+from architectures import Copying, Labelled, Tables, Unmeta
 from PIL import Image
 
 import ganzoo
@@ -84,6 +84,9 @@ def test_interpolation_keeps_to_the_great_circle(generator):
         (lambda g: g(torch.zeros(())), "it takes (N, 100)"),
         (lambda g: g.sample(4, labels=3), "not conditional"),
         (lambda g: g.sample(0), "at least 1"),
+        (lambda g: g.sample("2"), "at least 1"),
+        (lambda g: g("latents"), "latents 'latents'"),
+        (lambda g: g.sample(2, seed=1.5), "seed 1.5"),
         (lambda g: g.sample(4, seed=-1), "seed -1"),
         (lambda g: g.sample(4, batch_size=0), "batch_size 0"),
         (lambda g: g.to_images(torch.zeros(2, 2)), "samples of shape"),
@@ -112,7 +115,9 @@ def test_classes_by_number_and_by_name(labelled, digits):
     assert torch.equal(labelled.sample(6, labels=1), labelled.sample(6, labels="1"))
     latents = labelled.latents(6)
     assert torch.equal(labelled(latents, "2"), labelled(latents, torch.full((6,), 2)))
-    for wrong in (3, "cat", -1, [0, 1], torch.tensor([0.5] * 6), torch.zeros(2, 3).long()):
+    assert torch.equal(labelled.sample(6, labels=np.int64(1)), labelled.sample(6, labels=1))
+    assert torch.equal(labelled.sample(6, labels=list(torch.arange(6) % 3)), turns)
+    for wrong in (3, "cat", -1, 1.5, [0, 1], torch.tensor([0.5] * 6), torch.zeros(2, 3).long()):
         with pytest.raises(GanzooError, match=r"label|classes"):
             labelled.sample(6, labels=wrong)
     with pytest.raises(GanzooError, match="needs labels"):
@@ -182,7 +187,7 @@ def test_an_export_runs_without_ganzoo_for_any_number(generator, labelled, condi
     assert [path.name for path in tmp_path.iterdir()] == ["generator.pt2"]
 
 
-@pytest.mark.parametrize("odd", [Tables, Unmeta])
+@pytest.mark.parametrize("odd", [Tables, Unmeta, Copying])
 def test_networks_that_need_memory_to_be_built_load_too(odd, digits, tmp_path):
     run = ganzoo.train(odd, digits[0][:50], steps=1, out=tmp_path / "run")
     loaded = ganzoo.load(run, architecture=odd)
@@ -250,8 +255,16 @@ def test_saving_leaves_what_is_beside_it_alone(generator, tmp_path):
     generator.save(tmp_path / "b")
     assert {path.name for path in tmp_path.iterdir()} == {"b", *others}
     (tmp_path / "b" / "notes.txt").write_text("mine")
+    (tmp_path / "b" / "sub").mkdir()
+    (tmp_path / "b" / "samples.gif").write_text("mine")
+    (tmp_path / "b" / "sub" / "gone").symlink_to("nowhere")
+    card = (tmp_path / "b" / "README.md").read_text()
+    (tmp_path / "b" / "README.md").write_text(card + "\nMine.\n")
     generator.save(tmp_path / "b", overwrite=True)
-    assert (tmp_path / "b" / "notes.txt").read_text() == "mine"
+    for name in ("notes.txt", "samples.gif"):
+        assert (tmp_path / "b" / name).read_text() == "mine"
+    assert (tmp_path / "b" / "sub" / "gone").is_symlink()
+    assert "Mine." in (tmp_path / "b" / "README.md").read_text()
     generator.save(tmp_path / "[a]*")
     assert ganzoo.load(tmp_path / "[a]*").name == "dcgan"
 

@@ -359,6 +359,27 @@ def test_another_owner_and_no_token(hub, trained):
     assert "hf_not_a_token" not in str(told.value)
 
 
+@pytest.mark.parametrize("token", ["secret-of-alice\n", "gehe\u00edm-of-alice"])
+def test_a_token_that_is_none_is_not_shown(trained, token):
+    for work in (
+        lambda: ganzoo.Run.open(trained).publish("hf://alice/new", token=token),
+        lambda: ganzoo.load("hf://alice/new", token=token),
+    ):
+        with pytest.raises(GanzooError) as told:
+            work()
+        assert "of-alice" not in str(told.value)
+
+
+def test_from_one_repository_to_another(hub, trained, name):
+    published(trained, name, "--discriminator")
+    hub.requests.clear()
+    done = call("publish", f"hf://{name}", f"hf://{name}-copy")
+    assert done.exit_code == 0, done.output
+    assert "discriminator.safetensors" not in hub.files(f"{name}-copy")
+    assert not any("discriminator" in path for _, path in hub.requests)
+    assert "samples.png" in hub.files(f"{name}-copy")
+
+
 def test_a_full_disk_while_downloading(hub, trained, name):
     """On a file system of its own that is really too small."""
     published(trained, name)
@@ -479,7 +500,10 @@ def test_a_model_of_somebody_elses_making_is_not_overwritten(hub, trained, name)
     assert refused.exit_code == 2
     assert "not ganzoo's" in refused.stderr
     assert len(hub.commits(name)) == 1
-    hub.commit(name, {"samples.csv": b"1,2"}, delete=["config.json"])
+    hub.commit(name, {"README.md": b"---\nlibrary_name: diffusers\n---\nnot library_name: ganzoo"})
+    refused = call("publish", trained, f"hf://{name}")
+    assert refused.exit_code == 2
+    hub.commit(name, {"samples.csv": b"1,2"}, delete=["config.json", "README.md"])
     published(trained, name)
     assert hub.files(name)["samples.csv"] == b"1,2"
 

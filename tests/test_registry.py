@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,19 @@ def test_a_plugin_brings_a_model(trained, distribution, ganzoo, tmp_path):  # th
     assert (tmp_path / "samples.png").is_file()
     kept = ganzoo("remove", "their-digits", PYTHONPATH=str(site))
     assert kept.returncode == 2 and "cannot be removed" in kept.stderr
+
+
+def test_a_model_without_a_card_is_described_on_a_terminal(trained, tmp_path):
+    folder = Path(shutil.copytree(trained / "model", tmp_path / "model"))
+    for card in (True, False):
+        if not card:
+            (folder / "README.md").unlink()
+        master, slave = pty.openpty()
+        command = [sys.executable, "-m", "ganzoo", "info", str(folder)]
+        subprocess.run(command, stdout=slave, check=True)
+        os.close(slave)
+        assert b"dcgan" in os.read(master, 1 << 16)
+        os.close(master)
 
 
 def test_listing_models_imports_no_torch(trained):

@@ -114,7 +114,7 @@ class RunFolder:
                 else "No checkpoint was written yet."
             )
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            mend = "Make room on that disk" if full else "When that is mended"
+            mend = "Make room on that disk, then" if full else "When that is mended"
             raise WorkFailed(
                 f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
                 f"ganzoo resume {self.path}"
