@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from loopback import Hub
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="ganzoo-tests-"))
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 HUB = Hub(tokens={"hf_alice_writes": "alice", "hf_bob_writes": "bob"})
 HUB.start()
 os.environ.update(HUB.environment(SCRATCH), GANZOO_HOME=str(SCRATCH / "home"))
@@ -23,8 +26,10 @@ os.environ.update(HUB.environment(SCRATCH), GANZOO_HOME=str(SCRATCH / "home"))
 import numpy as np
 import pytest
 import torch
+from architectures import Labelled
 from click.testing import CliRunner, Result
 
+import ganzoo as package
 from ganzoo import plugins
 from ganzoo.cli import commands
 
@@ -80,6 +85,23 @@ def ganzoo(tmp_path: Path) -> Command:
     return run
 
 
+@pytest.fixture(scope="session")
+def models(trained, digits, tmp_path_factory) -> dict[str, Path]:
+    """A model folder of each of several forms."""
+    root = tmp_path_factory.mktemp("models")
+    small = {"widths": [4, 4], "latent_size": 3, "training.batch_size": 8}
+    package.train("vanilla", digits[0][:50], steps=1, settings=small, out=root / "v")
+    package.train("vanilla", "ring", steps=1, settings=small, out=root / "r")
+    critic = {"width": 4, "training.batch_size": 8, "data.image_size": 8}
+    package.train("wgan-gp", digits[0][:50], steps=1, settings=critic, out=root / "w")
+    labels = torch.arange(50) % 3
+    package.train(Labelled, digits[0][:50], labels=labels, steps=1, out=root / "l")
+    return {
+        "dcgan": trained / "model",
+        **{name: root / name[0] / "model" for name in ("vanilla", "ring", "wgan-gp", "labelled")},
+    }
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     """The Hub of these tests, without faults and without memory of earlier requests."""
@@ -99,13 +121,30 @@ def call(*args: object) -> Result:
 def trained(digits_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a small DCGAN, with checkpoints of steps 2 and 4. Read only."""
     out = tmp_path_factory.mktemp("trained") / "run"
-    settings = {"width": 4, "training.batch_size": 16, "data.image_size": 16}
     result = call(
         *("train", "dcgan", "--data", digits_npz, "--steps", 4, "--out", out),
-        *("--log-every", 2, "--checkpoint-every", 2, *set_options(settings)),
+        *("--log-every", 2, "--checkpoint-every", 2, *set_options(SMALL["dcgan"])),
     )
     assert result.exit_code == 0, result.output
     return out
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A repository of this test's own."""
+    return f"alice/{request.node.name.split('[')[0][5:60].strip('_')}"
+
+
+def one_message(text: str) -> bool:
+    """Whether there is one error, without a traceback and without anybody's token."""
+    errors = [line for line in text.splitlines() if line.startswith("Error:")]
+    return len(errors) == 1 and "Traceback" not in text and "hf_alice" not in text
+
+
+def published(trained: Path, name: str, *args: object) -> str:
+    result = call("publish", trained, f"hf://{name}", *args)
+    assert result.exit_code == 0, result.output
+    return result.stdout.strip()
 
 
 @pytest.fixture
