@@ -60,9 +60,12 @@ def fresh(wheel, tmp_path_factory) -> Path:
 
 
 def offline(program: Path, *args: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of the fresh environment without a network, outside of the clone."""
+    """Run a program of the fresh environment, outside of the clone, without a network.
+
+    Where the system does not allow to take the network away, with one.
+    """
     command = [str(program), *map(str, args)]
-    if os.geteuid() == 0:
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0:
         command = ["unshare", "--net", *command]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -115,9 +118,9 @@ def test_loading_and_sampling_cost_little_over_torch_itself(tmp_path):
         return time.perf_counter() - start
 
     seconds("ours.py")
-    pairs = [(seconds("ours.py"), seconds("by_hand.py")) for _ in range(5)]
+    pairs = [(seconds("ours.py"), seconds("by_hand.py")) for _ in range(7)]
     ratios = sorted(ours / by_hand for ours, by_hand in pairs)
-    assert ratios[2] <= 1.25, ratios
+    assert ratios[3] <= 1.25, ratios
     code = "import sys, ganzoo; ganzoo.load('dcgan-mnist').sample(2)\n"
     code += "assert not {'torchvision', 'huggingface_hub', 'torch._dynamo'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
