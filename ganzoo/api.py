@@ -27,7 +27,7 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
-from ganzoo.registry.architectures import find_architecture, plugin_of
+from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
 from ganzoo.registry.init import initialise
 from ganzoo.registry.model_folder import read_card
 from ganzoo.registry.records import of_training
@@ -201,8 +201,7 @@ def _match(
 def _architecture(architecture: str | type[Architecture]) -> tuple[type[Architecture], str]:
     if isinstance(architecture, str):
         return find_architecture(architecture), architecture
-    if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
-        raise GanzooError(f"{architecture!r} is no name and no subclass of ganzoo.Architecture")
+    check_class(architecture)
     return architecture, catalogue().name_of(
         ArchitectureEntry, architecture
     ) or architecture.__name__

@@ -168,25 +168,30 @@ class Sampler:
             f"label {str(label)[:50]!r}: the classes are {names} (0 to {len(classes) - 1})"
         )
 
+    def checked(self, samples: Any) -> Tensor:
+        """Samples as a user gave them, (N, *shape), as float32 on the CPU. Raises GanzooError."""
+        found = as_tensor(samples, "samples")
+        if tuple(found.shape[1:]) != self.spec.shape or not len(found):
+            wanted = ", ".join(map(str, self.spec.shape))
+            raise GanzooError(f"samples of shape {tuple(found.shape)}, not (N, {wanted})")
+        return found.detach().float().cpu()
+
     def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
         """Write samples as a file for a person: a grid of pictures, a scatter plot.
 
         Raises GanzooError for a file name's end that this kind of sample does not write.
         """
         file = user_path(path)
-        samples = as_tensor(samples, "samples")
+        samples = self.checked(samples)
         suffix = file.suffix.lower()
         if suffix not in self.kind.suffixes:
             raise GanzooError(
                 f"{file}: {self.spec.kind} samples are written as {', '.join(self.kind.suffixes)}"
             )
-        if tuple(samples.shape[1:]) != self.spec.shape or not len(samples):
-            wanted = ", ".join(map(str, self.spec.shape))
-            raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
         if not file.parent.is_dir():
             raise GanzooError(f"{file}: there is no folder {file.parent}")
         try:
-            write_bytes(file, self.kind.render(samples.detach().float().cpu(), suffix))
+            write_bytes(file, self.kind.render(samples, suffix))
         except OSError as error:
             raise cannot_write(file, error) from None
         except ValueError as error:  # Pillow has it for too large a picture

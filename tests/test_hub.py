@@ -118,6 +118,8 @@ def test_tags_branches_and_pull_requests(hub, trained, name, tmp_path):
     first = hub.commits(name)[0]
     assert hub.tags(name) == {"v1": first}
     published(trained, name, "--revision", "v1")  # the same again
+    published(trained, name, "--revision", "20261123")
+    assert set(hub.tags(name)) == {"v1", "20261123"}
     refused = call("publish", trained, f"hf://{name}", "--revision", "v1", "--step", 2)
     assert refused.exit_code == 2
     assert "'v1' is there already" in refused.stderr

@@ -9,7 +9,6 @@ from ganzoo.engine.run import RunFolder, model_step
 from ganzoo.engine.state import NETWORKS, select
 from ganzoo.errors import GanzooError
 from ganzoo.layout import WEIGHTS
-from ganzoo.registry.architectures import find_architecture
 from ganzoo.registry.build import build_network
 from ganzoo.registry.generator import Generator
 from ganzoo.registry.model_folder import read_card
@@ -36,15 +35,12 @@ def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
     return chosen
 
 
-def load_checkpoint(
-    run: RunFolder, step: int, architecture: type[Architecture] | None = None
-) -> Generator:
+def load_checkpoint(run: RunFolder, step: int, architecture: type[Architecture]) -> Generator:
     """The averaged generator of a step's checkpoint, on the CPU."""
     groups, values = run.checkpoints.read(step)
     config = run.config
-    found = architecture or find_architecture(config.architecture, config.plugin)
     spec = SampleSpec.from_json(values.get("spec"))
-    made = build_architecture(found, config.architecture, config.options, spec)
+    made = build_architecture(architecture, config.architecture, config.options, spec)
     tensors = select(groups[NETWORKS], "average")
     where = str(run.checkpoints.path(step))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,6 +20,9 @@ from ganzoo.registry.places import Place, check_step, find_place
 from ganzoo.registry.records import read_metrics, read_training
 from ganzoo.registry.save import About
 from ganzoo.tensors import fill_tensors, read_header
+
+if TYPE_CHECKING:
+    from ganzoo.engine.run import RunFolder
 
 
 def load(
@@ -68,16 +72,24 @@ def load(
 def _of_run(place: Place, step: int | None, architecture: type[Architecture] | None) -> Generator:
     # The engine's modules are not needed to load a model folder, and take time to import.
     from ganzoo.engine.run import RunFolder
-    from ganzoo.registry.checkpoint import checkpoint_step, load_checkpoint
+    from ganzoo.registry.checkpoint import checkpoint_step
 
     assert place.path is not None
     run = RunFolder.open(place.path)
-    chosen = checkpoint_step(run, step)
+    return load_run(run, checkpoint_step(run, step), architecture)
+
+
+def load_run(
+    run: RunFolder, step: int | None, architecture: type[Architecture] | None = None
+) -> Generator:
+    """The generator of a step's checkpoint, or, without a step, of the run's model folder."""
+    from ganzoo.registry.checkpoint import load_checkpoint
+
     # The run knows where a plugin's file lies; its model folder, which may be published, does not.
     found = architecture or find_architecture(run.config.architecture, run.config.plugin)
-    if chosen is None:
-        return load_folder(Place("run", place.name, run.model_path), found)
-    return load_checkpoint(run, chosen, found)
+    if step is None:
+        return load_folder(Place("run", str(run.path), run.model_path), found)
+    return load_checkpoint(run, step, found)
 
 
 def load_folder(

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from ganzoo.architecture import Architecture
 from ganzoo.engine.run import RunFolder
 from ganzoo.layout import DISCRIMINATOR, SAMPLES
-from ganzoo.registry.architectures import find_architecture
-from ganzoo.registry.checkpoint import checkpoint_step, discriminator_of, load_checkpoint
+from ganzoo.registry.checkpoint import checkpoint_step, discriminator_of
 from ganzoo.registry.fetch import fetch_about, fetch_weights
-from ganzoo.registry.find import load_folder
+from ganzoo.registry.find import load_folder, load_run
 from ganzoo.registry.generator import Generator
 from ganzoo.registry.hub import Access
 from ganzoo.registry.package import Package, package_of, scratch
@@ -44,21 +43,14 @@ def packaged(
         if place.kind == "run":
             assert place.path is not None
             run = RunFolder.open(place.path)
-            found = architecture or find_architecture(run.config.architecture, run.config.plugin)
             chosen = checkpoint_step(run, step)
-            if chosen is None and not discriminator:
-                folder = run.model_path
-            else:
+            folder, generator = run.model_path, load_run(run, chosen, architecture)
+            if chosen is not None or discriminator:
                 folder = stack.enter_context(scratch()) / "model"
-                generator = (
-                    load_folder(Place("folder", str(run.path), run.model_path), found)
-                    if chosen is None
-                    else load_checkpoint(run, chosen, found)
-                )
                 other = discriminator_of(run, chosen) if discriminator else None
                 write_model(folder, generator, generator.about, discriminator=other)
-            place = Place("folder", place.name, folder)
-            generator = load_folder(place, found)
+                written = Place("folder", place.name, folder)
+                generator = load_folder(written, type(generator.architecture))
         else:
             place = fetch_about(place, access)
             generator = load_folder(place, architecture, access)

@@ -128,11 +128,7 @@ class Generator(Sampler):
         """
         if isinstance(samples, Integral):
             samples = self.sample(int(samples), seed, labels)
-        samples = as_tensor(samples, "samples")
-        if tuple(samples.shape[1:]) != self.spec.shape:
-            wanted = ", ".join(map(str, self.spec.shape))
-            raise GanzooError(f"samples of shape {tuple(samples.shape)}, not (N, {wanted})")
-        return self.kind.pictures(samples.detach().cpu())
+        return self.kind.pictures(self.checked(samples))
 
     def save(
         self,

@@ -15,7 +15,7 @@ from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.files import sha256
 from ganzoo.layout import CARD, CONFIG, METRICS, TRAINING
 from ganzoo.registry.hub_errors import explained, patiently, unreachable
-from ganzoo.registry.hub_name import PREFIX, HubName
+from ganzoo.registry.hub_name import PREFIX, HubName, is_commit
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ TAG: Final = "ganzoo"
 
 #: The small files that tell what a model is. The weights are fetched when these are known.
 ABOUT: Final = (CARD, CONFIG, METRICS, TRAINING)
-
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _online(name: HubName, files: Sequence[str], access: Access) -> Path:
 
     try:
         commit = name.revision or ""
-        if not _COMMIT.fullmatch(commit):
+        if not is_commit(commit):
             # The client itself would silently take an old copy where access was withdrawn.
             api = client(access.token)
             found = patiently(lambda: api.model_info(name.repo, revision=name.revision))
@@ -147,7 +145,7 @@ def _is_whole(file: Path) -> bool:
     stated = file.resolve().name
     if re.fullmatch(r"[0-9a-f]{64}", stated):
         return sha256(file) == stated
-    if _COMMIT.fullmatch(stated):
+    if is_commit(stated):
         content = file.read_bytes()
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         return stated in (blob, hashlib.sha1(content).hexdigest())

@@ -11,6 +11,7 @@ from ganzoo.errors import GanzooError
 PREFIX: Final = "hf://"
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _REPO: Final = re.compile(f"{_PART}/{_PART}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _REVISION: Final = re.compile(r"[A-Za-z0-9][\w.+-]*(?:/[A-Za-z0-9][\w.+-]*)*", re.ASCII)
 
 
@@ -50,6 +51,11 @@ class HubName:
 def is_repo(text: str) -> bool:
     """Whether a text could be OWNER/NAME on the Hub."""
     return bool(_REPO.fullmatch(text)) and "--" not in text and ".." not in text
+
+
+def is_commit(text: str) -> bool:
+    """Whether a text is a commit's whole hash."""
+    return bool(_COMMIT.fullmatch(text))
 
 
 def is_revision(text: str) -> bool:

@@ -14,6 +14,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.files import read_json
 from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, TRAINING, WEIGHTS
 from ganzoo.options import Options, make
+from ganzoo.registry.hub_name import is_commit
 from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
@@ -21,7 +22,6 @@ NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 class ModelConfig(Options):
@@ -59,7 +59,7 @@ def inside(path: Path, name: str) -> Path:
         raise GanzooError(f"{file}: cannot be read: {error}") from None
     folder = path.resolve()
     # The Hub's cache keeps the files of all revisions beside, and links to them.
-    cache = folder.parent.parent / "blobs" if _COMMIT.fullmatch(folder.name) else folder
+    cache = folder.parent.parent / "blobs" if is_commit(folder.name) else folder
     if not (target.is_relative_to(folder) or target.is_relative_to(cache)):
         raise GanzooError(f"{file} is a link to {target}, outside of the model folder; copy it in")
     return file

@@ -53,8 +53,8 @@ def write_model(
     name: str = NAMELESS,
     license: str | None = None,
     discriminator: Mapping[str, Tensor] | None = None,
-) -> Facts:
-    """Write a model folder whole, over one that is there; returns what its card tells.
+) -> None:
+    """Write a model folder whole, over one that is there.
 
     The user's text in the card of the one before stays, and files that the user put beside;
     its discriminator, which is of another step, does not.
@@ -87,7 +87,6 @@ def write_model(
         _carry_over(path, folder, {*NAMES, f"{SAMPLES}{suffix}"})
 
     write_folder(path, fill)
-    return facts
 
 
 def _carry_over(old: Path, new: Path, ours: set[str]) -> None:

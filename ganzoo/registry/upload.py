@@ -12,7 +12,7 @@ from ganzoo.files import read_json
 from ganzoo.layout import CARD, CONFIG
 from ganzoo.registry.hub import client
 from ganzoo.registry.hub_errors import explained, patiently
-from ganzoo.registry.hub_name import PREFIX, HubName, is_revision
+from ganzoo.registry.hub_name import PREFIX, HubName, is_commit, is_revision
 from ganzoo.registry.model_folder import NAMES
 from ganzoo.registry.own_text import Own, library_of, read_own
 from ganzoo.registry.package import Package
@@ -75,9 +75,8 @@ def check(target: HubName, wanted: Wanted) -> None:
     if wanted.create_pr:
         raise GanzooError("--create-pr and --revision: tag it when the pull request is merged")
     # What could not be loaded again, or is neither a branch nor a tag.
-    refs, hexes = wanted.revision.startswith("refs/"), set("0123456789abcdef")
-    commit = len(wanted.revision) >= 7 and set(wanted.revision) <= hexes
-    if refs or commit or not is_revision(wanted.revision):
+    refs = wanted.revision.startswith("refs/")
+    if refs or is_commit(wanted.revision) or not is_revision(wanted.revision):
         raise GanzooError(f"--revision {wanted.revision!r}: it takes a branch, or a name for a tag")
 
 
