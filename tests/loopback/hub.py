@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from loopback.site import Reply, Site, cut_range, error_reply
+from loopback.endpoints import cut_range
+from loopback.site import Reply, Site, error_reply
 from loopback.store import HubError, PullRequest, Repository
 
 FLIPPED = bytes(255 - value for value in range(256))
