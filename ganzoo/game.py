@@ -47,14 +47,15 @@ class Game:
     def score_gradient(self, samples: Tensor) -> Tensor:
         """The gradient of the scores with respect to `samples`: (N, values a sample).
 
-        It can be differentiated again. Computed in float32 outside autocast: second-order
-        penalties overflow in half precision.
+        Where the discriminator judges packs of k samples, each row is the gradient of one pack:
+        (N / k, k times the values). It can be differentiated again. Computed in float32 outside
+        autocast: second-order penalties overflow in half precision.
         """
         samples = samples.detach().float().requires_grad_()
         with torch.autocast(samples.device.type, enabled=False):
-            total = self.score(samples).sum()
-            (gradient,) = torch.autograd.grad(total, samples, create_graph=True)
-        return gradient.flatten(1)
+            scores = self.score(samples)
+            (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
+        return gradient.reshape(min(len(scores), len(samples)), -1)
 
 
 def call(network: nn.Module, values: Tensor, labels: Tensor | None, **inputs: Any) -> Any:

@@ -71,13 +71,15 @@ class AdversarialObjective(Objective):
             "real": self.real_loss(game.score(game.real)),
             "fake": self.fake_loss(game.score(game.fake)),
         }
-        for name in self.config.penalty.split("+"):
-            if name != "none":
-                terms[f"penalty_{name}"] = self.config.penalty_weight * PENALTIES[name](game)
-        return terms
+        return terms | self.penalties(game)
 
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
         return {"adversarial": self.generator_loss(game.score(game.fake))}
+
+    def penalties(self, game: Game) -> dict[str, Tensor]:
+        """The gradient penalties that were chosen, weighted, for the discriminator's terms."""
+        weight, names = self.config.penalty_weight, self.config.penalty.split("+")
+        return {f"penalty_{n}": weight * PENALTIES[n](game) for n in names if n != "none"}
 
 
 class NonSaturating(AdversarialObjective):

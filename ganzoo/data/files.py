@@ -15,21 +15,9 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from ganzoo.data import PICTURES
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
-
-SUFFIXES: Final = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".ppm",
-    ".pgm",
-)
 
 _LARGEST: Final = 1 << 29  # bytes of one image file; a larger one is a fault or an attack
 
@@ -155,10 +143,10 @@ def _dataset(path: Path, names: list[str], sizes: list[int]) -> Dataset:
     kept = [
         (name, size)
         for name, size in zip(names, sizes, strict=True)
-        if name.lower().endswith(SUFFIXES) and not _hidden(name)
+        if name.lower().endswith(PICTURES) and not _hidden(name)
     ]
     if not kept:
-        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        kinds = ", ".join(suffix[1:] for suffix in PICTURES)
         raise GanzooError(f"{path}: no images in it. Images are files that end in {kinds}.")
     files = ImageFiles(path, [name for name, _ in kept], [size for _, size in kept])
     labels, classes = _classes(files.names)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Final
 
-from ganzoo.data.arrays import idx_images, is_idx, npz_images
+from ganzoo.data.arrays import is_idx
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.files import image_folder, image_zip
-from ganzoo.entries import DatasetEntry
+from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue
+
+_LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
 
 
 def find_dataset(data: str) -> Dataset:
@@ -22,14 +26,13 @@ def find_dataset(data: str) -> Dataset:
         assert isinstance(entry, DatasetEntry)
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
-        dataset: Dataset = entry.load()(split or entry.splits[0])
-        return dataset
+        return _checked(entry.load()(split or entry.splits[0]), f"the data set {name!r}")
     path = Path(data).expanduser()
     if path.exists():
         return _from_path(path)
     if os.sep in data or path.suffix:
         raise GanzooError(f"--data {data}: there is no such file or folder")
-    raise unknown("data set", name, entries, "A path to images works too.")
+    raise unknown("data set", name, entries, "A path works too.")
 
 
 def absolute(data: str) -> str:
@@ -42,17 +45,49 @@ def absolute(data: str) -> str:
 def _from_path(path: Path) -> Dataset:
     if not os.access(path, os.R_OK):
         raise GanzooError(f"{path}: cannot be read: permission denied")
-    if path.is_dir():
-        return image_folder(path)
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
-    if path.suffix == ".npz":
-        return npz_images(path)
-    if path.suffix == ".zip":
-        return image_zip(path)
+    reader = _of_folder(path) if path.is_dir() else _of_file(path)
+    if reader is None:
+        known = catalogue().entries(ReaderEntry).values()
+        raise GanzooError(
+            f"{path}: not a kind of data that is read here. These are: "
+            + "; ".join(entry.summary or entry.name for entry in known)
+        )
+    return _checked(reader.load()(path), f"the reader {reader.name!r}")
+
+
+def _checked(made: object, maker: str) -> Dataset:
+    if not isinstance(made, Dataset):
+        raise GanzooError(
+            f"{maker} returned {type(made).__name__}, which is no ganzoo.Dataset; that is a fault "
+            "of its plugin"
+        )
+    return made
+
+
+def _of_file(path: Path) -> Entry | None:
+    """The reader with the longest end that the file's name has; an IDX file may have any name."""
+    readers = _readers()
+    ends = {end: reader for reader in readers for end in reader.suffixes}
+    fitting = [end for end in ends if path.name.lower().endswith(end)]
+    if fitting:
+        return ends[max(fitting, key=len)]
     if is_idx(path):
-        return idx_images(path)
-    raise GanzooError(
-        f"{path}: not a kind of data that ganzoo reads: a folder of images, a .zip of one, an IDX "
-        "file (plain or .gz) of unsigned bytes, or an .npz"
-    )
+        return next((reader for reader in readers if reader.name == "idx"), None)
+    return None
+
+
+def _of_folder(path: Path) -> Entry | None:
+    """The reader that most of the folder's first files are for."""
+    names = (name.lower() for _, _, files in os.walk(path, followlinks=True) for name in files)
+    counts: Counter[str] = Counter()
+    readers = {reader.name: reader for reader in _readers() if reader.inside}
+    for name in itertools.islice(names, _LOOKED_AT):
+        counts.update(key for key, reader in readers.items() if name.endswith(reader.inside))
+    return readers[counts.most_common(1)[0][0]] if counts else readers.get("images")
+
+
+def _readers() -> list[ReaderEntry]:
+    entries = catalogue().entries(ReaderEntry).values()
+    return [entry for entry in entries if isinstance(entry, ReaderEntry)]

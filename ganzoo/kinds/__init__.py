@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
@@ -30,6 +31,15 @@ class Kind:
 
     def __init__(self, spec: SampleSpec) -> None:
         self.spec = spec
+
+    @classmethod
+    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+        """Specs of this kind, small ones, on which architectures are tried out (ganzoo.testing).
+
+        sizes: the image sizes that the architecture says it can do; other kinds have no use
+        for them.
+        """
+        return [SampleSpec("array", (6,)), SampleSpec("array", (2, 3), None, None)]
 
     def pictures(self, samples: Tensor) -> list[Image]:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""

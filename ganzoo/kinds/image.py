@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -11,6 +12,7 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from ganzoo.kinds import Kind
+from ganzoo.spec import SampleSpec
 
 GAP = 2  # pixels between the pictures of a grid
 
@@ -20,6 +22,15 @@ class Image(Kind):
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
     pipeline_tag: ClassVar[str | None] = "unconditional-image-generation"
+
+    @classmethod
+    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+        """Squares of each of `sizes`, smallest first, grey and in colour."""
+        return [
+            SampleSpec("image", (channels, size, size))
+            for size in sorted(sizes or (16, 28))
+            for channels in (1, 3)
+        ]
 
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]

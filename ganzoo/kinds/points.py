@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import ClassVar
 
 from PIL import Image as PILImage
@@ -29,6 +30,11 @@ class Points(Kind):
             self.centres = [(float(x), float(y)) for x, y in spec.details.get("centres", ())]
         except (TypeError, ValueError, OverflowError):
             raise ValueError("details.centres must be a list of pairs of numbers") from None
+
+    @classmethod
+    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+        """Points in the plane, as the data sets have them."""
+        return [SampleSpec("points", (2,), None, None)]
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
         if suffix == ".npz":
