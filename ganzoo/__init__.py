@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import (
     ArchitectureEntry,
+    CommandEntry,
     DatasetEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
+    ObserverEntry,
+    ReaderEntry,
 )
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.hookspecs import hookimpl
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture, Training
     from ganzoo.data.dataset import Dataset
+    from ganzoo.engine.observer import Observer
+    from ganzoo.engine.run import RunFolder
     from ganzoo.game import Game
     from ganzoo.kinds import Kind
     from ganzoo.objectives import AdversarialObjective, Objective
@@ -42,8 +47,10 @@ _WHERE = {
     "Generator": "ganzoo.registry.generator",
     "Kind": "ganzoo.kinds",
     "Objective": "ganzoo.objectives",
+    "Observer": "ganzoo.engine.observer",
     "Options": "ganzoo.options",
     "Run": "ganzoo.registry.run",
+    "RunFolder": "ganzoo.engine.run",
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.architecture",
     "list_architectures": "ganzoo.registry.places",
@@ -57,6 +64,7 @@ __all__ = [
     "AdversarialObjective",
     "Architecture",
     "ArchitectureEntry",
+    "CommandEntry",
     "Dataset",
     "DatasetEntry",
     "Game",
@@ -68,8 +76,12 @@ __all__ = [
     "ModelEntry",
     "Objective",
     "ObjectiveEntry",
+    "Observer",
+    "ObserverEntry",
     "Options",
+    "ReaderEntry",
     "Run",
+    "RunFolder",
     "SampleSpec",
     "Training",
     "__version__",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from ganzoo.engine.config import RunConfig, checked, resolve
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
-from ganzoo.engine.observer import Observer
+from ganzoo.engine.observer import Observer, make_observers
 from ganzoo.engine.processes import Processes, processes_of
 from ganzoo.engine.run import exists, free_number
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
@@ -59,15 +59,16 @@ def train(
     log_every: int | None = None,
     sample_every: int | None = None,
     checkpoint_every: int | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Sequence[Observer | str] = (),
 ) -> Run:
     """Train an architecture, by its name or its class, and return the finished run.
 
     labels: with a tensor as data, (N,) integers. settings: further options, as ``--set`` takes
     them: ``{"width": 64, "training.generator_lr": 1e-4}``. out: the run folder, which must not
     exist; without it, ``runs/ARCH-DATA-N``. config: values of a configuration file. init: a run
-    or model folder whose weights to start from. The rest is as on the command line; what is
-    None comes from the architecture's recipe.
+    or model folder whose weights to start from. observers: followers of the run, as objects, or
+    as names of plugins' observers. The rest is as on the command line; what is None comes from
+    the architecture's recipe.
 
     Raises GanzooError for what the caller can mend, before anything is written; WorkFailed and
     Interrupted once training has begun.
@@ -89,6 +90,7 @@ def train(
                 "device": device,
                 "precision": precision,
                 "seed": seed,
+                "observers": [name for name in observers if isinstance(name, str)] or None,
             },
         },
     )
@@ -101,10 +103,11 @@ def train(
         if resolved.init is not None:
             named = initialise(match, resolved.init)
             resolved = resolved.model_copy(update={"init": named})
+        following = _following(resolved, observers, resolved.schedule.observers, processes)
         folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
-            return _finish(Loop(match, made, observers))
+            return _finish(Loop(match, made, following))
 
 
 def resume(
@@ -114,15 +117,17 @@ def resume(
     architecture: type[Architecture] | None = None,
     data: Samples | None = None,
     labels: Tensor | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Sequence[Observer | str] = (),
 ) -> Run:
     """Go on with a run from its newest good checkpoint, and return it finished.
 
     steps: a new last step. architecture, data, labels: as in `train`, for a run of a class or a
-    tensor that nobody packaged. A finished run is returned as it is.
+    tensor that nobody packaged. observers: as in `train`; those that the run had by name are
+    there again. A finished run is returned as it is.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
     config = opened.config if steps is None else _extended(opened, steps)
+    config = _observed(config, observers)
     if opened.finished and config.training.steps == opened.config.training.steps:
         return opened
     found = architecture or find_architecture(config.architecture, config.plugin)
@@ -133,7 +138,7 @@ def resume(
             newest = _take_over(opened, config) if processes.first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = processes.any(newest, match.device.device)
-            loop = Loop(match, going_on, observers)
+            loop = Loop(match, going_on, _following(config, observers, observers, processes))
             for note in loop.restore(step) if step != NONE else ():
                 warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
             return _finish(loop)
@@ -167,17 +172,38 @@ def _free_folder(name: str, match: Match, processes: Processes) -> Path:
 
 
 def _finish(loop: Loop) -> Run:
-    loop.train()
-    if loop.first:
-        run, sampler = loop.run, loop.sampler()
-        metrics = of_training(run.metrics())
-        about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
-        with run.writing("the model"):
-            write_model(run.model_path, sampler, about)
-    for observer in loop.observers:
-        observer.finished(loop.run)
+    run = loop.run
+    try:
+        loop.train()
+        if loop.first:
+            metrics = of_training(run.metrics())
+            about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
+            with run.writing("the model"):
+                write_model(run.model_path, loop.sampler(), about)
+            for observer in loop.observers:
+                observer.evaluated(loop.match.step, {k: m.value for k, m in metrics.items()})
+                observer.finished(run)
+    finally:
+        for observer in loop.observers:
+            observer.ended(run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
-    return Run(loop.run.path, loop.run.config)
+    return Run(run.path, run.config)
+
+
+def _following(
+    config: RunConfig,
+    given: Sequence[Observer | str],
+    needed: Container[Any],
+    processes: Processes,
+) -> list[Observer]:
+    """The observers of a run: those of plugins, by their names, and those given as objects.
+
+    needed: the names without which it does not begin; what else is gone is warned of.
+    """
+    if not processes.first:
+        return []
+    objects = [observer for observer in given if not isinstance(observer, str)]
+    return [*make_observers(config.schedule.observers, needed), *objects]
 
 
 def _match(
@@ -224,6 +250,14 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
 def _source(data: Samples | None) -> str | None:
     """How the data is named in a configuration."""
     return None if data is None or isinstance(data, Tensor | Dataset) else os.fspath(data)
+
+
+def _observed(config: RunConfig, given: Sequence[Observer | str]) -> RunConfig:
+    """The configuration with the names of observers that are asked for now added."""
+    asked = [observer for observer in given if isinstance(observer, str)]
+    names = tuple(dict.fromkeys([*config.schedule.observers, *asked]))
+    schedule = config.schedule.model_copy(update={"observers": names})
+    return config.model_copy(update={"schedule": schedule})
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

@@ -1,4 +1,8 @@
-"""The command line: parse, call, print. Nothing here imports torch before a command needs it."""
+"""The command line: find the command, call it, turn errors into one message and a status.
+
+Every command, ganzoo's own too, comes through the hook ``ganzoo_commands``. Nothing here imports
+torch, nor a command before it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +11,79 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from ganzoo.cli_base import print_json
-from ganzoo.cli_models import add, info, list_, publish, remove, sample
-from ganzoo.cli_training import resume, train
-from ganzoo.errors import GanzooError, GanzooWarning, memory_message, plain
+from ganzoo.entries import CommandEntry, Entry
+from ganzoo.errors import GanzooError, GanzooWarning, memory_message, plain, unknown
 from ganzoo.plugins import add_plugin_file, catalogue
 from ganzoo.version import __version__
 
 
 class Commands(click.Group):
-    """Turns errors that a user can understand into one message and an exit status."""
+    """The commands of all plugins. What a user can mend is one message and an exit status."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().main(*args, **kwargs)
         except GanzooError as error:
             click.echo(f"Error: {plain(str(error))}", err=True)
-            ctx.exit(error.exit_status)
-        except KeyboardInterrupt:
-            ctx.exit(130)
-        except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output left; there is no one to tell
-            ctx.exit(1)
+            sys.exit(error.exit_status)
         except (OSError, MemoryError, RuntimeError) as error:
             message = str(error) if isinstance(error, OSError) else memory_message(error)
             if message is None:
                 raise  # a fault of ganzoo's or a plugin's: its traceback is needed
             click.echo(f"Error: {plain(message)}", err=True)
-            ctx.exit(1 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EIO) else 2)
+            sys.exit(1 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EIO) else 2)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output left; there is no one to tell
+            ctx.exit(1)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        for file in dict.fromkeys(ctx.params.get("files", ())):
+            add_plugin_file(file)  # before the command is looked for: it may be the file's
+        if args[0] not in _entries() and not args[0].startswith("-"):
+            raise unknown("command", args[0], _entries(), "See: ganzoo --help")
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_entries())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _entries().get(cmd_name)
+        return None if entry is None else LazyCommand(entry)
+
+
+class LazyCommand(click.Command):
+    """A command that is imported when it is called; the list of commands shows its summary."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.name, short_help=entry.summary)
+        self.entry = entry
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **kw: Any) -> Any:
+        return self.load().make_context(info_name, args, *rest, **kw)
+
+    def load(self) -> click.Command:
+        """The command itself. Raises GanzooError where its plugin offers something else."""
+        command = self.entry.load()
+        if not isinstance(command, click.Command):
+            raise GanzooError(f"command {self.entry.name!r} is {command!r}, no click.Command")
+        return command
+
+
+def _entries() -> Mapping[str, Entry]:
+    return catalogue().entries(CommandEntry)
 
 
 def main() -> None:
@@ -82,39 +127,3 @@ _formatwarning = warnings.formatwarning
 )
 def commands(files: tuple[str, ...]) -> None:
     """Train, sample and share GANs. Each architecture is a plugin."""
-    for file in dict.fromkeys(files):
-        add_plugin_file(file)
-
-
-@commands.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def plugins(as_json: bool) -> None:
-    """Show what is installed, what each plugin provides, and what is broken and why."""
-    found = catalogue().plugins
-    if as_json:
-        print_json(
-            [
-                {
-                    "name": plugin.name,
-                    "distribution": plugin.distribution,
-                    "version": plugin.version,
-                    "module": plugin.module,
-                    "hooks": plugin.hooks,
-                    "entries": [entry.name for entry in plugin.entries],
-                    "problems": plugin.problems,
-                    "import_seconds": round(plugin.seconds, 4),
-                }
-                for plugin in found
-            ]
-        )
-        return
-    for plugin in found:
-        state = "broken" if plugin.problems else "ok"
-        names = ", ".join(entry.name for entry in plugin.entries) or "nothing"
-        click.echo(f"{plugin.name:<16} {state:<7} {plugin.origin or plugin.module:<24} {names}")
-        for problem in plugin.problems:
-            click.echo(f"    {problem}")
-
-
-for command in (list_, info, sample, train, resume, publish, add, remove):
-    commands.add_command(command)

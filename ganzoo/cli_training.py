@@ -27,6 +27,16 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return settings
 
 
+OBSERVER = click.option(
+    "--observer",
+    "observers",
+    multiple=True,
+    type=TEXT,
+    metavar="NAME",
+    help="A plugin that follows the run, such as tensorboard. Can be given more than once.",
+)
+
+
 @click.command()
 @click.argument("architecture", metavar="ARCH", required=False)
 @click.option(
@@ -56,8 +66,13 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--log-every", type=int, help="Steps between lines of metrics.")
 @click.option("--sample-every", type=int, help="Steps between sample grids.")
 @click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
+@OBSERVER
 def train(
-    architecture: str | None, file: str | None, pairs: tuple[str, ...], **options: Any
+    architecture: str | None,
+    file: str | None,
+    pairs: tuple[str, ...],
+    observers: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
     settings = _settings(pairs)
@@ -68,13 +83,15 @@ def train(
     name = architecture or config.get("architecture")
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
-    _follow(lambda o: api.train(name, settings=settings, config=config, observers=o, **options))
+    given = {"settings": settings, "config": config, **options}
+    _follow(lambda bar: api.train(name, observers=[*observers, bar], **given))
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=TEXT)
 @click.option("--steps", type=int, help="A new last step, to extend a finished run.")
-def resume(run: str, steps: int | None) -> None:
+@OBSERVER
+def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     """Go on with a run from its newest good checkpoint."""
     from ganzoo import api
     from ganzoo.registry.run import Run
@@ -88,7 +105,7 @@ def resume(run: str, steps: int | None) -> None:
         )
         click.echo(run)
         return
-    _follow(lambda observers: api.resume(opened, steps=steps, observers=observers))
+    _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar]))
 
 
 def _follow(work: Any) -> None:
@@ -98,14 +115,14 @@ def _follow(work: Any) -> None:
 
     try:
         with progress() as observer:
-            run: Run = work([observer])
+            run: Run = work(observer)
     except Interrupted as stopped:
         if observer.telling:
             click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
             click.echo(f"  ganzoo resume {stopped.run}", err=True)
         sys.exit(128 + stopped.signal)
     if observer.telling:
-        click.echo(f"Pictures: {run.path / 'samples'}", err=True)
-        click.echo(f"Model:    {run.model_path}", err=True)
-        click.echo(f"Next:     ganzoo sample {run.path} -o grid.png", err=True)
+        click.echo(f"Samples: {run.path / 'samples'}", err=True)
+        click.echo(f"Model:   {run.model_path}", err=True)
+        click.echo(f"Next:    ganzoo sample {run.path}", err=True)
         click.echo(str(run.path))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganzoo.entries import DatasetEntry, KindEntry, ModelEntry, ObjectiveEntry
+from ganzoo.data import PICTURES
+from ganzoo.entries import (
+    CommandEntry,
+    DatasetEntry,
+    KindEntry,
+    ModelEntry,
+    ObjectiveEntry,
+    ReaderEntry,
+)
 from ganzoo.hookspecs import hookimpl
 
 
@@ -49,6 +57,24 @@ def ganzoo_datasets() -> Iterator[DatasetEntry]:
 
 
 @hookimpl
+def ganzoo_readers() -> Iterator[ReaderEntry]:
+    files = "ganzoo.data.files"
+    yield ReaderEntry(
+        "images",
+        f"{files}:image_folder",
+        "a folder of images; subfolders are classes",
+        (),
+        PICTURES,
+    )
+    yield ReaderEntry("zip", f"{files}:image_zip", "a zip of such a folder", (".zip",))
+    arrays = "ganzoo.data.arrays"
+    yield ReaderEntry("npz", f"{arrays}:npz_images", "an .npz with images or samples", (".npz",))
+    yield ReaderEntry(
+        "idx", f"{arrays}:idx_images", "an IDX file, plain or .gz", ("-ubyte", "-ubyte.gz", ".idx")
+    )
+
+
+@hookimpl
 def ganzoo_models() -> Iterator[ModelEntry]:
     # In a wheel they are inside the package, in a clone beside it.
     inside = Path(__file__).with_name("model_cards")
@@ -62,3 +88,17 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
     yield KindEntry("image", "ganzoo.kinds.image:Image", "pictures, as a grid in a PNG")
     yield KindEntry("points", "ganzoo.kinds.points:Points", "2-D points, as a scatter plot")
     yield KindEntry("array", "ganzoo.kinds:Kind", "anything else, as numbers in an .npz")
+
+
+@hookimpl
+def ganzoo_commands() -> Iterator[CommandEntry]:
+    models, training, plugins = (f"ganzoo.cli_{part}" for part in ("models", "training", "plugins"))
+    yield CommandEntry("list", f"{models}:list_", "What has a name: models, architectures, data.")
+    yield CommandEntry("info", f"{models}:info", "An architecture's options, or a model's card.")
+    yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")
+    yield CommandEntry("add", f"{models}:add", "Copy a model into the local registry.")
+    yield CommandEntry("remove", f"{models}:remove", "Remove a model from the local registry.")
+    yield CommandEntry("publish", f"{models}:publish", "Publish a model to the Hugging Face Hub.")
+    yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
+    yield CommandEntry("resume", f"{training}:resume", "Go on with a run.")
+    yield CommandEntry("plugins", f"{plugins}:plugins", "What is installed, and what is broken.")

@@ -81,6 +81,40 @@ class DatasetEntry(Entry):
 
 
 @dataclass(frozen=True)
+class ReaderEntry(Entry):
+    """A reader of files; the target is called with a ``pathlib.Path`` and returns a
+    `ganzoo.Dataset`, or raises `ganzoo.GanzooError` that names the file and what is wrong.
+
+    suffixes: the ends of the names of files that it reads, such as ``.csv``. inside: the ends of
+    those that it reads out of a folder: ``--data FOLDER`` goes to the reader that most of the
+    folder's files are for. In small letters; the case of a file's name does not matter.
+    """
+
+    suffixes: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ends = (self.suffixes, self.inside)
+        if not all(isinstance(part, tuple) for part in ends) or not any(ends):
+            raise TypeError(
+                f"ReaderEntry {self.name!r}: suffixes or inside must be a tuple of file names' "
+                f"ends, such as ('.csv',), not {self.suffixes!r} and {self.inside!r}"
+            )
+
+
+@dataclass(frozen=True)
+class ObserverEntry(Entry):
+    """A follower of runs; the target is a subclass of `ganzoo.Observer`, made anew for each run
+    that asks for it: ``ganzoo train ... --observer NAME``."""
+
+
+@dataclass(frozen=True)
+class CommandEntry(Entry):
+    """A command, ``ganzoo NAME``; the target is a ``click.Command``."""
+
+
+@dataclass(frozen=True)
 class KindEntry(Entry):
     """A kind of sample (image, points, ...); the target is a subclass of `ganzoo.Kind`."""
 

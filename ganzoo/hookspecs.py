@@ -8,7 +8,16 @@ from typing import Final
 
 import pluggy
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, KindEntry, ModelEntry, ObjectiveEntry
+from ganzoo.entries import (
+    ArchitectureEntry,
+    CommandEntry,
+    DatasetEntry,
+    KindEntry,
+    ModelEntry,
+    ObjectiveEntry,
+    ObserverEntry,
+    ReaderEntry,
+)
 
 PROJECT: Final = "ganzoo"
 
@@ -32,6 +41,11 @@ def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
 
 
 @hookspec
+def ganzoo_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
+    """The readers of this plugin: which files ``--data PATH`` takes besides images."""
+
+
+@hookspec
 def ganzoo_kinds() -> Iterable[KindEntry]:  # type: ignore[empty-body]
     """The kinds of sample of this plugin, each with a way to show samples to a person."""
 
@@ -39,3 +53,13 @@ def ganzoo_kinds() -> Iterable[KindEntry]:  # type: ignore[empty-body]
 @hookspec
 def ganzoo_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
     """Models that come with this plugin: what ``ganzoo sample NAME`` and ``ganzoo.load`` take."""
+
+
+@hookspec
+def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
+    """Followers of a run, such as trackers: what ``ganzoo train --observer NAME`` takes."""
+
+
+@hookspec
+def ganzoo_commands() -> Iterable[CommandEntry]:  # type: ignore[empty-body]
+    """Further commands: ``ganzoo NAME``. One with the name of ganzoo's own is not reached."""

@@ -20,11 +20,14 @@ import pluggy
 from ganzoo import hookspecs
 from ganzoo.entries import (
     ArchitectureEntry,
+    CommandEntry,
     DatasetEntry,
     Entry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
+    ObserverEntry,
+    ReaderEntry,
 )
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.version import __version__
@@ -37,8 +40,11 @@ HOOKS: Final[dict[str, type[Entry]]] = {
     "ganzoo_architectures": ArchitectureEntry,
     "ganzoo_objectives": ObjectiveEntry,
     "ganzoo_datasets": DatasetEntry,
+    "ganzoo_readers": ReaderEntry,
     "ganzoo_kinds": KindEntry,
     "ganzoo_models": ModelEntry,
+    "ganzoo_observers": ObserverEntry,
+    "ganzoo_commands": CommandEntry,
 }
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import call
 
-from ganzoo.cli import commands
+from ganzoo.core_entries import ganzoo_commands
 
+COMMANDS = {entry.name: entry.load() for entry in ganzoo_commands()}
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
@@ -87,14 +88,14 @@ def test_the_table_of_bundled_models_is_that_of_their_folders():
 )
 def test_commands_and_options_exist(line):
     words = line.split("#")[0].split()
-    name = next(word for word in words[words.index("ganzoo") + 1 :] if word in commands.commands)
-    known = {opt for param in commands.commands[name].params for opt in param.opts}
+    name = next(word for word in words[words.index("ganzoo") + 1 :] if word in COMMANDS)
+    known = {opt for param in COMMANDS[name].params for opt in param.opts}
     used = {word for word in words[words.index(name) :] if word.startswith("-")}
     assert used - {"-o"} <= known, line
 
 
 def test_every_option_of_every_command_has_a_help_text():
-    for name, command in commands.commands.items():
+    for name, command in COMMANDS.items():
         assert command.help, name
         for param in command.params:
             if param.param_type_name == "option":

@@ -47,6 +47,7 @@ class Schedule(Options):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="of forward and backward passes; weights are float32"
     )
+    observers: tuple[str, ...] = Field((), description="plugins that follow the run: trackers")
 
 
 class RunConfig(Options):

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -84,6 +85,11 @@ class RunFolder:
                     if isinstance(line, dict) and isinstance(line.get("step"), int):
                         lines.append(line)
         return lines
+
+    def samples(self) -> list[tuple[int, Path]]:
+        """The files of samples that were made while training, with their steps, in order."""
+        named = [(re.fullmatch(r"step-(\d+)", f.stem), f) for f in (self.path / GRIDS).iterdir()]
+        return sorted((int(match[1]), file) for match, file in named if match)
 
     def clean(self) -> None:
         """Remove what a killed process left half-written."""
