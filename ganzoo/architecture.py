@@ -61,11 +61,16 @@ class Architecture:
 
     The generator is called as ``generator(latent)``, or ``generator(latent, labels)`` where
     `conditional` is true, and returns samples of shape (N, *spec.shape) in the spec's range.
+    In eval mode a sample depends on its own latent and label alone, so that it is the same in
+    any batch: noise belongs into the latent (see `sample_latent`).
+
     The discriminator is called as ``discriminator(samples)`` or ``discriminator(samples,
-    labels)`` and returns scores, a tensor with one real number a sample (or a pack of
+    labels)`` and returns scores, a tensor with one real number a sample (or a `pack` of
     samples), higher for real. Where an objective needs more than scores (a reconstruction,
     class logits, a code), it returns a named tuple with a field ``score`` and the others.
-    Labels are int64 of shape (N,).
+    Labels are int64 of shape (N,). Neither network changes what it is given.
+
+    `ganzoo.testing` and ``ganzoo check-plugin`` hold all of this against an architecture.
     """
 
     class Config(Options):
@@ -96,6 +101,12 @@ class Architecture:
         if self.conditional and not spec.classes:
             raise ValueError("it takes labels, and there are no classes")
         self.check()
+
+    @property
+    def pack(self) -> int:
+        """How many consecutive samples of a batch the discriminator judges together, with one
+        score (PacGAN, Lin 2018, arXiv:1712.04086). The batch size must be a multiple of it."""
+        return 1
 
     def check(self) -> None:
         """Raise ValueError, with what would be right, where spec and config do not go together."""

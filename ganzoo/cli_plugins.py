@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ganzoo.cli_base import print_json
+from ganzoo.errors import plain
 from ganzoo.plugins import catalogue
 
 
@@ -23,16 +24,21 @@ def plugins(as_json: bool) -> None:
                     "module": plugin.module,
                     "hooks": plugin.hooks,
                     "entries": [entry.name for entry in plugin.entries],
+                    "provides": plugin.provides,
                     "problems": plugin.problems,
-                    "import_seconds": round(plugin.seconds, 4),
+                    "seconds": round(plugin.seconds, 4),
+                    "slow": plugin.slow,
                 }
                 for plugin in found
             ]
         )
         return
     for plugin in found:
-        state = "broken" if plugin.problems else "ok"
-        names = ", ".join(entry.name for entry in plugin.entries) or "nothing"
-        click.echo(f"{plugin.name:<16} {state:<7} {plugin.origin or plugin.module:<24} {names}")
+        state = "broken" if plugin.problems else "slow" if plugin.slow else "ok"
+        click.echo(plain(f"{plugin.name:<16} {state:<7} {plugin.origin or plugin.module}"))
+        for hook, names in plugin.provides.items():
+            click.echo(f"    {hook.removeprefix('ganzoo_')}: {', '.join(names)}")
         for problem in plugin.problems:
-            click.echo(f"    {problem}")
+            click.echo(plain(f"    problem: {problem}"))
+        if plugin.slow:
+            click.echo(f"    import and hooks take {plugin.seconds:.1f} s")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, ModelEntry, ObjectiveEntry
+from ganzoo.entries import (
+    ArchitectureEntry,
+    DatasetEntry,
+    ModelEntry,
+    ObjectiveEntry,
+    ObserverEntry,
+)
 from ganzoo.errors import GanzooError
 from ganzoo.plugins import catalogue
 from ganzoo.registry.places import Place, known_models, matches, summary
@@ -33,6 +39,7 @@ def rows(pattern: str, remote: bool) -> tuple[list[Row], GanzooError | None]:
         ("architecture", known.entries(ArchitectureEntry)),
         ("data set", known.entries(DatasetEntry)),
         ("objective", known.entries(ObjectiveEntry)),
+        ("observer", known.entries(ObserverEntry)),
     ):
         for entry in entries.values():
             plugin = known.plugin_of(entry)

@@ -37,10 +37,10 @@ def changed(before: list[torch.Tensor], module: torch.nn.Module) -> bool:
 def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
     match = make_match(name, digits[0], schedule__precision="fp32")
     generator, discriminator = match.networks.generator, match.networks.discriminator
-    game = match._deal(with_gradient=True)
+    game = match.deal(with_gradient=True)
 
     g, d = weights(generator), weights(discriminator)
-    match._discriminator_turn(game)
+    match.discriminator_turn(game)
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in discriminator.parameters())
     assert changed(d, discriminator)
@@ -48,7 +48,7 @@ def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
 
     before = [p.grad.clone() for p in discriminator.parameters()]
     d = weights(discriminator)
-    match._generator_turn(game)
+    match.generator_turn(game)
     after = [p.grad for p in discriminator.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(p.grad is not None for p in generator.parameters())

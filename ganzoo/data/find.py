@@ -10,7 +10,7 @@ from typing import Final
 
 from ganzoo.data.arrays import is_idx
 from ganzoo.data.dataset import Dataset
-from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
+from ganzoo.entries import DatasetEntry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue
 
@@ -23,7 +23,6 @@ def find_dataset(data: str) -> Dataset:
     name, colon, split = data.partition(":")
     if name in entries:
         entry = entries[name]
-        assert isinstance(entry, DatasetEntry)
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
         return _checked(entry.load()(split or entry.splits[0]), f"the data set {name!r}")
@@ -66,28 +65,22 @@ def _checked(made: object, maker: str) -> Dataset:
     return made
 
 
-def _of_file(path: Path) -> Entry | None:
+def _of_file(path: Path) -> ReaderEntry | None:
     """The reader with the longest end that the file's name has; an IDX file may have any name."""
-    readers = _readers()
-    ends = {end: reader for reader in readers for end in reader.suffixes}
+    readers = catalogue().entries(ReaderEntry)
+    ends = {end: reader for reader in readers.values() for end in reader.suffixes}
     fitting = [end for end in ends if path.name.lower().endswith(end)]
     if fitting:
         return ends[max(fitting, key=len)]
-    if is_idx(path):
-        return next((reader for reader in readers if reader.name == "idx"), None)
-    return None
+    return readers.get("idx") if is_idx(path) else None
 
 
-def _of_folder(path: Path) -> Entry | None:
-    """The reader that most of the folder's first files are for."""
+def _of_folder(path: Path) -> ReaderEntry | None:
+    """The reader that most of the folder's first files are for; without any, that of images."""
     names = (name.lower() for _, _, files in os.walk(path, followlinks=True) for name in files)
+    readers = catalogue().entries(ReaderEntry)
+    inside = {name: reader.inside for name, reader in readers.items() if reader.inside}
     counts: Counter[str] = Counter()
-    readers = {reader.name: reader for reader in _readers() if reader.inside}
-    for name in itertools.islice(names, _LOOKED_AT):
-        counts.update(key for key, reader in readers.items() if name.endswith(reader.inside))
-    return readers[counts.most_common(1)[0][0]] if counts else readers.get("images")
-
-
-def _readers() -> list[ReaderEntry]:
-    entries = catalogue().entries(ReaderEntry).values()
-    return [entry for entry in entries if isinstance(entry, ReaderEntry)]
+    for file in itertools.islice(names, _LOOKED_AT):
+        counts.update(name for name, ends in inside.items() if file.endswith(ends))
+    return readers.get(counts.most_common(1)[0][0] if counts else "images")

@@ -16,7 +16,7 @@ from ganzoo.engine.player import Player
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
 from ganzoo.errors import GanzooError
-from ganzoo.game import Game, call
+from ganzoo.game import Game, call, score_of
 from ganzoo.objectives import Objective
 from ganzoo.sampler import seeded
 
@@ -83,20 +83,26 @@ class Match:
             self.discriminator.set_lr(left)
         self.step += 1
         for _ in range(self.training.discriminator_steps - 1):
-            self._discriminator_turn(self._deal(with_gradient=False))
+            self.discriminator_turn(self.deal(with_gradient=False))
         # The last round's fakes serve both players: the generator is judged on what the
         # discriminator has just learned from, and its forward pass is run once.
-        game = self._deal(with_gradient=True)
-        self._discriminator_turn(game)
-        self._generator_turn(game)
+        game = self.deal(with_gradient=True)
+        self.discriminator_turn(game)
+        self.generator_turn(game)
         self.average.update(self.step)
 
     def rehearse(self, name: str) -> None:
-        """Make one batch without learning, to find a faulty architecture before a run is made.
+        """Make and judge one batch without learning, to find a faulty architecture before a run
+        is made.
 
-        Raises GanzooError that says what was expected of the generator, and what came.
+        Raises GanzooError that says what was expected of a network, and what came.
         """
-        count = self.training.batch_size // self.processes.world
+        count, pack = self.training.batch_size // self.processes.world, self.architecture.pack
+        if count % pack:
+            raise GanzooError(
+                f"training.batch_size={self.training.batch_size}: {name} judges packs of {pack} "
+                f"samples, and {count} in a process cannot be divided by that"
+            )
         modes = [(network, network.training) for network in self.networks.all()]
         rng = torch.Generator(self.device.device).manual_seed(0)
         labels = torch.zeros(count, dtype=torch.int64, device=self.device.device)
@@ -106,13 +112,32 @@ class Match:
                 network.eval()
             latent = self.architecture.sample_latent(count, rng)
             made = call(self.networks.generator, latent, given)
+            expected = (count, *self.architecture.spec.shape)
+            if tuple(made.shape) != expected:
+                raise GanzooError(
+                    f"{name}: its generator must return {expected} for {count} latents, not "
+                    f"{tuple(made.shape)}"
+                )
+            self._rehearse_judging(name, made, given, count // pack)
         for network, mode in modes:
             network.train(mode)
-        expected = (count, *self.architecture.spec.shape)
-        if tuple(made.shape) != expected:
+
+    def _rehearse_judging(
+        self, name: str, made: Tensor, labels: Tensor | None, expected: int
+    ) -> None:
+        output = call(self.networks.discriminator, made, labels)
+        try:
+            scores = score_of(output)
+        except AttributeError:
             raise GanzooError(
-                f"{name}: its generator must return {expected} for {count} latents, not "
-                f"{tuple(made.shape)}"
+                f"{name}: its discriminator must return scores, or a named tuple with a field "
+                f"score, not {type(output).__name__}"
+            ) from None
+        # A discriminator of patches has several scores a sample.
+        if not len(scores) or len(scores) % expected:
+            raise GanzooError(
+                f"{name}: its discriminator must return {expected} scores, or as many for each "
+                f"of {expected}, for {len(made)} samples, not {len(scores)}"
             )
 
     @property
@@ -122,9 +147,10 @@ class Match:
 
     def warm_up(self) -> None:
         """One discriminator update before the first step."""
-        self._discriminator_turn(self._deal(with_gradient=False))
+        self.discriminator_turn(self.deal(with_gradient=False))
 
-    def _deal(self, with_gradient: bool) -> Game:
+    def deal(self, with_gradient: bool) -> Game:
+        """The next round: real samples, and fakes that carry the generator's gradient or none."""
         if self._real is None:
             self._real = self.batches.start(self.rounds)
         real, labels = next(self._real)
@@ -147,13 +173,15 @@ class Match:
             step=self.step,
         )
 
-    def _discriminator_turn(self, game: Game) -> None:
+    def discriminator_turn(self, game: Game) -> None:
+        """One update of the discriminator, which sees the fakes without their gradient."""
         game = replace(game, fake=game.fake.detach())
         with self.device.autocast():
             terms = self.objective.discriminator_terms(game)
         self._update("discriminator", self.discriminator, terms)
 
-    def _generator_turn(self, game: Game) -> None:
+    def generator_turn(self, game: Game) -> None:
+        """One update of the generator and its partners."""
         with self.device.autocast():
             terms = self.objective.generator_terms(game)
         self._update("generator", self.generator, terms)

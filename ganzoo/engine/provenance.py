@@ -35,7 +35,7 @@ def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float
         "data": {
             "name": dataset.name,
             "source": None if source is None else _public(source),
-            "hub": entry.hub if isinstance(entry, DatasetEntry) and entry.hub else None,
+            "hub": entry.hub if entry is not None and entry.hub else None,
             "samples": len(dataset),
             "sha256": fingerprint,
         },

@@ -1,0 +1,211 @@
+"""The catalogue: every entry of every plugin that works, and the story of each plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Final, TypeVar, cast
+
+import pluggy
+
+from ganzoo import hookspecs
+from ganzoo.entries import (
+    ArchitectureEntry,
+    CommandEntry,
+    DatasetEntry,
+    Entry,
+    KindEntry,
+    ModelEntry,
+    ObjectiveEntry,
+    ObserverEntry,
+    ReaderEntry,
+)
+from ganzoo.errors import one_line, unknown
+from ganzoo.version import __version__
+
+EntryType = TypeVar("EntryType", bound=Entry)
+
+SLOW_SECONDS: Final = 0.5  # to import a plugin and run its hooks
+
+HOOKS: Final[dict[str, type[Entry]]] = {
+    "ganzoo_architectures": ArchitectureEntry,
+    "ganzoo_objectives": ObjectiveEntry,
+    "ganzoo_datasets": DatasetEntry,
+    "ganzoo_readers": ReaderEntry,
+    "ganzoo_kinds": KindEntry,
+    "ganzoo_models": ModelEntry,
+    "ganzoo_observers": ObserverEntry,
+    "ganzoo_commands": CommandEntry,
+}
+
+
+@dataclass
+class Plugin:
+    """What became of one plugin: where it came from, what it provides, what is wrong with it."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    hooks: list[str] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def origin(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def slow(self) -> bool:
+        return self.seconds > SLOW_SECONDS
+
+    @property
+    def provides(self) -> dict[str, list[str]]:
+        """The names of its entries, by hook."""
+        kinds = {kind: hook for hook, kind in HOOKS.items()}
+        found: dict[str, list[str]] = {}
+        for entry in self.entries:
+            found.setdefault(kinds[type(entry)], []).append(entry.name)
+        return found
+
+
+class Catalogue:
+    """Every entry of every plugin that works, by name, and the story of each plugin."""
+
+    def __init__(self) -> None:
+        self.plugins: list[Plugin] = []
+        self._table: dict[type[Entry], dict[str, tuple[Entry, Plugin]]] = {
+            kind: {} for kind in HOOKS.values()
+        }
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    def entries(self, kind: type[EntryType]) -> dict[str, EntryType]:
+        """The entries of one kind by name, in the names' order."""
+        table = sorted(self._table[kind].items())
+        return {name: cast(EntryType, entry) for name, (entry, _) in table}
+
+    def plugin_of(self, entry: Entry) -> Plugin:
+        """The plugin that provides `entry`."""
+        return self._table[type(entry)][entry.name][1]
+
+    def find(self, kind: type[EntryType], what: str, name: str, hint: str = "") -> EntryType:
+        """The entry called `name`; an unknown name is an error that suggests the nearest."""
+        table = self.entries(kind)
+        if name not in table:
+            raise unknown(what, name, table, hint)
+        return table[name]
+
+    def name_of(self, kind: type[Entry], target: Any) -> str | None:
+        """The name under which an installed plugin offers the object `target`."""
+        where = f"{target.__module__}:{target.__qualname__}"
+        for name, (entry, _) in self._table[kind].items():
+            if entry.target is target or entry.target == where:
+                return name
+        return None
+
+    def add(self, plugin: Plugin, load: Any) -> None:
+        """Import one plugin with `load`, check its hooks and take its entries in."""
+        self.plugins.append(plugin)
+        start = time.perf_counter()
+        try:
+            self._add(plugin, load)
+        except _Broken as fault:
+            plugin.problems.append(str(fault))
+        finally:
+            plugin.seconds = time.perf_counter() - start
+
+    def _add(self, plugin: Plugin, load: Any) -> None:
+        with _contained("import failed: "):
+            module = load()
+        name = f"{plugin.distribution}:{plugin.name}:{plugin.module}"
+        try:
+            self._manager.register(module, name)
+            self._check_names(module)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            with contextlib.suppress(Exception):
+                self._manager.unregister(name=name)
+            raise _Broken(f"a hook does not fit: {one_line(error)}") from None
+        self._collect(plugin, module)
+
+    def _check_names(self, module: ModuleType) -> None:
+        """Raise ValueError for a hook that there is not, as pluggy's own check, in better words."""
+        for hook in self._manager.get_hookcallers(module) or ():
+            if hook.has_spec() or all(impl.optionalhook for impl in hook.get_hookimpls()):
+                continue
+            near = difflib.get_close_matches(hook.name, HOOKS, n=1)
+            raise ValueError(
+                f"there is no hook {hook.name!r}. "
+                + (f"Did you mean {near[0]!r}? " if near else "")
+                + f"Or it is of a newer ganzoo than {__version__}"
+            )
+
+    def _collect(self, plugin: Plugin, module: ModuleType) -> None:
+        others = [other for other in self._manager.get_plugins() if other is not module]
+        for hook, kind in HOOKS.items():
+            caller = self._manager.subset_hook_caller(hook, others)
+            if not caller.get_hookimpls():
+                continue
+            plugin.hooks.append(hook)
+            found: list[Any] = []
+            try:
+                with _contained(f"{hook} raised "):
+                    for result in caller():
+                        found += result  # a hook may be a generator: it runs here
+            except _Broken as fault:
+                plugin.problems.append(str(fault))
+                continue
+            for entry in found:
+                self._take(plugin, hook, kind, entry)
+
+    def _take(self, plugin: Plugin, hook: str, kind: type[Entry], entry: Any) -> None:
+        if type(entry) is not kind:
+            plugin.problems.append(f"{hook} returned {entry!r}, which is no {kind.__name__}")
+            return
+        holder = self._table[kind].get(entry.name)
+        if holder is not None:
+            plugin.problems.append(
+                f"{hook}: the name {entry.name!r} of {plugin.origin or plugin.name} is already "
+                f"taken by {holder[1].origin or holder[1].name}"
+            )
+            return
+        self._table[kind][entry.name] = (entry, plugin)
+        plugin.entries.append(entry)
+
+
+class _Broken(Exception):
+    """Why a plugin, or one of its hooks, is left out."""
+
+
+@contextlib.contextmanager
+def _contained(doing: str) -> Iterator[None]:
+    """Run a plugin's code. What it prints must not end up in the output of --json; what it
+    raises becomes _Broken, which begins with `doing`."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too: a plugin may call sys.exit
+        raise _Broken(doing + _cause(error)) from None
+
+
+def _cause(error: BaseException) -> str:
+    """One line: the error and the last line of code it came from."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    frames = [frame for frame in frames if "importlib" not in frame.filename]
+    text, place = one_line(error), ""
+    if isinstance(error, SyntaxError) and error.filename:
+        text, place = error.msg, f" ({error.filename}:{error.lineno})"
+    elif frames:
+        place = f" ({frames[-1].filename}:{frames[-1].lineno})"
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "ganzoo":
+        place += f". It may be written for a newer ganzoo than {__version__}"
+    return f"{type(error).__name__}: {text}{place}"
