@@ -75,6 +75,21 @@ class Plugin:
             found.setdefault(kinds[type(entry)], []).append(entry.name)
         return found
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        return {
+            "name": self.name,
+            "distribution": self.distribution,
+            "version": self.version,
+            "module": self.module,
+            "hooks": self.hooks,
+            "entries": [entry.name for entry in self.entries],
+            "provides": self.provides,
+            "problems": self.problems,
+            "seconds": round(self.seconds, 4),
+            "slow": self.slow,
+        }
+
 
 class Catalogue:
     """Every entry of every plugin that works, by name, and the story of each plugin."""

@@ -102,3 +102,5 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
     yield CommandEntry("resume", f"{training}:resume", "Go on with a run.")
     yield CommandEntry("plugins", f"{plugins}:plugins", "What is installed, and what is broken.")
+    yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Hold the contract against one.")
+    yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

@@ -1,0 +1,205 @@
+"""An architecture on trial: its specs, random data for them, networks and matches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset
+from ganzoo.engine.config import RunConfig, resolve
+from ganzoo.engine.devices import find_device
+from ganzoo.engine.match import Match, Networks
+from ganzoo.engine.processes import Processes
+from ganzoo.engine.setup import make_architecture, make_match
+from ganzoo.entries import KindEntry
+from ganzoo.game import Game, call, score_of
+from ganzoo.options import make
+from ganzoo.plugins import catalogue
+from ganzoo.registry.architectures import plugin_of
+from ganzoo.spec import SampleSpec
+from ganzoo.testing.check import Fault, calling
+
+CLASSES: Final = ("first", "second", "third")
+
+
+@dataclass
+class Case:
+    """One architecture with one set of options. name: as an entry has it, or the class's."""
+
+    architecture: type[Architecture]
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def specs(self) -> list[SampleSpec]:
+        """Every spec that it claims, by its kinds and image sizes; the smallest first.
+
+        Raises Fault where it refuses what it claims.
+        """
+        kinds = catalogue().entries(KindEntry)
+        claimed = self.architecture.kinds
+        found: list[SampleSpec] = []
+        for kind in claimed or kinds:
+            if kind not in kinds:
+                raise Fault("kinds", f"kinds of {', '.join(kinds)}", repr(kind))
+            for spec in kinds[kind].load().examples(self.architecture.image_sizes):
+                spec = replace(spec, classes=CLASSES if self.architecture.conditional else ())
+                try:
+                    self.made(spec)
+                except ValueError as error:
+                    if claimed:  # of any kind, some may not do
+                        raise Fault("check", f"no objection to {spec}", str(error)) from error
+                else:
+                    found.append(spec)
+        if not found:
+            raise Fault("check", "at least one kind of sample that is not refused", "none")
+        return sorted(found, key=lambda spec: spec.size)
+
+    @property
+    def spec(self) -> SampleSpec:
+        """The smallest spec."""
+        return self.specs[0]
+
+    def made(self, spec: SampleSpec) -> Architecture:
+        """The architecture for a spec. Raises ValueError where it refuses that one."""
+        config = make(self.architecture.Config, self.options, self.name)
+        return self.architecture(spec, config)
+
+    @functools.cached_property
+    def count(self) -> int:
+        """Samples in a batch: some for each of two processes, in whole packs."""
+        with calling("pack"):
+            pack = self.made(self.spec).pack
+        return 4 * pack if pack > 1 else 8
+
+    def networks(self, spec: SampleSpec | None = None, seed: int = 0) -> Networks:
+        """Fresh networks, with the weights that a seed gives."""
+        torch.manual_seed(seed)
+        made = self.made(spec or self.spec)
+        generator = _module("build_generator", made.build_generator)
+        discriminator = _module("build_discriminator", made.build_discriminator)
+        with calling("build_partners"):
+            partners = nn.ModuleDict(made.build_partners())
+        return Networks(generator, discriminator, partners)
+
+    def latents(self, spec: SampleSpec | None = None, count: int | None = None) -> Tensor:
+        with calling("sample_latent"):
+            rng = torch.Generator().manual_seed(1)
+            return self.made(spec or self.spec).sample_latent(count or self.count, rng)
+
+    def labels(self, count: int | None = None) -> Tensor | None:
+        if not self.architecture.conditional:
+            return None
+        return torch.arange(count or self.count) % len(CLASSES)
+
+    def samples(self, spec: SampleSpec | None = None, count: int | None = None) -> Tensor:
+        """Random numbers in a spec's range."""
+        spec = spec or self.spec
+        rng = torch.Generator().manual_seed(2)
+        shape = (count or self.count, *spec.shape)
+        if spec.low is None or spec.high is None:
+            return torch.randn(shape, generator=rng)
+        return torch.rand(shape, generator=rng) * (spec.high - spec.low) + spec.low
+
+    def dataset(self, count: int) -> Dataset:
+        """Random samples as a data set, for training."""
+        spec, labels = self.spec, self.labels(count)
+        samples = self.samples(count=count)
+        if spec.kind == "image":
+            samples = samples.add(1).mul(127.5).to(torch.uint8)
+        return Dataset(
+            "random",
+            samples,
+            labels,
+            spec.classes,
+            spec.kind,
+            spec.low,
+            spec.high,
+            dict(spec.details),
+        )
+
+    def settings(self, precision: str = "fp32", steps: int = 4) -> dict[str, Any]:
+        """As ``--set`` has them, for a short training on this machine's CPU."""
+        return {
+            **self.options,
+            "training.steps": steps,
+            "training.batch_size": self.count,
+            "training.discriminator_warmup": 0,
+            "schedule.device": "cpu",
+            "schedule.precision": precision,
+            "schedule.checkpoint_every": 2,
+            "schedule.sample_every": steps,
+            "schedule.log_every": 1,
+            "schedule.sample_count": 4,
+        }
+
+    def config(self, precision: str = "fp32", seed: int = 0) -> RunConfig:
+        settings = {**self.settings(precision), "schedule.seed": seed}
+        return resolve(self.architecture, self.name, plugin_of(self.name), {}, settings)
+
+    def match(
+        self, precision: str = "fp32", seed: int = 0, processes: Processes | None = None
+    ) -> Match:
+        """Networks, players and data, ready to play."""
+        config = self.config(precision, seed)
+        device = find_device("cpu", precision)
+        data = self.dataset(4 * self.count)
+        with calling("Architecture"):
+            made = make_architecture(self.architecture, self.name, config, self.spec)
+            return make_match(config, made, data, device, processes or Processes())
+
+    def play(self, match: Match, steps: int) -> None:
+        with calling("a step of the game"):
+            for _ in range(steps):
+                match.play()
+
+    def game(self, networks: Networks, labels: Tensor | None) -> Game:
+        """A round on random samples, for the objective's terms."""
+        latent = self.latents()
+        fake = call(networks.generator, latent, labels)
+        return Game(
+            real=self.samples(),
+            fake=fake,
+            latent=latent,
+            labels=labels,
+            generator=networks.generator,
+            discriminator=networks.discriminator,
+            partners=networks.partners,
+        )
+
+
+def _module(method: str, build: Callable[[], nn.Module]) -> nn.Module:
+    with calling(method):
+        made = build()
+    if not isinstance(made, nn.Module):
+        raise Fault(method, "a torch.nn.Module", type(made).__name__)
+    return made
+
+
+@torch.no_grad()
+def generated(network: nn.Module, latent: Tensor, labels: Tensor | None) -> Tensor:
+    """What a generator makes, its faults told as those of build_generator."""
+    with calling("build_generator: its forward"):
+        made = call(network, latent, labels)
+    if not isinstance(made, Tensor):
+        raise Fault("build_generator: its forward", "a tensor", type(made).__name__)
+    return made
+
+
+@torch.no_grad()
+def judged(network: nn.Module, samples: Tensor, labels: Tensor | None) -> Tensor:
+    """A discriminator's scores, its faults told as those of build_discriminator."""
+    method = "build_discriminator: its forward"
+    with calling(method):
+        output = call(network, samples, labels)
+    if not isinstance(output, Tensor) and not isinstance(getattr(output, "score", None), Tensor):
+        raise Fault(
+            method, "scores, or a named tuple with a field score", f"{type(output).__name__}"
+        )
+    return score_of(output)

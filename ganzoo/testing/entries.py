@@ -1,0 +1,109 @@
+"""Checks of what a plugin provides besides architectures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo.entries import Entry
+from ganzoo.errors import GanzooError
+from ganzoo.game import Game
+from ganzoo.kinds import Kind, kind_of
+from ganzoo.objectives import Objective
+from ganzoo.registry.find import load
+from ganzoo.spec import SampleSpec
+from ganzoo.testing.check import Fault, calling
+
+
+def target(entry: Entry) -> None:
+    """What is behind the entry can be imported and called."""
+    if not callable(_loaded(entry)):
+        raise Fault(f"{entry.name}: target", "something to call", repr(entry.load()))
+
+
+def _loaded(entry: Entry) -> Any:
+    try:
+        return entry.load()
+    except GanzooError as error:
+        raise Fault(f"{entry.name}: target", "an import that succeeds", str(error)) from error
+
+
+def _class(entry: Entry, base: type) -> Any:
+    found = _loaded(entry)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise Fault(f"{entry.name}: target", f"a subclass of ganzoo.{base.__name__}", repr(found))
+    return found
+
+
+def objective(entry: Entry) -> None:
+    """The objective's terms are finite scalars that both players can learn from."""
+    found = _class(entry, Objective)
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(3, 4), nn.Linear(4, 1)
+    latent, real = torch.randn(8, 3), torch.randn(8, 4)
+    fake = generator(latent)
+    game = Game(real, fake, latent, None, generator, discriminator)
+    with calling(f"{entry.name}: Config"):
+        made = found(found.Config())
+    for method, network in (
+        ("discriminator_terms", discriminator),
+        ("generator_terms", generator),
+    ):
+        with calling(f"{entry.name}: {method}"):
+            terms = getattr(made, method)(game)
+            loss = torch.stack([term.float() for term in terms.values()]).sum()
+            gradients = torch.autograd.grad(loss, list(network.parameters()), retain_graph=True)
+        if not loss.isfinite() or not any(gradient.any() for gradient in gradients):
+            raise Fault(f"{entry.name}: {method}", "a finite loss with a gradient", f"{loss}")
+
+
+def kind(entry: Entry) -> None:
+    """Each example of the kind survives JSON, and samples of it are written with every suffix."""
+    found = _class(entry, Kind)
+    with calling(f"{entry.name}: examples"):
+        examples = found.examples()
+    if not examples:
+        raise Fault(f"{entry.name}: examples", "at least one spec", "none")
+    for spec in examples:
+        with calling(f"{entry.name}: examples"):
+            again = SampleSpec.from_json(json.loads(json.dumps(spec.to_json())))
+        if again.to_json() != json.loads(json.dumps(spec.to_json())):
+            raise Fault(f"{entry.name}: examples", f"{spec} after JSON", f"{again}")
+        made = kind_of(again)
+        samples = torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(0))
+        for suffix in found.suffixes:
+            with calling(f"{entry.name}: render {suffix}"):
+                content = made.render(samples, suffix)
+            if not isinstance(content, bytes) or not content:
+                raise Fault(f"{entry.name}: render {suffix}", "bytes", type(content).__name__)
+
+
+def model(entry: Entry) -> None:
+    """The model loads and makes finite samples."""
+    with calling(f"{entry.name}: load"):
+        samples = load(entry.target).sample(4)
+    if not samples.isfinite().all():
+        raise Fault(f"{entry.name}: sample", "finite values", "NaN or infinity")
+
+
+def observer(entry: Entry) -> None:
+    """The observer is a subclass of ganzoo.Observer and can be made without arguments."""
+    from ganzoo.engine.observer import Observer
+
+    found = _class(entry, Observer)
+    with calling(f"{entry.name}: its __init__"):
+        found()
+
+
+def command(entry: Entry) -> None:
+    """The command is a click.Command with a help text."""
+    import click
+
+    found = _loaded(entry)
+    if not isinstance(found, click.Command):
+        raise Fault(f"{entry.name}: target", "a click.Command", repr(found))
+    if not found.help:
+        raise Fault(f"{entry.name}: help", "a docstring, which is the help text", "none")

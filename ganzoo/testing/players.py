@@ -1,0 +1,187 @@
+"""Checks of the game: who gets which gradient, and what labels do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.engine.match import Match
+from ganzoo.game import Game, call
+from ganzoo.testing.case import Case, generated
+from ganzoo.testing.check import Fault, NotHere, calling
+from ganzoo.testing.networks import GENERATOR
+
+STEPS = 4  # layers that begin at zero pass a gradient on after the first updates
+
+
+def terms(case: Case) -> None:
+    """The objective gives both players finite scalar terms, and the generator's depend on it."""
+    match = case.match()
+    with calling("objective"):
+        game = match.deal(with_gradient=True)
+    for method in ("discriminator_terms", "generator_terms"):
+        with calling(f"objective.{method}"):
+            found = getattr(match.objective, method)(game)
+        if not isinstance(found, dict) or not found:
+            raise Fault(f"objective.{method}", "terms by their names, a dict", repr(found)[:80])
+        for name, term in found.items():
+            if not isinstance(term, Tensor) or term.dim():
+                came = tuple(term.shape) if isinstance(term, Tensor) else type(term).__name__
+                raise Fault(f"objective.{method}", f"a scalar tensor {name!r}", str(came))
+            if not term.isfinite():
+                raise Fault(f"objective.{method}", f"a finite {name!r}", str(float(term)))
+    if not sum(found.values()).requires_grad:
+        raise Fault(
+            "objective.generator_terms", "a loss that depends on the generator", "a constant"
+        )
+
+
+def gradients(case: Case) -> None:
+    """A gradient reaches every parameter of each player, and what it computes depends on it."""
+    match = case.match()
+    networks = match.networks
+    players = {
+        "build_generator": networks.generator,
+        "build_partners": networks.partners,
+        "build_discriminator": networks.discriminator,
+    }
+    reached: set[str] = set()
+    for _ in range(STEPS):
+        case.play(match, 1)
+        for method, network in players.items():
+            for name, parameter in network.named_parameters():
+                if parameter.grad is None:
+                    continue
+                if not parameter.grad.isfinite().all():
+                    raise Fault(method, "finite gradients", f"NaN or infinity in {name}")
+                reached.add(f"{method} {name}")
+    for method, network in players.items():
+        wanted = {name for name, p in network.named_parameters() if p.requires_grad}
+        without = {name for name in wanted if f"{method} {name}" not in reached}
+        _refuse(method, f"a gradient in every parameter within {STEPS} steps", without)
+    # A loss's own gradient may be zero for good: of the last bias, where only differences count.
+    _depends("build_generator", networks.generator, case.latents(), case.labels())
+    _depends("build_discriminator", networks.discriminator, case.samples(), case.labels())
+
+
+def _depends(method: str, network: nn.Module, values: Tensor, given: Tensor | None) -> None:
+    with calling(f"{method}: its forward"):
+        output = call(network.train(), values, given)
+    parts = [output] if isinstance(output, Tensor) else [p for p in output if _counts(p)]
+    rng = torch.Generator().manual_seed(7)
+    total = torch.stack([(part * torch.randn(part.shape, generator=rng)).sum() for part in parts])
+    named = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    found = torch.autograd.grad(total.sum(), list(named.values()), allow_unused=True)
+    idle = {
+        name
+        for name, gradient in zip(named, found, strict=True)
+        if gradient is None or not gradient.any()
+    }
+    _refuse(method, "an output that depends on every parameter", idle)
+
+
+def _counts(part: object) -> bool:
+    return isinstance(part, Tensor) and part.requires_grad
+
+
+def _refuse(method: str, expected: str, names: set[str]) -> None:
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise Fault(method, expected, f"none in {', '.join(sorted(names)[:3])}{more}")
+
+
+def apart(case: Case) -> None:
+    """No player's turn touches the other's weights, nor leaves it a gradient."""
+    match = case.match()
+    generator = [*match.networks.generator.parameters(), *match.networks.partners.parameters()]
+    discriminator = list(match.networks.discriminator.parameters())
+    shared = {id(p) for p in generator} & {id(p) for p in discriminator}
+    if shared:
+        names = [n for n, p in match.networks.discriminator.named_parameters() if id(p) in shared]
+        raise Fault(
+            "build_discriminator",
+            "parameters of its own",
+            f"{names[0]}, which is the generator's too",
+        )
+    with calling("objective"):
+        game = match.deal(with_gradient=True)
+    turns = (
+        ("discriminator_terms", match.discriminator_turn, generator, "generator"),
+        ("generator_terms", match.generator_turn, discriminator, "discriminator"),
+    )
+    for method, turn, others, name in turns:
+        before = [(p.detach().clone(), _copied(p.grad)) for p in others]
+        with calling(f"objective.{method}"):
+            turn(game)
+        for parameter, (weights, gradient) in zip(others, before, strict=True):
+            if not torch.equal(parameter, weights):
+                raise Fault(f"objective.{method}", f"the {name}'s weights untouched", "others")
+            if not _equal(parameter.grad, gradient):
+                raise Fault(f"objective.{method}", f"no gradient for the {name}", "one")
+
+
+def _copied(gradient: Tensor | None) -> Tensor | None:
+    return None if gradient is None else gradient.clone()
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return torch.equal(one, other)
+
+
+def labels(case: Case) -> None:
+    """Labels change what the generator makes, and what the discriminator makes of it."""
+    if not case.architecture.conditional:
+        raise NotHere("it takes no labels")
+    match = case.match()
+    case.play(match, STEPS)
+    network, latent = match.networks.generator.eval(), case.latents()
+    first, second = (torch.full((case.count,), number) for number in (0, 1))
+    if torch.equal(generated(network, latent, first), generated(network, latent, second)):
+        raise Fault(GENERATOR, "another sample for another label", "the same one")
+    given = case.labels()
+    assert given is not None
+    match.networks.discriminator.eval()
+    game = case.game(match.networks, given)
+    if _loss(match, game) == _loss(match, replace(game, labels=(given + 1) % 3)):
+        raise Fault(
+            "build_discriminator",
+            "with other labels another loss of the discriminator",
+            "the same one: neither it nor the objective looks at them",
+        )
+
+
+def _loss(match: Match, game: Game) -> float:
+    torch.manual_seed(4)
+    with calling("objective.discriminator_terms"):
+        found = match.objective.discriminator_terms(game)
+    return float(torch.stack([term.detach().float() for term in found.values()]).sum())
+
+
+def seed(case: Case) -> None:
+    """Training is the same again under the same seed."""
+    weights = []
+    for _ in range(2):
+        match = case.match(seed=3)
+        case.play(match, 3)
+        weights.append(match.networks)
+    for method, one, other in (
+        ("build_generator", weights[0].generator, weights[1].generator),
+        ("build_discriminator", weights[0].discriminator, weights[1].discriminator),
+    ):
+        _same_weights(method, one, other)
+
+
+def _same_weights(method: str, one: nn.Module, other: nn.Module) -> None:
+    states = one.state_dict(), other.state_dict()
+    different = [n for n, value in states[0].items() if not torch.equal(value, states[1][n])]
+    if different:
+        raise Fault(
+            method,
+            "the same weights after two trainings with one seed",
+            f"others in {', '.join(different[:3])}: something draws from a source of chance that "
+            "torch, numpy and random do not seed",
+        )

@@ -1,0 +1,297 @@
+"""Architectures that break the contract, each in one way; the check that is meant for it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganzoo import Architecture, Game, Options, Training
+from ganzoo.objectives import NonSaturating
+
+
+class Fine(Architecture):
+    """Nothing is wrong with it."""
+
+    class Config(Options):
+        latent_size: int = Field(4, ge=1, description="length of a latent")
+
+    kinds: ClassVar = ("image",)
+    image_sizes: ClassVar = (4,)
+    training: ClassVar = Training(batch_size=8, steps=4)
+
+    def build_generator(self) -> nn.Module:
+        return Generator(self.config.latent_size, self.spec.shape)
+
+    def build_discriminator(self) -> nn.Module:
+        return Discriminator(self.spec.size)
+
+
+class Generator(nn.Module):
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        size = shape[0] * shape[1] * shape[2]
+        self.first, self.last = nn.Linear(latent, 16), nn.Linear(16, size)
+        self.shape = shape
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.out(self.last(self.hidden(latent)))
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        return torch.relu(self.first(latent))
+
+    def out(self, values: Tensor) -> Tensor:
+        return torch.tanh(values).view(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(size, 16), nn.Linear(16, 1)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.last(torch.relu(self.first(samples.flatten(1))))
+
+
+def faulty(
+    found_by: str, /, *, generator: Any = None, discriminator: Any = None, **attributes: Any
+):
+    """An architecture with another network or attribute, and the check that should find it."""
+    if generator is not None:
+        attributes["build_generator"] = lambda self: generator(
+            self.config.latent_size, self.spec.shape
+        )
+    if discriminator is not None:
+        attributes["build_discriminator"] = lambda self: discriminator(self.spec.size)
+    return found_by, type("Faulty", (Fine,), attributes)
+
+
+class FlatSamples(Generator):
+    def out(self, values: Tensor) -> Tensor:
+        return torch.tanh(values)
+
+
+class OneScore(Discriminator):
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples).mean()
+
+
+class OneSize(Discriminator):
+    """Made for grey images, whatever is claimed."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(16)
+
+
+class Unbounded(Generator):
+    def out(self, values: Tensor) -> Tensor:
+        return (3 * values).view(-1, *self.shape)
+
+
+class Detached(Generator):
+    def hidden(self, latent: Tensor) -> Tensor:
+        return super().hidden(latent).detach()
+
+
+class IdleLayer(Discriminator):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.idle = nn.Linear(3, 3)
+
+
+class Counting(Discriminator):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.calls = 0
+
+    def forward(self, samples: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(samples) * (1 + self.calls)
+
+
+class ChangesLatents(Generator):
+    def hidden(self, latent: Tensor) -> Tensor:
+        return super().hidden(latent.mul_(2))
+
+
+class ChangesSamples(Discriminator):
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples.clamp_(-0.5, 0.5))
+
+
+class Noisy(Generator):
+    def hidden(self, latent: Tensor) -> Tensor:
+        return super().hidden(latent) + 0.1 * torch.randn(16)
+
+
+class OfTheBatch(Generator):
+    def hidden(self, latent: Tensor) -> Tensor:
+        return super().hidden(latent - latent.mean(0))
+
+
+class NumpyWeights(Generator):
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        noise = np.random.default_rng().normal(size=(16, latent))
+        self.first.weight.data += torch.from_numpy(noise).float()
+
+
+class OwnChance(Discriminator):
+    """Dropout that the seed does not reach."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        score = super().forward(samples)
+        if not self.training:
+            return score
+        coin = torch.tensor([byte % 2 for byte in os.urandom(len(samples))])
+        return score * coin[:, None]
+
+
+class Coarse(Generator):
+    """Large numbers that should cancel each other, which bf16 has not the digits for."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        nn.init.constant_(self.first.bias, 1000.0)
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        return self.first(latent) - 1000
+
+
+class Drifting(Generator):
+    """Its weights follow the data that this process happens to see."""
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        if self.training:
+            self.first.bias.data += 0.01 * latent.mean()
+        return super().hidden(latent)
+
+
+class Backward(NonSaturating):
+    """Trains the generator in the discriminator's turn."""
+
+    def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
+        with torch.enable_grad():
+            game.score(game.generate(game.latent)).sum().backward()
+        return super().discriminator_terms(game)
+
+
+class Remembering(NonSaturating):
+    """Its loss depends on how often it was asked, and no checkpoint knows."""
+
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        self.calls = getattr(self, "calls", 0) + 1
+        terms = super().generator_terms(game)
+        return {"adversarial": terms["adversarial"] * (1 + 5 * self.calls)}
+
+
+class Constant(NonSaturating):
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        return {"adversarial": game.score(game.fake.detach()).mean().detach()}
+
+
+class Vector(NonSaturating):
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        return {"adversarial": game.score(game.fake)}
+
+
+class NoDescription(Options):
+    latent_size: int = 4
+
+
+class NoDefault(Options):
+    latent_size: int = Field(description="length of a latent")
+
+
+def _global_latent(self: Architecture, count: int, rng: torch.Generator) -> Tensor:
+    return torch.randn(count, 4)
+
+
+def _share(self: Architecture) -> nn.Module:
+    made = Discriminator(self.spec.size)
+    made.last = SHARED
+    return made
+
+
+def _with_shared(self: Architecture) -> nn.Module:
+    made = Generator(4, self.spec.shape)
+    made.extra = SHARED
+    return made
+
+
+SHARED = nn.Linear(16, 1)
+
+
+def _refuses(self: Architecture) -> None:
+    if self.spec.shape[0] == 3:
+        raise ValueError("grey images alone")
+
+
+class Labelled(Generator):
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        self.embed = nn.Embedding(3, latent)
+
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(latent + self.embed(labels))
+
+
+class Unlabelled(Generator):
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(latent)
+
+
+class Judge(Discriminator):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.embed = nn.Embedding(3, size)
+
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(samples.flatten(1) + self.embed(labels))
+
+
+class Unlooking(Discriminator):
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(samples)
+
+
+FAULTS = {
+    "flat samples": faulty("shapes", generator=FlatSamples),
+    "one score": faulty("shapes", discriminator=OneScore),
+    "claims colour": faulty("shapes", discriminator=OneSize),
+    "refuses what it claims": faulty("building", check=_refuses),
+    "no module": faulty("building", build_generator=lambda self: torch.relu),
+    "raises": faulty("building", build_discriminator=lambda self: 1 / 0),
+    "weights from numpy": faulty("building", generator=NumpyWeights),
+    "unbounded": faulty("range", generator=Unbounded),
+    "global latent": faulty("latents", sample_latent=_global_latent),
+    "latents in place": faulty("inputs", generator=ChangesLatents),
+    "samples in place": faulty("inputs", discriminator=ChangesSamples),
+    "noise": faulty("own-latent", generator=Noisy),
+    "of the batch": faulty("own-latent", generator=OfTheBatch),
+    "constant loss": faulty("terms", objective=Constant),
+    "loss of a vector": faulty("terms", objective=Vector),
+    "shared layer": faulty("apart", build_generator=_with_shared, build_discriminator=_share),
+    "backward in the other's turn": faulty("apart", objective=Backward),
+    "detached": faulty("gradients", generator=Detached),
+    "idle layer": faulty("gradients", discriminator=IdleLayer),
+    "labels ignored": faulty("labels", generator=Unlabelled, discriminator=Judge, conditional=True),
+    "labels not looked at": faulty(
+        "labels", generator=Labelled, discriminator=Unlooking, conditional=True
+    ),
+    "a counter": faulty("state", discriminator=Counting),
+    "coarse in bf16": faulty("precision", generator=Coarse),
+    "own chance": faulty("seed", discriminator=OwnChance),
+    "no description": faulty("options", Config=NoDescription),
+    "no default": faulty("options", Config=NoDefault),
+    "an objective that remembers": faulty("resuming", objective=Remembering),
+    "drifting weights": faulty("processes", generator=Drifting),
+}
+
+#: Another process finds this one by its name.
+DriftingWeights = FAULTS["drifting weights"][1]
+DriftingWeights.__module__, DriftingWeights.__qualname__ = __name__, "DriftingWeights"
