@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from ganzoo.engine.run import RunFolder
     from ganzoo.game import Game
     from ganzoo.kinds import Kind
-    from ganzoo.objectives import AdversarialObjective, Objective
+    from ganzoo.objectives import (
+        AdversarialObjective,
+        Hinge,
+        LeastSquares,
+        Minimax,
+        NonSaturating,
+        Objective,
+        Wasserstein,
+    )
     from ganzoo.options import Options
     from ganzoo.registry.find import load
     from ganzoo.registry.generator import Generator
@@ -45,7 +53,11 @@ _WHERE = {
     "Dataset": "ganzoo.data.dataset",
     "Game": "ganzoo.game",
     "Generator": "ganzoo.registry.generator",
+    "Hinge": "ganzoo.objectives",
     "Kind": "ganzoo.kinds",
+    "LeastSquares": "ganzoo.objectives",
+    "Minimax": "ganzoo.objectives",
+    "NonSaturating": "ganzoo.objectives",
     "Objective": "ganzoo.objectives",
     "Observer": "ganzoo.engine.observer",
     "Options": "ganzoo.options",
@@ -53,6 +65,7 @@ _WHERE = {
     "RunFolder": "ganzoo.engine.run",
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.architecture",
+    "Wasserstein": "ganzoo.objectives",
     "list_architectures": "ganzoo.registry.places",
     "list_models": "ganzoo.registry.places",
     "load": "ganzoo.registry.find",
@@ -71,9 +84,13 @@ __all__ = [
     "GanzooError",
     "GanzooWarning",
     "Generator",
+    "Hinge",
     "Kind",
     "KindEntry",
+    "LeastSquares",
+    "Minimax",
     "ModelEntry",
+    "NonSaturating",
     "Objective",
     "ObjectiveEntry",
     "Observer",
@@ -84,6 +101,7 @@ __all__ = [
     "RunFolder",
     "SampleSpec",
     "Training",
+    "Wasserstein",
     "__version__",
     "hookimpl",
     "list_architectures",

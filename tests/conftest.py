@@ -171,7 +171,7 @@ def published(trained: Path, name: str, *args: object) -> str:
 
 
 @pytest.fixture
-def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
+def distribution(tmp_path: Path) -> Callable[..., Path]:
     """Make a distribution with one plugin module; the folder goes on PYTHONPATH.
 
     It is what pip would leave: a module and a .dist-info with its entry point.
@@ -179,13 +179,16 @@ def distribution(tmp_path: Path) -> Callable[[str, str], Path]:
     site = tmp_path / "site"
     site.mkdir()
 
-    def make(name: str, code: str) -> Path:
+    def make(name: str, code: str, requires: str = "", attribute: str = "") -> Path:
         module = name.replace("-", "_")
         (site / f"{module}.py").write_text(code)
         info = site / f"{module}-1.2.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {module}\n")
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n{needs}"
+        )
+        (info / "entry_points.txt").write_text(f"[ganzoo]\n{name} = {module}{attribute}\n")
         return site
 
     return make

@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import faults
 import pytest
-from conftest import SMALL
 
 from ganzoo.testing import Fault, architecture_checks
 from ganzoo.testing.check import NotHere
 
-KITS = {"vanilla": SMALL["vanilla"], "dcgan": SMALL["dcgan"], "wgan-gp": SMALL["wgan-gp"]}
+#: ganzoo's own architectures, small enough to be tried in seconds.
+OWN = {
+    "vanilla": {"widths": [16, 32]},
+    "dcgan": {"width": 4},
+    "wgan-gp": {"width": 4},
+    "sngan": {"width": 4},
+    "ebgan": {"width": 4},
+    "r3gan": {"width": 16, "blocks": 1},
+    "projection": {"width": 4},
+    "acgan": {"width": 4},
+    "points": {"width": 16},
+    "wavegan": {"width": 2},
+    "ctgan": {"width": 16},
+}
+
+for _name, _options in OWN.items():
+    _title = "Test" + _name.title().replace("-", "")
+    _attributes = {"architecture": _name, "options": _options}
+    globals()[_title] = type(_title, (ArchitectureTests,), _attributes)
+
+
+def test_every_architecture_of_ganzoo_is_held_to_its_contract():
+    known = catalogue().entries(ArchitectureEntry)
+    ours = {n for n, e in known.items() if catalogue().plugin_of(e).distribution == "torch-ganzoo"}
+    assert set(OWN) == ours
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "check"),
+    [
+        pytest.param(plugin, name, check, id=f"{plugin}-{name}-{check}")
+        for plugin in dict.fromkeys(p.name for p in catalogue().plugins)
+        for name, check in plugin_checks(plugin)
+        if name not in OWN
+    ],
+)
+def test_what_ganzoo_offers_besides_keeps_the_contract(plugin, name, check):
+    check()
 
 
 def first_fault(architecture: type, until: str) -> tuple[str, Fault] | None:
@@ -41,3 +77,114 @@ def test_a_planted_fault_is_found_by_the_check_that_is_meant_for_it(name):
     assert fault.expected
     assert fault.came
     assert str(fault) == f"{fault.method}: expected {fault.expected}; came {fault.came}"
+
+
+HEAVY = """
+import torch
+from ganzoo import ArchitectureEntry, hookimpl
+
+@hookimpl
+def ganzoo_architectures():
+    yield ArchitectureEntry("heavy", "faults:Fine")
+"""
+
+
+def test_torch_imported_by_the_entry_is_found(ganzoo, distribution):
+    site = distribution("ganzoo-heavy", HEAVY)
+    where = f"{site}:{Path(__file__).parent}"
+    done = ganzoo("check-plugin", "heavy", "--json", PYTHONPATH=where)
+    assert done.returncode == 1
+    results = {result["check"]: result for result in json.loads(done.stdout)}
+    assert results["entry"]["outcome"] == "failed"
+    assert "torch imported" in results["entry"]["text"]
+    others = {r["outcome"] for name, r in results.items() if name != "entry"}
+    assert others == {"ok", "skipped"}
+
+
+PARTS = """
+import click
+from ganzoo import (
+    CommandEntry, KindEntry, ModelEntry, ObjectiveEntry, ObserverEntry, ReaderEntry, hookimpl,
+)
+from pathlib import Path
+
+@hookimpl
+def ganzoo_objectives():
+    yield ObjectiveEntry("flat", "parts:Flat")
+
+@hookimpl
+def ganzoo_kinds():
+    yield KindEntry("mute", "parts:Mute")
+
+@hookimpl
+def ganzoo_models():
+    yield ModelEntry("nobody", Path("/nowhere"))
+
+@hookimpl
+def ganzoo_observers():
+    yield ObserverEntry("deaf", "parts:Deaf")
+
+@hookimpl
+def ganzoo_commands():
+    yield CommandEntry("helpless", click.Command("helpless"))
+
+@hookimpl
+def ganzoo_readers():
+    yield ReaderEntry("blind", "parts:NOTHING", "", (".blind",))
+"""
+
+MODULE = """
+import torch
+from ganzoo import AdversarialObjective, Kind, Observer
+
+NOTHING = None
+
+class Flat(AdversarialObjective):
+    def real_loss(self, scores): return scores.mean() * 0
+    def fake_loss(self, scores): return scores.mean() * 0
+    def generator_loss(self, scores): return scores.mean() * 0
+
+class Mute(Kind):
+    def render(self, samples, suffix): return "text"
+
+class Deaf(Observer):
+    def __init__(self, needed): pass
+"""
+
+
+def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_path):
+    site = distribution("ganzoo-parts", PARTS)
+    (site / "parts.py").write_text(MODULE)
+    done = ganzoo("check-plugin", "ganzoo-parts", PYTHONPATH=str(site))
+    assert done.returncode == 1
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    for key, text in {
+        "failed  flat": "finite loss with a gradient",
+        "failed  mute": "expected bytes; came str",
+        "failed  nobody": "no such folder",
+        "failed  deaf": "missing 1 required positional argument",
+        "failed  helpless": "help text",
+        "failed  blind": "something to call",
+    }.items():
+        assert text in told[key], told[key]
+    assert told["ok     ganzoo-parts"] == "health"
+
+
+def test_check_plugin_takes_an_architecture_a_distribution_or_an_entry_point(ganzoo, distribution):
+    assert call("check-plugin", "tensorboard").exit_code == 0
+    assert call("check-plugin", "vanila").exit_code == 2
+    site = distribution("ganzoo-broken", "def (")
+    for name in ("ganzoo-broken",):
+        done = ganzoo("check-plugin", name, PYTHONPATH=str(site))
+        assert done.returncode == 1
+        assert "SyntaxError" in done.stdout
+
+
+@pytest.mark.slow
+def test_every_plugin_passes_with_its_usual_options():
+    done = subprocess.run(
+        [sys.executable, "-m", "ganzoo", "check-plugin", "torch-ganzoo"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

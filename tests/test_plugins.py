@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 GOOD = """
 from ganzoo import ArchitectureEntry, hookimpl
@@ -15,35 +16,43 @@ def ganzoo_architectures():
     yield ArchitectureEntry({name!r}, "nowhere:Net", summary="a test")
 """
 
+HOOK = """
+from ganzoo import hookimpl
+@hookimpl
+def ganzoo_architectures({arguments}):
+    {body}
+"""
+
+#: Plugins that are broken, each in one way, and what is said of them.
 BROKEN = {
-    "syntax-error": "def (",
-    "missing-import": "import a_module_that_is_nowhere",
-    "exits": "import sys; sys.exit(3)",
-    "raises-in-hook": """
-from ganzoo import hookimpl
-@hookimpl
-def ganzoo_architectures():
-    raise RuntimeError("hook burst")
-""",
-    "wrong-signature": """
-from ganzoo import hookimpl
-@hookimpl
-def ganzoo_architectures(surprise):
-    return []
-""",
-    "mistyped": """
-from ganzoo import hookimpl
-@hookimpl
-def ganzoo_architecture():
-    return []
-""",
-    "wrong-entry": """
-from ganzoo import hookimpl
-@hookimpl
-def ganzoo_architectures():
-    return ["dcgan2"]
-""",
-    "clash": GOOD.format(name="dcgan"),
+    "syntax-error": ("def (", "SyntaxError"),
+    "missing-dependency": ("import a_module_that_is_nowhere", "a_module_that_is_nowhere"),
+    "raises": ("1 / 0", "ZeroDivisionError"),
+    "exits": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "newer-name": ("from ganzoo import AgentEntry", "written for a newer ganzoo than"),
+    "raises-in-hook": (HOOK.format(arguments="", body="raise RuntimeError('burst')"), "burst"),
+    "wrong-signature": (HOOK.format(arguments="surprise", body="return []"), "surprise"),
+    "mistyped": (
+        HOOK.format(arguments="", body="return []").replace("tectures", "tecture"),
+        "Did you mean 'ganzoo_architectures'?",
+    ),
+    "newer-hook": (
+        HOOK.format(arguments="", body="return []").replace("_architectures", "_dreams"),
+        "no hook 'ganzoo_dreams'",
+    ),
+    "wrong-entry": (HOOK.format(arguments="", body="return ['dcgan2']"), "'dcgan2'"),
+    "no-list": (HOOK.format(arguments="", body="return 7"), "'int' object is not iterable"),
+    "bad-target": (
+        "from ganzoo import ArchitectureEntry\n"
+        + HOOK.format(arguments="", body="yield ArchitectureEntry('odd', 'no.colon')"),
+        "module:attribute",
+    ),
+    "clash": (GOOD.format(name="dcgan"), "'dcgan' of ganzoo-clash 1.2 is already taken by torch-"),
+    "clashing-command": (
+        "from ganzoo import CommandEntry, hookimpl\n@hookimpl\n"
+        "def ganzoo_commands():\n    yield CommandEntry('train', 'nowhere:train')\n",
+        "'train' of ganzoo-clashing-command 1.2 is already taken by torch-ganzoo",
+    ),
 }
 
 
@@ -52,39 +61,53 @@ def test_first_party_plugins_come_through_entry_points(ganzoo):
     by_name = {plugin["name"]: plugin for plugin in report}
     for name in ("vanilla", "dcgan", "wgan-gp"):
         assert by_name[name]["entries"] == [name]
+        assert by_name[name]["provides"] == {"ganzoo_architectures": [name]}
         assert by_name[name]["distribution"] == "torch-ganzoo"
-        assert by_name[name]["problems"] == []
+    assert not [plugin for plugin in report if plugin["problems"]]
     only = json.loads(ganzoo("plugins", "--json", GANZOO_PLUGINS="vanilla").stdout)
     assert [plugin["name"] for plugin in only] == ["core", "vanilla"]
 
 
 def test_broken_plugins_take_no_other_down(ganzoo, distribution):
-    for name, code in BROKEN.items():
+    for name, (code, _) in BROKEN.items():
         distribution(f"ganzoo-{name}", code)
-    site = distribution("ganzoo-fine", GOOD.format(name="fine"))
+    distribution("ganzoo-no-attribute", GOOD.format(name="x"), attribute=":plugin")
+    distribution("ganzoo-future", GOOD.format(name="y"), requires="torch-ganzoo>=99")
+    distribution("ganzoo-loud", "print('hello')\n" + GOOD.format(name="loud"))
+    distribution("ganzoo-slow", "import time; time.sleep(0.6)\n" + GOOD.format(name="slow"))
+    site = distribution("ganzoo-fine", GOOD.format(name="fine"), requires="torch-ganzoo>=0.1")
+    said = {f"ganzoo-{name}": text for name, (_, text) in BROKEN.items()}
+    said["ganzoo-no-attribute"] = "has no attribute 'plugin'"
+    said["ganzoo-future"] = "torch-ganzoo>=99, and this is"
+
     listed = ganzoo("list", "--json", PYTHONPATH=str(site))
     assert listed.returncode == 0
     names = {row["name"] for row in json.loads(listed.stdout)}
-    assert {"vanilla", "dcgan", "wgan-gp", "fine"} <= names
-    for name in BROKEN:
-        warnings = [line for line in listed.stderr.splitlines() if f"ganzoo-{name}:" in line]
+    assert {"vanilla", "dcgan", "wgan-gp", "fine", "loud", "slow"} <= names
+    assert not names & {"x", "y", "odd"}
+    for name, text in said.items():
+        warnings = [line for line in listed.stderr.splitlines() if f"plugin {name}:" in line]
         assert len(warnings) == 1, (name, listed.stderr)
+        assert text in warnings[0]
+    slow = [line for line in listed.stderr.splitlines() if "ganzoo-slow took" in line]
+    assert len(slow) == 1
     assert "Traceback" not in listed.stderr
+    assert listed.stderr.count("Warning: ") == len(said) + 1
 
     report = json.loads(ganzoo("plugins", "--json", PYTHONPATH=str(site)).stdout)
-    causes = {plugin["name"]: " ".join(plugin["problems"]) for plugin in report}
-    assert "SyntaxError" in causes["ganzoo-syntax-error"]
-    assert "a_module_that_is_nowhere" in causes["ganzoo-missing-import"]
-    assert "hook burst" in causes["ganzoo-raises-in-hook"]
-    assert "surprise" in causes["ganzoo-wrong-signature"]
-    assert "ganzoo_architecture" in causes["ganzoo-mistyped"]
-    assert "ganzoo-clash 1.2" in causes["ganzoo-clash"]
-    assert "torch-ganzoo" in causes["ganzoo-clash"]
-    assert causes["ganzoo-fine"] == ""
+    found = {plugin["name"]: plugin for plugin in report}
+    for name, text in said.items():
+        assert text in " ".join(found[name]["problems"])
+        assert (found[name]["distribution"], found[name]["version"]) == (name, "1.2")
+    assert found["ganzoo-slow"]["slow"]
+    assert found["ganzoo-fine"]["problems"] == []
+    assert "ganzoo train" in ganzoo("train", "--help", PYTHONPATH=str(site)).stdout
 
     strict = ganzoo("list", PYTHONPATH=str(site), GANZOO_STRICT_PLUGINS="1")
     assert strict.returncode == 2
-    assert "hook burst" in strict.stderr
+    assert "burst" in strict.stderr
+    spared = ganzoo("list", PYTHONPATH=str(site), GANZOO_PLUGINS="ganzoo-fine,dcgan")
+    assert spared.stderr == ""
 
 
 def test_a_plugin_that_prints_does_not_spoil_json(ganzoo, distribution):
@@ -99,6 +122,37 @@ def test_a_broken_network_is_told_when_it_is_used(ganzoo, distribution):
     assert used.returncode == 2
     assert "nowhere" in used.stderr
     assert "Traceback" not in used.stderr
+
+
+def test_a_plugin_adds_a_command(ganzoo, distribution):
+    code = """
+import click
+from ganzoo import CommandEntry, hookimpl
+
+@click.command()
+@click.argument("name")
+def greet(name):
+    "Greet NAME."
+    click.echo(f"hello {name}")
+
+@hookimpl
+def ganzoo_commands():
+    yield CommandEntry("greet", greet, "Say hello.")
+    yield CommandEntry("gone", "nowhere:at_all", "Is not there.")
+    yield CommandEntry("odd", "os:getcwd", "Is no command.")
+"""
+    site = str(distribution("ganzoo-greet", code))
+    assert ganzoo("greet", "you", PYTHONPATH=site).stdout == "hello you\n"
+    helped = ganzoo("--help", PYTHONPATH=site)
+    assert "Say hello." in helped.stdout
+    assert "Is not there." in helped.stdout
+    for name, text in (("gone", "nowhere"), ("odd", "no click.Command"), ("gret", "'greet'")):
+        told = ganzoo(name, PYTHONPATH=site)
+        assert told.returncode == 2
+        assert text in told.stderr
+        assert "Traceback" not in told.stderr
+    file = Path(site) / "ganzoo_greet.py"
+    assert ganzoo("--plugin", file, "greet", "file").stdout == "hello file\n"
 
 
 def test_unknown_name_in_ganzoo_plugins(ganzoo):

@@ -109,7 +109,7 @@ def make_match(
     if batch % world:
         raise GanzooError(f"training.batch_size={batch} cannot be shared by {world} processes")
     seed = config.schedule.seed
-    _seed(seed)
+    seed_everything(seed)
     objective_type = objective_class(config.objective, type(architecture))
     options = make(objective_type.Config, config.objective_options, config.objective)
     objective = objective_type(options)
@@ -133,11 +133,12 @@ def make_match(
     match = Match(architecture, networks, objective, config.training, batches, device, processes)
     match.rehearse(config.architecture)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
-    _seed(seed + 2 + processes.rank)
+    seed_everything(seed + 2 + processes.rank)
     return match
 
 
-def _seed(seed: int) -> None:
+def seed_everything(seed: int) -> None:
+    """Seed all sources of chance that a checkpoint keeps."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - for plugins that use numpy's global state
     torch.manual_seed(seed)

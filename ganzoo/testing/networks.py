@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ganzoo.engine.setup import seed_everything
 from ganzoo.game import call
 from ganzoo.options import Options
 from ganzoo.testing.case import Case, generated, judged
@@ -182,6 +183,7 @@ def state(case: Case) -> None:
     ):
         with calling(f"{method.partition(':')[0]}: load_state_dict"):
             new.load_state_dict(old.state_dict())
+        match.device.place(new)  # memory in the same order, or dropout would differ
         for mode in (False, True):
             outputs = [
                 _output(network.train(mode), values, case.labels(), method)
@@ -197,7 +199,7 @@ def state(case: Case) -> None:
 
 
 def _output(network: nn.Module, values: Tensor, labels: Tensor | None, method: str) -> Tensor:
-    torch.manual_seed(3)  # dropout, alike for both
+    seed_everything(3)  # dropout, alike for both
     function: Callable[..., Tensor] = generated if method == GENERATOR else judged
     return function(network, values, labels)
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.engine.match import Match
+from ganzoo.engine.setup import seed_everything
 from ganzoo.game import Game, call
-from ganzoo.testing.case import Case, generated
+from ganzoo.testing.case import CLASSES, Case, generated, judged
 from ganzoo.testing.check import Fault, NotHere, calling
 from ganzoo.testing.networks import GENERATOR
 
@@ -146,16 +147,18 @@ def labels(case: Case) -> None:
     assert given is not None
     match.networks.discriminator.eval()
     game = case.game(match.networks, given)
-    if _loss(match, game) == _loss(match, replace(game, labels=(given + 1) % 3)):
+    other = replace(game, labels=(given + 1) % len(CLASSES))
+    scores = [judged(match.networks.discriminator, game.real, g.labels) for g in (game, other)]
+    if torch.equal(*scores) and _loss(match, game) == _loss(match, other):
         raise Fault(
             "build_discriminator",
-            "with other labels another loss of the discriminator",
+            "with other labels other scores, or another loss of the discriminator",
             "the same one: neither it nor the objective looks at them",
         )
 
 
 def _loss(match: Match, game: Game) -> float:
-    torch.manual_seed(4)
+    seed_everything(4)
     with calling("objective.discriminator_terms"):
         found = match.objective.discriminator_terms(game)
     return float(torch.stack([term.detach().float() for term in found.values()]).sum())

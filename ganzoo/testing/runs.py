@@ -108,7 +108,8 @@ def processes(case: Case) -> None:
                 json.dumps(dict(case.options)),
                 str(report),
             ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            # torchrun leaves a folder behind where temporary files go.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TMPDIR": folder},
             capture_output=True,
             text=True,
             timeout=600,

@@ -1,0 +1,37 @@
+"""``ganzoo tensorboard RUN...``: for runs that were trained without it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import click
+
+from ganzoo import RunFolder
+from ganzoo_tensorboard.follow import FOLDER, TensorBoard
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+def tensorboard(runs: tuple[str, ...]) -> None:
+    """Write what runs have recorded so far, from their own files, to RUN/tensorboard.
+
+    What is there already is replaced.
+    """
+    opened = [RunFolder.open(run) for run in runs]  # a mistyped one is told before anything is done
+    for run in opened:
+        write(run)
+        click.echo(str(run.path / FOLDER))
+    click.echo(f"Next: tensorboard --logdir {os.path.commonpath(opened)}", err=True)
+
+
+def write(run: RunFolder) -> None:
+    """A run's metrics, samples and figures as events, as if it had been followed."""
+    board = TensorBoard()
+    shutil.rmtree(run.path / FOLDER, ignore_errors=True)
+    board.started(run, 0)
+    for line in run.metrics():
+        board.logged(line)
+    for step, path in run.samples():
+        board.sampled(step, path)
+    board.ended(run)

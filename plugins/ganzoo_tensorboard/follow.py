@@ -1,0 +1,79 @@
+"""A run's life as TensorBoard's events."""
+
+from __future__ import annotations
+
+import importlib.util
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ganzoo import GanzooError, Observer, RunFolder
+
+FOLDER: Final = "tensorboard"  # in the run's folder
+PICTURES: Final = (".png", ".jpg", ".webp")
+
+
+class TensorBoard(Observer):
+    """Writes each logged line, each file of samples and each figure to RUN/tensorboard.
+
+    A resumed run hides what was written of the steps that it does again. Raises GanzooError
+    where the package tensorboard is not installed.
+    """
+
+    def __init__(self) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise GanzooError(
+                "tensorboard is not installed: pip install 'torch-ganzoo[tensorboard]'"
+            )
+
+    def started(self, run: RunFolder, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer: Any = SummaryWriter(run.path / FOLDER, purge_step=step + 1)
+
+    def logged(self, line: dict[str, Any]) -> None:
+        values = dict(line)
+        step = values.pop("step")
+        for name, value in values.items():
+            self.writer.add_scalar(grouped(name), value, step)
+
+    def sampled(self, step: int, path: Path) -> None:
+        if path.suffix in PICTURES:
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            self.writer.add_image("samples", pixels, step, dataformats="HWC")
+        elif path.suffix == ".wav":
+            sound, rate = read_wav(path)
+            self.writer.add_audio("samples", sound, step, rate)
+        elif path.suffix == ".csv":
+            self.writer.add_text("samples", path.read_text(), step)
+
+    def checkpointed(self, step: int, path: Path) -> None:
+        self.writer.flush()  # what a run goes on from is on the disk, and so are its events
+
+    def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self.writer.add_scalar(f"measured/{name}", value, step)
+
+    def ended(self, run: RunFolder) -> None:
+        self.writer.close()
+
+
+def grouped(name: str) -> str:
+    """A figure's name with its player before a slash, by which TensorBoard groups them."""
+    for player in ("discriminator", "generator"):
+        if name.startswith(f"{player}_"):
+            return f"{player}/{name.removeprefix(f'{player}_')}"
+    return f"speed/{name}"
+
+
+def read_wav(path: Path) -> tuple[torch.Tensor, int]:
+    """A 16-bit WAV as (1, length) in [-1, 1], and its samples a second."""
+    with wave.open(str(path)) as file:
+        data, rate = file.readframes(file.getnframes()), file.getframerate()
+    values = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    return torch.from_numpy(values)[None], rate
