@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import faults
 import pytest
+from conftest import call
 
-from ganzoo.testing import Fault, architecture_checks
+from ganzoo.entries import ArchitectureEntry
+from ganzoo.plugins import catalogue
+from ganzoo.testing import ArchitectureTests, Fault, architecture_checks, plugin_checks
 from ganzoo.testing.check import NotHere
 
 #: ganzoo's own architectures, small enough to be tried in seconds.
