@@ -74,7 +74,9 @@ def info(name: str, as_json: bool) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @click.option("--label", type=TEXT, help="A class, by number or name, for a conditional model.")
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
-@click.option("-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples.png].")
+@click.option(
+    "-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples, with the kind's end]."
+)
 def sample(
     model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
 ) -> None:

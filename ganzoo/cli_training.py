@@ -39,9 +39,7 @@ OBSERVER = click.option(
 
 @click.command()
 @click.argument("architecture", metavar="ARCH", required=False)
-@click.option(
-    "--data", type=TEXT, help="A data set (mnist, mnist:test, mnist-5k) or a path to images."
-)
+@click.option("--data", type=TEXT, help="A data set (mnist, mnist:test, mnist-5k) or a path.")
 @click.option("--steps", type=int, help="Generator updates in the whole run.")
 @click.option("--batch-size", type=int, help="Real samples a step, over all processes.")
 @click.option(

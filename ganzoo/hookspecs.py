@@ -27,39 +27,87 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def ganzoo_architectures() -> Iterable[ArchitectureEntry]:  # type: ignore[empty-body]
-    """The architectures of this plugin: what ``ganzoo train NAME`` takes."""
+    """The architectures of this plugin: what ``ganzoo train NAME`` takes.
+
+    Each of ganzoo's own, in ``plugins/``, comes through it::
+
+        from ganzoo import ArchitectureEntry, hookimpl
+
+        @hookimpl
+        def ganzoo_architectures():
+            yield ArchitectureEntry("lsgan", "ganzoo_lsgan.networks:LSGAN", "Mao 2017")
+    """
 
 
 @hookspec
 def ganzoo_objectives() -> Iterable[ObjectiveEntry]:  # type: ignore[empty-body]
-    """The objectives of this plugin: what ``--objective NAME`` takes."""
+    """The objectives of this plugin: what ``--objective NAME`` takes.
+
+    ``ganzoo_r3gan`` offers its relativistic loss to every architecture by it. An objective that
+    one architecture alone can use need not be offered: the architecture names its class.
+    """
 
 
 @hookspec
 def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
-    """The data sets of this plugin: what ``--data NAME`` takes."""
+    """The data sets of this plugin: what ``--data NAME`` and ``--data NAME:SPLIT`` take.
+
+    ``ganzoo_wavegan`` brings ``plucks`` by it, ``ganzoo_ctgan`` ``auto-mpg``.
+    """
 
 
 @hookspec
 def ganzoo_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
-    """The readers of this plugin: which files ``--data PATH`` takes besides images."""
+    """The readers of this plugin: which files ``--data PATH`` takes.
+
+    ``ganzoo_ctgan`` reads CSV files by it, ``ganzoo_wavegan`` WAV files and folders of them::
+
+        from ganzoo import ReaderEntry, hookimpl
+
+        @hookimpl
+        def ganzoo_readers():
+            yield ReaderEntry("midi", "ganzoo_midi.reader:read", "MIDI files", (".mid",), (".mid",))
+    """
 
 
 @hookspec
 def ganzoo_kinds() -> Iterable[KindEntry]:  # type: ignore[empty-body]
-    """The kinds of sample of this plugin, each with a way to show samples to a person."""
+    """The kinds of sample of this plugin, each with a way to show samples to a person.
+
+    ``ganzoo_wavegan`` writes sound by it, ``ganzoo_ctgan`` rows of a table.
+    """
 
 
 @hookspec
 def ganzoo_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
-    """Models that come with this plugin: what ``ganzoo sample NAME`` and ``ganzoo.load`` take."""
+    """Models that come with this plugin: what ``ganzoo sample NAME`` and ``ganzoo.load`` take.
+
+    ganzoo's own bundled models come through it. The target is the model's folder, as
+    ``generator.save`` writes it, shipped inside the package::
+
+        from pathlib import Path
+
+        from ganzoo import ModelEntry, hookimpl
+
+        @hookimpl
+        def ganzoo_models():
+            yield ModelEntry("lsgan-faces", Path(__file__).parent / "models" / "lsgan-faces")
+    """
 
 
 @hookspec
 def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
-    """Followers of a run, such as trackers: what ``ganzoo train --observer NAME`` takes."""
+    """Followers of a run, such as trackers: what ``ganzoo train --observer NAME`` takes.
+
+    ``ganzoo_tensorboard`` is one. It is told when a run starts, logs a step, makes samples,
+    writes a checkpoint, is evaluated, is finished and ends; see `Observer`.
+    """
 
 
 @hookspec
 def ganzoo_commands() -> Iterable[CommandEntry]:  # type: ignore[empty-body]
-    """Further commands: ``ganzoo NAME``. One with the name of ganzoo's own is not reached."""
+    """Further commands: ``ganzoo NAME``.
+
+    All of ganzoo's own come through it, and ``ganzoo tensorboard``. The summary stands in
+    ``ganzoo --help``; the command is imported when it is called.
+    """

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # huggingface_hub reads its settings when it is imported, so the Hub of these tests comes first.
 from loopback import Hub
 
+ROOT = Path(__file__).parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="ganzoo-tests-"))
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 HUB = Hub(tokens={"hf_alice_writes": "alice", "hf_bob_writes": "bob"})
@@ -198,3 +200,38 @@ def distribution(tmp_path: Path) -> Callable[..., Path]:
 def fresh_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue of this test's own, made on first use."""
     monkeypatch.setattr(plugins, "_catalogue", None)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
+    subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def fresh(wheel, tmp_path_factory) -> Path:
+    """The programs of a fresh environment with the wheel, and this one's other packages."""
+    home = tmp_path_factory.mktemp("fresh")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "-q", "--python", python]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
+    # Not its .pth files, so that the clone which is installed here stays out.
+    (site,) = home.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return home / "bin"
+
+
+@pytest.fixture(scope="session")
+def author(fresh: Path) -> Path:
+    """The programs of an author's environment: ganzoo, pip that asks no index, pytest."""
+    # pip's own way to say so: 0 switches the isolation off.
+    offline = "PIP_NO_INDEX=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1"
+    for name in ("pip", "pytest"):
+        script = f'#!/bin/sh\nexport {offline}\nexec "{fresh}/python" -m {name} "$@"\n'
+        (fresh / name).write_text(script)
+        (fresh / name).chmod(0o755)
+    return fresh

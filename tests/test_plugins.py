@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 GOOD = """
 from ganzoo import ArchitectureEntry, hookimpl
 
@@ -161,6 +163,7 @@ def test_unknown_name_in_ganzoo_plugins(ganzoo):
     assert "'vanilla'" in result.stderr
 
 
+@pytest.mark.timing
 def test_list_imports_no_torch_and_takes_a_fifth_of_it():
     code = "import sys; sys.argv = ['ganzoo', 'list']; from ganzoo.cli import main\n"
     code += "try: main()\nfinally: assert not {'torch', 'pydantic', 'rich'} & set(sys.modules)"

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import time
 import zipfile
 from pathlib import Path
@@ -34,29 +33,6 @@ network.load_state_dict(load_file("WEIGHTS"))
 with torch.no_grad():
     network(torch.randn(16, 100))
 """
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
-    subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def fresh(wheel, tmp_path_factory) -> Path:
-    """The programs of a fresh environment with the wheel, and this one's other packages."""
-    home = tmp_path_factory.mktemp("fresh")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    python = home / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "-q", "--python", python]
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
-    # Not its .pth files, so that the clone which is installed here stays out.
-    (site,) = home.glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return home / "bin"
 
 
 def offline(program: Path, *args: object, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -106,6 +82,7 @@ def test_each_bundled_model_is_what_its_folder_says(folder, tmp_path):
     assert (made - shown).abs().max() <= 1  # another machine rounds some grey the other way
 
 
+@pytest.mark.timing
 def test_loading_and_sampling_cost_little_over_torch_itself(tmp_path):
     """At most 1.25 times importing torch and the same forward pass written by hand."""
     weights = ROOT / "model_cards/dcgan-mnist/model.safetensors"

@@ -70,7 +70,7 @@ def kind(entry: Entry) -> None:
     for spec in examples:
         with calling(f"{entry.name}: examples"):
             again = SampleSpec.from_json(json.loads(json.dumps(spec.to_json())))
-        if again.to_json() != json.loads(json.dumps(spec.to_json())):
+        if again != spec:
             raise Fault(f"{entry.name}: examples", f"{spec} after JSON", f"{again}")
         made = kind_of(again)
         samples = torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(0))
