@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from ganzoo.data import PICTURES
 from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
@@ -15,6 +15,12 @@ from ganzoo.entries import (
     ReaderEntry,
 )
 from ganzoo.hookspecs import hookimpl
+
+#: The ends of the names of image files, in small letters.
+PICTURES: Final = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".bmp"),
+    *(".gif", ".tif", ".tiff", ".ppm", ".pgm"),
+)
 
 
 @hookimpl

@@ -26,7 +26,7 @@ def shortened(code: str) -> str:
 
 
 def test_python_blocks_run(tmp_path):
-    loading, usage, plugin, _, own = blocks("python")
+    loading, usage, plugin, own = blocks("python")
     (tmp_path / "loading.py").write_text(loading)
     (tmp_path / "usage.py").write_text(shortened(usage))
     (tmp_path / "lsgan.py").write_text(plugin)

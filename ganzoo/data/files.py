@@ -15,7 +15,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ganzoo.data import PICTURES
+from ganzoo.core_entries import PICTURES
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
 
