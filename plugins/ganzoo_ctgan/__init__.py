@@ -1,0 +1,34 @@
+"""CTGAN: tables of mixed columns (Xu 2019, arXiv:1907.00503).
+
+With it come the kind ``table``, the reader of CSV files and the data set ``auto-mpg``.
+"""
+
+from collections.abc import Iterator
+
+from ganzoo import ArchitectureEntry, DatasetEntry, KindEntry, ReaderEntry, hookimpl
+
+
+@hookimpl
+def ganzoo_architectures() -> Iterator[ArchitectureEntry]:
+    yield ArchitectureEntry(
+        "ctgan", "ganzoo_ctgan.networks:CTGAN", "rows of a table, judged in packs (Xu 2019)"
+    )
+
+
+@hookimpl
+def ganzoo_kinds() -> Iterator[KindEntry]:
+    yield KindEntry("table", "ganzoo_ctgan.kind:Table", "rows of a table, as a CSV file")
+
+
+@hookimpl
+def ganzoo_readers() -> Iterator[ReaderEntry]:
+    yield ReaderEntry(
+        "csv", "ganzoo_ctgan.reader:csv_table", "a CSV file whose first line is a header", (".csv",)
+    )
+
+
+@hookimpl
+def ganzoo_datasets() -> Iterator[DatasetEntry]:
+    yield DatasetEntry(
+        "auto-mpg", "ganzoo_ctgan.auto_mpg:auto_mpg", "392 cars of 1970 to 1982, 8 columns"
+    )

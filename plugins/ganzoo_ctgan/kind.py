@@ -1,0 +1,75 @@
+"""Rows of a table, which a person reads."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ganzoo import Kind, SampleSpec
+from ganzoo_ctgan.columns import Column, NumberColumn, columns_of
+from ganzoo_ctgan.encoding import decode
+
+Cell = str | float | None
+
+
+class Table(Kind):
+    """A CSV file with a header and the rows, numbers with as many decimals as the data have.
+
+    columns: what the columns are. In Python, ``generator.kind.rows(samples)`` gives the rows.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".npz")
+
+    def __init__(self, spec: SampleSpec) -> None:
+        super().__init__(spec)
+        self.columns = columns_of(spec)
+
+    @classmethod
+    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+        """A table of both types of column, and one of categories alone."""
+        number = {
+            "type": "number",
+            "name": "size",
+            "decimals": 1,
+            "low": 0.0,
+            "high": 9.0,
+            "means": [2.0, 7.0],
+            "scales": [2.0, 2.0],
+            "missing": True,
+        }
+        category = {"type": "category", "name": "colour", "values": ["red", "green", ""]}
+        return [
+            SampleSpec("table", (7,), details={"columns": [number, category]}),
+            SampleSpec("table", (3,), details={"columns": [category]}),
+        ]
+
+    def rows(self, samples: Tensor) -> list[dict[str, Cell]]:
+        """Samples, (N, *shape), as rows: by column's name a number, a text, or None (missing)."""
+        names = [column.name for column in self.columns]
+        cells = zip(*self._decoded(samples), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in cells]
+
+    def render(self, samples: Tensor, suffix: str) -> bytes:
+        if suffix == ".npz":
+            return super().render(samples, suffix)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([column.name for column in self.columns])
+        columns = zip(self.columns, self._decoded(samples), strict=True)
+        written = [[_text(column, cell) for cell in cells] for column, cells in columns]
+        writer.writerows(zip(*written, strict=True))
+        return text.getvalue().encode("utf-8", "replace")
+
+    def _decoded(self, samples: Tensor) -> list[list[Cell]]:
+        """The cells column by column."""
+        parts = torch.split(samples, [sum(column.parts) for column in self.columns], 1)
+        return [decode(column, part) for column, part in zip(self.columns, parts, strict=True)]
+
+
+def _text(column: Column, cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:.{column.decimals}f}" if isinstance(column, NumberColumn) else str(cell)
