@@ -119,11 +119,20 @@ def models(trained, digits, tmp_path_factory) -> dict[str, Path]:
     package.train("vanilla", "ring", steps=1, settings=small, out=root / "r")
     critic = {"width": 4, "training.batch_size": 8, "data.image_size": 8}
     package.train("wgan-gp", digits[0][:50], steps=1, settings=critic, out=root / "w")
+    rows = {"width": 4, "latent_size": 3, "training.batch_size": 20}
+    package.train("ctgan", "auto-mpg", steps=1, settings=rows, out=root / "c")
+    sound = package.Dataset(
+        "sound", torch.rand(8, 1, 1024) - 0.5, kind="audio", details={"sample_rate": 8000}
+    )
+    waves = {"width": 1, "latent_size": 3, "training.batch_size": 8}
+    package.train("wavegan", sound, steps=1, settings=waves, out=root / "s")
     labels = torch.arange(50) % 3
     package.train(Labelled, digits[0][:50], labels=labels, steps=1, out=root / "l")
     return {
         "dcgan": trained / "model",
         **{name: root / name[0] / "model" for name in ("vanilla", "ring", "wgan-gp", "labelled")},
+        "ctgan": root / "c" / "model",
+        "sound": root / "s" / "model",
     }
 
 

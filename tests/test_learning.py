@@ -1,4 +1,4 @@
-"""That what is trained learns, and goes on doing what it did: modes, golden losses, bf16."""
+"""That training goes on doing what it did: golden losses, finite ones under bf16."""
 
 from __future__ import annotations
 
@@ -8,39 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import SMALL
 
 import ganzoo
 
 GOLDEN = Path(__file__).parent / "golden"
-
-#: How the README trains points; R1 keeps the two players from circling each other.
-RING = {
-    "widths": [128, 128],
-    "latent_size": 16,
-    "dropout": 0,
-    "training.batch_size": 256,
-    "training.generator_lr": 1e-3,
-    "training.discriminator_lr": 1e-3,
-    "objective.penalty": "r1",
-    "objective.penalty_weight": 0.1,
-}
-
-
-def test_vanilla_covers_all_eight_modes_of_the_ring(tmp_path):
-    run = ganzoo.train(
-        "vanilla", "ring", steps=3000, settings=RING, precision="fp32", out=tmp_path / "ring"
-    )
-    generator = ganzoo.load(run)
-    samples = generator.sample(5000)
-    centres = torch.tensor(generator.spec.details["centres"])
-    distance, nearest = torch.cdist(samples, centres).min(1)
-    near = distance < 3 * generator.spec.details["spread"]
-    shares = torch.bincount(nearest[near], minlength=8) / len(samples)
-    # A fair share is an eighth; a mode counts as covered with two fifths of it.
-    assert (shares >= 0.05).sum() == 8, shares
-    assert near.float().mean() >= 0.7
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -1,4 +1,8 @@
-"""The networks and the recipe of AC-GAN, after table 2 in appendix A of the paper (CIFAR-10)."""
+"""The networks and the recipe of AC-GAN.
+
+Normalisation, slope, dropout, initial weights and batch are those of the paper's table 2
+(appendix A, CIFAR-10); the convolutions are DCGAN's, whose 4x4 kernels need fewer layers.
+"""
 
 from typing import ClassVar, NamedTuple
 

@@ -48,7 +48,7 @@ class Projection(Architecture):
 class ConditionalBatchNorm(nn.Module):
     """Batch normalisation with a gain and a shift for each class.
 
-    Dumoulin 2017 (arXiv:1610.07629), equation 5, which has it for styles.
+    Dumoulin 2017 (arXiv:1610.07629), section 2.2, has it for styles and single samples.
     """
 
     def __init__(self, width: int, classes: int) -> None:
@@ -87,7 +87,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Equation 3 of the paper: score(x, y) = linear(h) + <embed(y), h>, with h of the picture."""
+    """Figure 1d of the paper: score(x, y) = linear(h) + <embed(y), h>, with features h of x."""
 
     def __init__(self, spec: SampleSpec, width: int) -> None:
         super().__init__()

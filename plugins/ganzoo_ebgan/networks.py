@@ -12,7 +12,7 @@ from ganzoo_ebgan.objective import EnergyBased
 
 
 class EBGAN(Architecture):
-    """Zhao 2017 (arXiv:1609.03126), appendix C: at 64 pixels with width 64 the encoder has
+    """Zhao 2016 (arXiv:1609.03126), appendix C: at 64 pixels with width 64 the encoder has
     64-128-256 channels and the decoder mirrors it; the generator has 1024-512-256-128.
 
     Unlike the paper's, the autoencoder has no batch normalisation: the energy of a sample does

@@ -9,7 +9,7 @@ from ganzoo import Game, Objective, Options
 
 
 class EnergyBased(Objective):
-    """Zhao 2017 (arXiv:1609.03126), equations 1 and 2, and section 2.4.
+    """Zhao 2016 (arXiv:1609.03126), equations 1 and 2, and section 2.4.
 
     The energy is minus the score. The discriminator lowers that of real samples and raises that
     of fakes up to the margin; the generator lowers that of its fakes.
