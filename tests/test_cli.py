@@ -71,9 +71,12 @@ def test_sample_writes_a_grid(run, tmp_path):
 
 
 def test_list_and_info_in_json(run):
-    rows = json.loads(call("list", "--json", "*gan*").stdout)
-    names = {row["name"] for row in rows if row["kind"] == "architecture"}
-    assert names == {"dcgan", "wgan-gp"}
+    rows = json.loads(call("list", "--json", "?cgan*").stdout)
+    assert {row["name"]: row["kind"] for row in rows} == {
+        "acgan": "architecture",
+        "dcgan": "architecture",
+        "dcgan-mnist": "model",
+    }
     described = json.loads(call("info", "wgan-gp", "--json").stdout)
     options = {row["name"]: row for row in described["options"]["training."]}
     assert options["discriminator_steps"]["default"] == 5

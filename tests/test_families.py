@@ -50,16 +50,16 @@ def test_digits_are_varied_and_some_are_sure(name, tmp_path):
 
 
 LABELLED = {
-    "acgan": (600, {"width": 16, **rates(1e-3, 1e-3)}, 0.85),
+    "acgan": (800, {"width": 16, "training.batch_size": 64, **rates(1e-3, 1e-3)}, 0.9),
     "projection": (
         1000,
         {
-            "width": 8,
+            "width": 16,
             "training.discriminator_steps": 1,
             "training.lr_decay": "constant",
             **rates(2e-3, 1e-3),
         },
-        0.75,
+        0.9,
     ),
 }
 
@@ -85,9 +85,10 @@ def covered(generator: ganzoo.Generator) -> tuple[int, float]:
     return int((shares >= 0.4 / modes).sum()), float(near.float().mean())
 
 
-@pytest.mark.parametrize(("data", "modes"), [("ring", 8), ("grid", 25)])
-def test_points_cover_all_modes(data, modes, tmp_path):
-    run = ganzoo.train("points", data, precision="fp32", device="cpu", out=tmp_path / data)
+@pytest.mark.parametrize(("data", "modes", "steps"), [("ring", 8, 3000), ("grid", 25, 6000)])
+def test_points_cover_all_modes(data, modes, steps, tmp_path):
+    out = tmp_path / data
+    run = ganzoo.train("points", data, steps=steps, precision="fp32", device="cpu", out=out)
     found, near = covered(ganzoo.load(run))
     assert found == modes
     assert near >= 0.8
@@ -106,7 +107,7 @@ FULL = {
     "projection": (
         32,
         3000,
-        {**LABELLED["projection"][1], "width": 16},
+        LABELLED["projection"][1],
         10,
         0.8,
     ),
