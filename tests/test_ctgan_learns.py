@@ -62,6 +62,7 @@ def test_its_rows_are_like_real_cars(tmp_path):
         spread(differences(columns, real, rows), columns)
         for rows in (kind.rows(generator.sample(2000)), raw, kind.rows(cars.samples[drawn]))
     )
+    print(f"numbers, categories, correlations: {made}; untrained {before}; real rows {again}")
     # The same for 2,000 rows drawn anew from the real ones: as near as one can come.
     assert max(again) < 0.03
     assert before[0] > 0.1

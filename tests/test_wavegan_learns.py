@@ -100,6 +100,7 @@ def test_it_learns_the_sound_and_the_pitch_of_a_string(plucks, tmp_path):
         (spectral_distance(clips, real), frechet_distance(clips, real), float(strings(clips)[3]))
         for clips in (generator.sample(400), raw, noise, others)
     )
+    print(f"dB, Frechet, E3: {made}; untrained {before}; noise {hiss}; held out {again}")
     # Two halves of the real clips that nobody trained on: as near as one can come.
     assert again[0] < 1.5
     assert again[1] < 20
