@@ -123,6 +123,7 @@ def ganzoo_objectives():
 @hookimpl
 def ganzoo_kinds():
     yield KindEntry("mute", "parts:Mute")
+    yield KindEntry("idle", "ganzoo:Kind")
 
 @hookimpl
 def ganzoo_models():
@@ -143,7 +144,7 @@ def ganzoo_readers():
 
 MODULE = """
 import torch
-from ganzoo import AdversarialObjective, Kind, Observer
+from ganzoo import AdversarialObjective, Kind, Observer, SampleSpec
 
 NOTHING = None
 
@@ -153,6 +154,8 @@ class Flat(AdversarialObjective):
     def generator_loss(self, scores): return scores.mean() * 0
 
 class Mute(Kind):
+    @classmethod
+    def examples(cls, sizes=()): return [SampleSpec("mute", (3,))]
     def render(self, samples, suffix): return "text"
 
 class Deaf(Observer):
@@ -169,13 +172,14 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
     for key, text in {
         "failed  flat": "finite loss with a gradient",
         "failed  mute": "expected bytes; came str",
+        "failed  idle": "expected specs of kind 'idle'",
         "failed  nobody": "no such folder",
         "failed  deaf": "missing 1 required positional argument",
         "failed  helpless": "help text",
         "failed  blind": "something to call",
     }.items():
         assert text in told[key], told[key]
-    assert told["ok     ganzoo-parts"] == "health"
+    assert told["ok      ganzoo-parts"] == "health"
 
 
 def test_check_plugin_takes_an_architecture_a_distribution_or_an_entry_point(ganzoo, distribution):

@@ -11,7 +11,7 @@ from torch import nn
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
-from ganzoo.kinds import Kind, kind_of
+from ganzoo.kinds import Kind
 from ganzoo.objectives import Objective
 from ganzoo.registry.find import load
 from ganzoo.spec import SampleSpec
@@ -72,7 +72,10 @@ def kind(entry: Entry) -> None:
             again = SampleSpec.from_json(json.loads(json.dumps(spec.to_json())))
         if again != spec:
             raise Fault(f"{entry.name}: examples", f"{spec} after JSON", f"{again}")
-        made = kind_of(again)
+        if spec.kind != entry.name:
+            raise Fault(f"{entry.name}: examples", f"specs of kind {entry.name!r}", repr(spec.kind))
+        with calling(f"{entry.name}: __init__"):
+            made = found(again)
         samples = torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(0))
         for suffix in found.suffixes:
             with calling(f"{entry.name}: render {suffix}"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import click
 
@@ -26,12 +25,8 @@ def tensorboard(runs: tuple[str, ...]) -> None:
 
 
 def write(run: RunFolder) -> None:
-    """A run's metrics, samples and figures as events, as if it had been followed."""
+    """A run's metrics and samples as events, as if it had been followed."""
     board = TensorBoard()
-    shutil.rmtree(run.path / FOLDER, ignore_errors=True)
-    board.started(run, 0)
-    for line in run.metrics():
-        board.logged(line)
-    for step, path in run.samples():
-        board.sampled(step, path)
+    steps = [line["step"] for line in run.metrics()] + [step for step, _ in run.samples()]
+    board.started(run, max(steps, default=0))
     board.ended(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 import wave
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +22,9 @@ PICTURES: Final = (".png", ".jpg", ".webp")
 class TensorBoard(Observer):
     """Writes each logged line, each file of samples and each figure to RUN/tensorboard.
 
-    A resumed run hides what was written of the steps that it does again. Raises GanzooError
-    where the package tensorboard is not installed.
+    Of a resumed run, what was recorded before is written anew from the run's own files: no step
+    is shown twice, and none is missing that a killed process had not handed to the disk. Raises
+    GanzooError where the package tensorboard is not installed.
     """
 
     def __init__(self) -> None:
@@ -34,26 +36,33 @@ class TensorBoard(Observer):
     def started(self, run: RunFolder, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(run.path / FOLDER, purge_step=step + 1)
+        for old in (run.path / FOLDER).glob("events.out.tfevents.*"):
+            old.unlink()
+        self.writer: Any = SummaryWriter(run.path / FOLDER)
+        lines = [line for line in run.metrics() if line["step"] <= step]
+        began = time.time() - (lines[-1].get("seconds", 0.0) if lines else 0.0)
+        for line in lines:
+            self._scalars(line, began + line.get("seconds", 0.0))
+        for made, path in run.samples():
+            if made <= step:
+                self.sampled(made, path)
 
     def logged(self, line: dict[str, Any]) -> None:
-        values = dict(line)
-        step = values.pop("step")
-        for name, value in values.items():
-            self.writer.add_scalar(grouped(name), value, step)
+        self._scalars(line, time.time())
 
     def sampled(self, step: int, path: Path) -> None:
+        at = path.stat().st_mtime
         if path.suffix in PICTURES:
             pixels = np.asarray(Image.open(path).convert("RGB"))
-            self.writer.add_image("samples", pixels, step, dataformats="HWC")
+            self.writer.add_image("samples", pixels, step, at, dataformats="HWC")
         elif path.suffix == ".wav":
             sound, rate = read_wav(path)
-            self.writer.add_audio("samples", sound, step, rate)
+            self.writer.add_audio("samples", sound, step, rate, at)
         elif path.suffix == ".csv":
-            self.writer.add_text("samples", path.read_text(), step)
+            self.writer.add_text("samples", path.read_text(), step, at)
 
     def checkpointed(self, step: int, path: Path) -> None:
-        self.writer.flush()  # what a run goes on from is on the disk, and so are its events
+        self.writer.flush()
 
     def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
@@ -61,6 +70,11 @@ class TensorBoard(Observer):
 
     def ended(self, run: RunFolder) -> None:
         self.writer.close()
+
+    def _scalars(self, line: Mapping[str, Any], at: float) -> None:
+        for name, value in line.items():
+            if name != "step":
+                self.writer.add_scalar(grouped(name), value, line["step"], at)
 
 
 def grouped(name: str) -> str:
