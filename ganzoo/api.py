@@ -73,6 +73,7 @@ def train(
     Raises GanzooError for what the caller can mend, before anything is written; WorkFailed and
     Interrupted once training has begun.
     """
+    observers = [observers] if isinstance(observers, str) else observers
     given = checked(config or {}, "config")
     if objective is not None and objective != given.get("objective"):
         given.pop("objective_options", None)  # they are another objective's
@@ -125,6 +126,7 @@ def resume(
     tensor that nobody packaged. observers: as in `train`; those that the run had by name are
     there again. A finished run is returned as it is.
     """
+    observers = [observers] if isinstance(observers, str) else observers
     opened = run if isinstance(run, Run) else Run.open(run)
     config = opened.config if steps is None else _extended(opened, steps)
     config = _observed(config, observers)
@@ -135,10 +137,11 @@ def resume(
         match, config = _match(found, config, _dataset(data, labels, config), processes)
         with opened.lock() if processes.first else contextlib.nullcontext():
             going_on = Run(opened.path, config)
+            following = _following(config, observers, observers, processes)
             newest = _take_over(opened, config) if processes.first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = processes.any(newest, match.device.device)
-            loop = Loop(match, going_on, _following(config, observers, observers, processes))
+            loop = Loop(match, going_on, following)
             for note in loop.restore(step) if step != NONE else ():
                 warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
             return _finish(loop)
@@ -173,19 +176,20 @@ def _free_folder(name: str, match: Match, processes: Processes) -> Path:
 
 def _finish(loop: Loop) -> Run:
     run = loop.run
-    try:
+    with contextlib.ExitStack() as following:
+        for observer in loop.observers:
+            observer.started(run, loop.match.step)
+            following.callback(observer.ended, run)  # whatever happens, and of each that began
         loop.train()
         if loop.first:
             metrics = of_training(run.metrics())
             about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
             with run.writing("the model"):
                 write_model(run.model_path, loop.sampler(), about)
+            figures = {name: measured.value for name, measured in metrics.items()}
             for observer in loop.observers:
-                observer.evaluated(loop.match.step, {k: m.value for k, m in metrics.items()})
+                observer.evaluated(loop.match.step, dict(figures))
                 observer.finished(run)
-    finally:
-        for observer in loop.observers:
-            observer.ended(run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
     return Run(run.path, run.config)
 
@@ -200,9 +204,12 @@ def _following(
 
     needed: the names without which it does not begin; what else is gone is warned of.
     """
+    objects = [observer for observer in given if not isinstance(observer, str)]
+    for observer in objects:
+        if not isinstance(observer, Observer):
+            raise GanzooError(f"observer {observer!r}: it takes a name or a ganzoo.Observer object")
     if not processes.first:
         return []
-    objects = [observer for observer in given if not isinstance(observer, str)]
     return [*make_observers(config.schedule.observers, needed), *objects]
 
 

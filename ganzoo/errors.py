@@ -32,7 +32,10 @@ def cannot_write(what: object, error: OSError) -> GanzooError:
 
 def one_line(error: BaseException) -> str:
     """An error's text without line breaks."""
-    return " ".join(str(error).split())
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # of somebody else's class, which cannot say what it is
+        return "an error without a text"
 
 
 def memory_message(error: BaseException) -> str | None:

@@ -259,11 +259,17 @@ class Unlooking(Discriminator):
         return super().forward(samples)
 
 
+def _looks_for_an_image(self: Architecture) -> None:
+    if self.spec.shape[1] != self.spec.shape[2]:
+        raise ValueError("squares alone")
+
+
 FAULTS = {
     "flat samples": faulty("shapes", generator=FlatSamples),
     "one score": faulty("shapes", discriminator=OneScore),
     "claims colour": faulty("shapes", discriminator=OneSize),
     "refuses what it claims": faulty("building", check=_refuses),
+    "a check that fails": faulty("building", check=_looks_for_an_image, kinds=(), image_sizes=()),
     "no module": faulty("building", build_generator=lambda self: torch.relu),
     "raises": faulty("building", build_discriminator=lambda self: 1 / 0),
     "weights from numpy": faulty("building", generator=NumpyWeights),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,50 @@ def test_an_object_of_the_users_may_end_the_training(digits, tmp_path):
             observers=[Search()],
         )
     assert ended == ["r"]
+
+
+def test_of_several_each_that_began_is_told_of_the_end(digits, tmp_path):
+    told = []
+
+    class Diary(Observer):
+        def __init__(self, name, fault=None):
+            self.name, self.fault = name, fault
+
+        def started(self, run, step):
+            if self.fault == "started":
+                raise RuntimeError("not begun")
+            told.append(f"{self.name} started")
+
+        def ended(self, run):
+            told.append(f"{self.name} ended")
+            if self.fault == "ended":
+                raise RuntimeError("not ended")
+
+    def train(*observers):
+        told.clear()
+        out = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        settings = SMALL["vanilla"]
+        ganzoo.train("vanilla", digits[0], steps=1, settings=settings, out=out, observers=observers)
+
+    with pytest.raises(RuntimeError, match="not begun"):
+        train(Diary("a"), Diary("b", "started"), Diary("c"))
+    assert told == ["a started", "a ended"]
+    with pytest.raises(RuntimeError, match="not ended"):
+        train(Diary("a", "ended"), Diary("b", "ended"))
+    assert sorted(told) == ["a ended", "a started", "b ended", "b started"]
+    with pytest.raises(ganzoo.GanzooError, match="a name or a"):
+        train(Diary)
+
+
+def test_a_mistyped_observer_leaves_a_run_as_it_was(trained, tmp_path):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    before = (run / "config.json").read_bytes()
+    told = call("resume", run, "--steps", 9, "--observer", "tensorbord")
+    assert told.exit_code == 2
+    assert "'tensorboard'" in told.stderr
+    assert (run / "config.json").read_bytes() == before
+    with ganzoo.Run.open(run).lock():
+        assert "another process" in call("tensorboard", run).stderr
 
 
 def events(run: Path) -> EventAccumulator:

@@ -74,8 +74,6 @@ class Loop:
         stop = StopRequest()
         self._since = time.perf_counter()
         with stop.listen():
-            for observer in self.observers:
-                observer.started(self.run, match.step)
             if self.config.init is not None and match.rounds == 0:
                 self.checkpoint()  # what it begins from may not be there when it is resumed
             while match.step < steps:

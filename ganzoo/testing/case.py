@@ -18,6 +18,7 @@ from ganzoo.engine.match import Match, Networks
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.setup import make_architecture, make_match
 from ganzoo.entries import KindEntry
+from ganzoo.errors import one_line
 from ganzoo.game import Game, call, score_of
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
@@ -55,6 +56,9 @@ class Case:
                 except ValueError as error:
                     if claimed:  # of any kind, some may not do
                         raise Fault("check", f"no objection to {spec}", str(error)) from error
+                except Exception as error:
+                    came = f"{type(error).__name__}: {one_line(error)}"
+                    raise Fault("check", f"ValueError, or none, for {spec}", came) from error
                 else:
                     found.append(spec)
         if not found:

@@ -34,7 +34,8 @@ class Check:
     run: Callable[[], None]
 
     def __call__(self) -> None:
-        self.run()
+        with calling(self.name):
+            self.run()
 
     def __str__(self) -> str:
         return self.name

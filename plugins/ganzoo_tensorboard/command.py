@@ -19,7 +19,8 @@ def tensorboard(runs: tuple[str, ...]) -> None:
     """
     opened = [RunFolder.open(run) for run in runs]  # a mistyped one is told before anything is done
     for run in opened:
-        write(run)
+        with run.lock():  # a training that follows itself writes there too
+            write(run)
         click.echo(str(run.path / FOLDER))
     click.echo(f"Next: tensorboard --logdir {os.path.commonpath(opened)}", err=True)
 
