@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 
 import click
@@ -60,5 +61,6 @@ def new_plugin(name: str, folder: str | None) -> None:
     from ganzoo.scaffold import write_plugin
 
     path = write_plugin(name, folder)
-    click.echo(f"Next: cd {path} && pip install -e '.[dev]' && pytest", err=True)
+    place = shlex.quote(str(path))
+    click.echo(f"Next: cd {place} && pip install -e '.[dev]' && pytest", err=True)
     click.echo(str(path))
