@@ -66,8 +66,9 @@ class Architecture:
 
     The discriminator is called as ``discriminator(samples)`` or ``discriminator(samples,
     labels)`` and returns scores, a tensor with one real number a sample (or a `pack` of
-    samples), higher for real. Where an objective needs more than scores (a reconstruction,
-    class logits, a code), it returns a named tuple with a field ``score`` and the others.
+    samples), higher for real; one that judges patches gives as many for each sample. Where an
+    objective needs more than scores (a reconstruction, class logits, a code), it returns a named
+    tuple with a field ``score`` and the others.
     Labels are int64 of shape (N,). Neither network changes what it is given.
 
     `ganzoo.testing` and ``ganzoo check-plugin`` hold all of this against an architecture.

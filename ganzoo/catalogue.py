@@ -64,7 +64,8 @@ class Plugin:
 
     @property
     def slow(self) -> bool:
-        return self.seconds > SLOW_SECONDS
+        """Whether it slows every command down. A file that was named may import what it needs."""
+        return self.seconds > SLOW_SECONDS and not self.module.endswith(".py")
 
     @property
     def provides(self) -> dict[str, list[str]]:
@@ -209,10 +210,10 @@ def _contained(doing: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit, too: a plugin may call sys.exit
-        raise _Broken(doing + _cause(error)) from None
+        raise _Broken(doing + cause_of(error)) from None
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """One line: the error and the last line of code it came from."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     frames = [frame for frame in frames if "importlib" not in frame.filename]

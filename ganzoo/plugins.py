@@ -19,6 +19,7 @@ from ganzoo.version import __version__
 
 GROUP: Final = "ganzoo"
 OWN_DISTRIBUTION: Final = "torch-ganzoo"
+_OF_FILE: Final = "ganzoo_plugin_file_"  # how the names of files' modules begin
 
 
 def _installed(catalogue: Catalogue) -> None:
@@ -79,9 +80,15 @@ def _unmet(distribution: Distribution | None) -> str:
     return ""
 
 
+def file_of(module: str) -> str:
+    """The plugin's file that a module is of; empty where it is of none."""
+    found = sys.modules.get(module)
+    return str(getattr(found, "__file__", "")) if module.startswith(_OF_FILE) else ""
+
+
 def _from_file(path: Path) -> ModuleType:
     # The name tells the file apart, and lets the classes in it be found by "module:attribute".
-    name = f"ganzoo_plugin_file_{path.stem}_{zlib.crc32(bytes(path)):08x}"
+    name = f"{_OF_FILE}{path.stem}_{zlib.crc32(bytes(path)):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

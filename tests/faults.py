@@ -227,8 +227,8 @@ SHARED = nn.Linear(16, 1)
 
 
 def _refuses(self: Architecture) -> None:
-    if self.spec.shape[0] == 3:
-        raise ValueError("grey images alone")
+    if self.spec.shape[1] == 8:
+        raise ValueError("no images of 8 pixels")
 
 
 class Labelled(Generator):
@@ -268,7 +268,8 @@ FAULTS = {
     "flat samples": faulty("shapes", generator=FlatSamples),
     "one score": faulty("shapes", discriminator=OneScore),
     "claims colour": faulty("shapes", discriminator=OneSize),
-    "refuses what it claims": faulty("building", check=_refuses),
+    "refuses what it claims": faulty("building", check=_refuses, image_sizes=(4, 8)),
+    "no packs": faulty("shapes", pack=2),
     "a check that fails": faulty("building", check=_looks_for_an_image, kinds=(), image_sizes=()),
     "no module": faulty("building", build_generator=lambda self: torch.relu),
     "raises": faulty("building", build_discriminator=lambda self: 1 / 0),
@@ -301,3 +302,32 @@ FAULTS = {
 #: Another process finds this one by its name.
 DriftingWeights = FAULTS["drifting weights"][1]
 DriftingWeights.__module__, DriftingWeights.__qualname__ = __name__, "DriftingWeights"
+
+
+def _grey(self: Architecture) -> None:
+    if self.spec.shape[0] != 1:
+        raise ValueError("grey images alone")
+
+
+class FromZero(Generator):
+    """Its last layer begins at zero."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+
+class Patches(Discriminator):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.last = nn.Linear(16, 4)
+
+
+#: Architectures that keep the contract, each in a way that a check might take for a fault.
+SOUND = {
+    "fine": Fine,
+    "grey": type("Grey", (Fine,), {"check": _grey}),
+    "from zero": faulty("", generator=FromZero)[1],
+    "patches": faulty("", discriminator=Patches)[1],
+}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import faults
 import pytest
-from conftest import call
+from conftest import PLUGIN, call
 
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.plugins import catalogue
@@ -70,8 +70,17 @@ def first_fault(architecture: type, until: str) -> tuple[str, Fault] | None:
     raise AssertionError(f"there is no check {until!r}")
 
 
-def test_nothing_is_found_where_nothing_is_wrong():
-    assert first_fault(faults.Fine, "processes") is None
+@pytest.mark.parametrize("name", faults.SOUND)
+def test_nothing_is_found_where_nothing_is_wrong(name):
+    last = "processes" if name == "fine" else "resuming"
+    assert first_fault(faults.SOUND[name], last) is None
+
+
+def test_a_plugin_in_a_file_is_held_to_the_contract_too(ganzoo, tmp_path):
+    (tmp_path / "tiny_gan.py").write_text(PLUGIN)
+    done = ganzoo("--plugin", "tiny_gan.py", "check-plugin", "tiny_gan")
+    assert done.returncode == 0, done.stdout
+    assert "ok      tiny: processes" in done.stdout
 
 
 @pytest.mark.parametrize("name", faults.FAULTS)
@@ -132,6 +141,8 @@ def ganzoo_models():
 @hookimpl
 def ganzoo_observers():
     yield ObserverEntry("deaf", "parts:Deaf")
+    yield ObserverEntry("typing", "parts:Typing")
+    yield ObserverEntry("greedy", "parts:Greedy")
 
 @hookimpl
 def ganzoo_commands():
@@ -158,6 +169,12 @@ class Mute(Kind):
     def examples(cls, sizes=()): return [SampleSpec("mute", (3,))]
     def render(self, samples, suffix): return "text"
 
+class Typing(Observer):
+    def loged(self, line): pass
+
+class Greedy(Observer):
+    def logged(self, line, more): pass
+
 class Deaf(Observer):
     def __init__(self, needed): pass
 """
@@ -175,6 +192,8 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
         "failed  idle": "expected specs of kind 'idle'",
         "failed  nobody": "no such folder",
         "failed  deaf": "missing 1 required positional argument",
+        "failed  typing": "an event, such as 'logged'",
+        "failed  greedy": "logged(self, line",
         "failed  helpless": "help text",
         "failed  blind": "something to call",
     }.items():

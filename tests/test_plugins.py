@@ -177,3 +177,33 @@ def test_list_imports_no_torch_and_takes_a_fifth_of_it():
     pairs = [(seconds("-m", "ganzoo", "list"), seconds("-c", "import torch")) for _ in range(4)]
     ratios = sorted(listing / torch for listing, torch in pairs)
     assert ratios[1] <= 0.2, ratios
+
+
+def test_faults_of_a_data_set_are_told_as_its_plugins(ganzoo, distribution):
+    code = """
+from ganzoo import Dataset, DatasetEntry, hookimpl
+
+def raises(split):
+    raise KeyError("no header")
+
+def nobody(split):
+    import torch
+    return Dataset("nobody", torch.rand(100, 3), kind="nosuchkind")
+
+@hookimpl
+def ganzoo_datasets():
+    yield DatasetEntry("raises", raises)
+    yield DatasetEntry("nobody", nobody)
+    yield DatasetEntry("nothing", lambda split: None)
+"""
+    site = str(distribution("ganzoo-data", code))
+    for name, text in (
+        ("raises", "KeyError: 'no header'"),
+        ("nothing", "no ganzoo.Dataset"),
+        ("nobody", "unknown kind of sample 'nosuchkind'"),
+    ):
+        told = ganzoo("train", "vanilla", "--data", name, "--out", "run", PYTHONPATH=site)
+        assert told.returncode == 2
+        assert text in told.stderr
+        assert "Traceback" not in told.stderr
+        assert not (Path(site).parent / "run").exists()

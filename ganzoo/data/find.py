@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from ganzoo.catalogue import cause_of
 from ganzoo.data.arrays import is_idx
 from ganzoo.data.dataset import Dataset
-from ganzoo.entries import DatasetEntry, ReaderEntry
+from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue
 
@@ -25,7 +26,7 @@ def find_dataset(data: str) -> Dataset:
         entry = entries[name]
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
-        return _checked(entry.load()(split or entry.splits[0]), f"the data set {name!r}")
+        return _made(entry, split or entry.splits[0], f"the data set {name!r}")
     path = Path(data).expanduser()
     if path.exists():
         return _from_path(path)
@@ -53,10 +54,19 @@ def _from_path(path: Path) -> Dataset:
             f"{path}: not a kind of data that is read here. These are: "
             + "; ".join(entry.summary or entry.name for entry in known)
         )
-    return _checked(reader.load()(path), f"the reader {reader.name!r}")
+    return _made(reader, path, f"the reader {reader.name!r}")
 
 
-def _checked(made: object, maker: str) -> Dataset:
+def _made(entry: Entry, given: object, maker: str) -> Dataset:
+    """What a plugin makes of a split or a path. Raises GanzooError that names it for its faults."""
+    try:
+        made = entry.load()(given)
+    except (GanzooError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise GanzooError(
+            f"{maker} raised {cause_of(error)}; that is a fault of its plugin"
+        ) from error
     if not isinstance(made, Dataset):
         raise GanzooError(
             f"{maker} returned {type(made).__name__}, which is no ganzoo.Dataset; that is a fault "

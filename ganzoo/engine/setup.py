@@ -20,6 +20,7 @@ from ganzoo.engine.devices import Device
 from ganzoo.engine.match import Match, Networks
 from ganzoo.engine.processes import Processes
 from ganzoo.errors import GanzooError
+from ganzoo.kinds import kind_of
 from ganzoo.options import make
 from ganzoo.spec import SampleSpec
 
@@ -48,6 +49,7 @@ def prepare_data(
         dataset = fit_images(dataset, size, data.channels or channels)
     elif data.image_size is not None or data.channels is not None:
         raise GanzooError(f"--image-size and data.channels are for images, not {dataset.kind}")
+    kind_of(dataset.spec)  # a kind that nobody offers is told of before anything is made
     return dataset
 
 

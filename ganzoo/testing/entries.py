@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import json
 from typing import Any
 
 import torch
 from torch import nn
 
+from ganzoo.engine.observer import Observer
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
@@ -93,10 +96,19 @@ def model(entry: Entry) -> None:
 
 
 def observer(entry: Entry) -> None:
-    """The observer is a subclass of ganzoo.Observer and can be made without arguments."""
-    from ganzoo.engine.observer import Observer
-
+    """The observer can be made without arguments, and its methods are those that are called."""
     found = _class(entry, Observer)
+    events = {name: event for name, event in vars(Observer).items() if not name.startswith("_")}
+    for name, method in vars(found).items():
+        if name in events and callable(method):
+            given, wanted = (inspect.signature(m) for m in (method, events[name]))
+            try:
+                given.bind(*wanted.parameters)
+            except TypeError as error:
+                raise Fault(f"{entry.name}: {name}", f"{name}{wanted}", f"{name}{given}") from error
+        near = difflib.get_close_matches(name, events, n=1, cutoff=0.8)
+        if near and name not in events and callable(method):
+            raise Fault(f"{entry.name}: {name}", f"an event, such as {near[0]!r}", repr(name))
     with calling(f"{entry.name}: its __init__"):
         found()
 

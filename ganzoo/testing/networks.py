@@ -73,12 +73,14 @@ def shapes(case: Case) -> None:
             )
         _finite(GENERATOR, samples)
         scores = judged(networks.discriminator, case.samples(spec, count), labels)
+        wanted = count // made.pack
         # A discriminator of patches has several scores a sample, as many for each.
-        if not len(scores) or len(scores) % (count // made.pack):
+        patches = made.pack == 1 and len(scores) and len(scores) % wanted == 0
+        if len(scores) != wanted and not patches:
             raise Fault(
                 DISCRIMINATOR,
-                f"{count // made.pack} scores for {count} samples of {spec.shape}, or as many for "
-                "each",
+                f"{wanted} scores for {count} samples of {spec.shape}"
+                + (f" in packs of {made.pack}" if made.pack > 1 else ", or as many for each"),
                 f"{len(scores)}",
             )
         _finite(DISCRIMINATOR, scores)
@@ -163,7 +165,10 @@ def own_latent(case: Case) -> None:
     alone = torch.cat([made(slice(i, i + 1), 3 + i) for i in range(case.count)])
     if not _close(together, alone):
         raise Fault(GENERATOR, expected, f"another sample in another batch; {hint}")
-    if len(together.unique(dim=0)) == 1:
+    match = case.match()
+    case.play(match, 4)  # a last layer that begins at zero makes the same of all at first
+    network = match.networks.generator.eval()
+    if len(made(slice(None), 1).unique(dim=0)) == 1:
         raise Fault(GENERATOR, "samples that differ with their latents", "the same sample for all")
 
 

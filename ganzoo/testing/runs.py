@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from ganzoo.api import resume, train
-from ganzoo.errors import GanzooError, one_line
+from ganzoo.plugins import file_of
 from ganzoo.registry.find import load
 from ganzoo.registry.run import Run
 from ganzoo.sampler import Sampler
@@ -107,6 +108,7 @@ def processes(case: Case) -> None:
                 case.name,
                 json.dumps(dict(case.options)),
                 str(report),
+                file_of(module),
             ],
             # torchrun leaves a folder behind where temporary files go.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TMPDIR": folder},
@@ -119,5 +121,11 @@ def processes(case: Case) -> None:
         raise Fault(
             "two processes",
             "the same weights in both after three steps",
-            told or one_line(GanzooError(done.stderr[-300:] or "no answer")),
+            told or _last_error(done.stderr),
         )
+
+
+def _last_error(text: str) -> str:
+    """The last line of `text` that is an exception's."""
+    lines = re.findall(r"^(?:\[rank\d+\]: )?([\w.]+(?:Error|Exception)\b.*)$", text, re.MULTILINE)
+    return str(lines[-1]) if lines else (text.strip() or "no answer")[-300:]

@@ -13,11 +13,17 @@ import torch
 
 from ganzoo.engine.processes import processes_of
 from ganzoo.errors import one_line
+from ganzoo.plugins import add_plugin_file
 from ganzoo.testing.case import Case
 
 
-def main(where: str, name: str, options: str, report: str) -> None:
-    """Play three steps and write to `report` whether both ended with the same weights."""
+def main(where: str, name: str, options: str, report: str, file: str) -> None:
+    """Play three steps and write to `report` whether both ended with the same weights.
+
+    file: of the plugin, where it is one that is not installed, else empty.
+    """
+    if file:
+        add_plugin_file(file)
     module, _, path = where.partition(":")
     architecture: Any = importlib.import_module(module)
     for part in path.split("."):
