@@ -37,7 +37,8 @@ def list_(pattern: str, as_json: bool, remote: bool) -> None:
 def _warn_of_plugins() -> None:
     for plugin in catalogue().plugins:
         for problem in plugin.problems:
-            click.echo(f"Warning: plugin {plugin.name}: {problem} (see: ganzoo plugins)", err=True)
+            told = plain(f"plugin {plugin.name}: {problem}")
+            click.echo(f"Warning: {told} (see: ganzoo plugins)", err=True)
         if plugin.slow:
             click.echo(
                 f"Warning: plugin {plugin.name} took {plugin.seconds:.1f} s to import; its hooks "

@@ -17,7 +17,7 @@ from ganzoo.plugins import catalogue
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def plugins(as_json: bool) -> None:
     """Show what is installed, what each plugin provides, and what is broken and why."""
-    found = catalogue().plugins
+    found = catalogue(strict=False).plugins
     if as_json:
         print_json([plugin.to_json() for plugin in found])
         return

@@ -33,6 +33,8 @@ class Entry:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r}: a name has letters, digits, '-', '_' and '.'"
             )
+        if not isinstance(self.summary, str):
+            raise TypeError(f"{type(self).__name__} {self.name!r}: summary must be a text")
         if isinstance(self.target, str) and self.target.count(":") != 1:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r}: target must be 'module:attribute', "
@@ -58,6 +60,13 @@ class Entry:
         return value
 
 
+def _texts(value: Any) -> bool:
+    """Whether a value is a tuple of texts, in small letters, none of them empty."""
+    return isinstance(value, tuple) and all(
+        isinstance(text, str) and text and text == text.lower() for text in value
+    )
+
+
 @dataclass(frozen=True)
 class ArchitectureEntry(Entry):
     """An architecture; the target is a subclass of `ganzoo.Architecture`."""
@@ -79,6 +88,13 @@ class DatasetEntry(Entry):
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _texts(self.splits) or not self.splits:
+            raise TypeError(
+                f"DatasetEntry {self.name!r}: splits must be a tuple of names, not {self.splits!r}"
+            )
+
 
 @dataclass(frozen=True)
 class ReaderEntry(Entry):
@@ -96,7 +112,7 @@ class ReaderEntry(Entry):
     def __post_init__(self) -> None:
         super().__post_init__()
         ends = (self.suffixes, self.inside)
-        if not all(isinstance(part, tuple) for part in ends) or not any(ends):
+        if not all(_texts(part) for part in ends) or not any(ends):
             raise TypeError(
                 f"ReaderEntry {self.name!r}: suffixes or inside must be a tuple of file names' "
                 f"ends, such as ('.csv',), not {self.suffixes!r} and {self.inside!r}"

@@ -66,14 +66,17 @@ def _unmet(distribution: Distribution | None) -> str:
     """The requirement of ganzoo that a distribution states and this ganzoo does not meet."""
     if distribution is None or distribution.name == OWN_DISTRIBUTION:
         return ""
-    stated = [text for text in distribution.requires or () if OWN_DISTRIBUTION in text.lower()]
+    stated = [text for text in distribution.requires or () if "ganzoo" in text.lower()]
     if not stated:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     for text in stated:
         with contextlib.suppress(InvalidRequirement):
             needed = Requirement(text)
+            if canonicalize_name(needed.name) != OWN_DISTRIBUTION:
+                continue
             applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
             if applies and not needed.specifier.contains(__version__, prereleases=True):
                 return f"{OWN_DISTRIBUTION}{needed.specifier}"
@@ -101,10 +104,10 @@ def _from_file(path: Path) -> ModuleType:
 _catalogue: Catalogue | None = None
 
 
-def catalogue() -> Catalogue:
+def catalogue(strict: bool = True) -> Catalogue:
     """The catalogue of this process, made on first use.
 
-    Raises GanzooError for a broken plugin where GANZOO_STRICT_PLUGINS is 1.
+    Raises GanzooError for a broken plugin where GANZOO_STRICT_PLUGINS is 1, unless not `strict`.
     """
     global _catalogue
     if _catalogue is None:
@@ -114,7 +117,7 @@ def catalogue() -> Catalogue:
         _installed(made)
         _catalogue = made
     broken = [p for p in _catalogue.plugins if p.problems]
-    if broken and os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
+    if strict and broken and os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
         raise GanzooError(
             "\n".join(f"plugin {p.name}: {why}" for p in broken for why in p.problems)
         )

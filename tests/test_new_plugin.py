@@ -54,6 +54,7 @@ def test_it_is_found_trained_tested_and_missed_when_it_is_gone(author, tmp_path)
     ("name", "text"),
     [
         ("dcgan", "is an architecture of torch-ganzoo"),
+        ("tensorboard", "ganzoo_tensorboard is installed already"),
         ("My GAN", "small letters"),
         ("../up", "small letters"),
         ("-x", "No such option"),

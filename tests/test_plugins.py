@@ -44,6 +44,11 @@ BROKEN = {
     ),
     "wrong-entry": (HOOK.format(arguments="", body="return ['dcgan2']"), "'dcgan2'"),
     "no-list": (HOOK.format(arguments="", body="return 7"), "'int' object is not iterable"),
+    "no-text": (
+        "from ganzoo import ReaderEntry, hookimpl\n@hookimpl\n"
+        "def ganzoo_readers():\n    yield ReaderEntry('odd', 'a:b', '', (1,))\n",
+        "such as ('.csv',)",
+    ),
     "bad-target": (
         "from ganzoo import ArchitectureEntry\n"
         + HOOK.format(arguments="", body="yield ArchitectureEntry('odd', 'no.colon')"),
@@ -74,9 +79,10 @@ def test_broken_plugins_take_no_other_down(ganzoo, distribution):
     for name, (code, _) in BROKEN.items():
         distribution(f"ganzoo-{name}", code)
     distribution("ganzoo-no-attribute", GOOD.format(name="x"), attribute=":plugin")
-    distribution("ganzoo-future", GOOD.format(name="y"), requires="torch-ganzoo>=99")
+    distribution("ganzoo-future", GOOD.format(name="y"), requires="torch_ganzoo>=99")
     distribution("ganzoo-loud", "print('hello')\n" + GOOD.format(name="loud"))
     distribution("ganzoo-slow", "import time; time.sleep(0.6)\n" + GOOD.format(name="slow"))
+    distribution("ganzoo-other", GOOD.format(name="other"), requires="torch-ganzoo-helpers>=9")
     site = distribution("ganzoo-fine", GOOD.format(name="fine"), requires="torch-ganzoo>=0.1")
     said = {f"ganzoo-{name}": text for name, (_, text) in BROKEN.items()}
     said["ganzoo-no-attribute"] = "has no attribute 'plugin'"
@@ -85,7 +91,7 @@ def test_broken_plugins_take_no_other_down(ganzoo, distribution):
     listed = ganzoo("list", "--json", PYTHONPATH=str(site))
     assert listed.returncode == 0
     names = {row["name"] for row in json.loads(listed.stdout)}
-    assert {"vanilla", "dcgan", "wgan-gp", "fine", "loud", "slow"} <= names
+    assert {"vanilla", "dcgan", "wgan-gp", "fine", "other", "loud", "slow"} <= names
     assert not names & {"x", "y", "odd"}
     for name, text in said.items():
         warnings = [line for line in listed.stderr.splitlines() if f"plugin {name}:" in line]
@@ -108,6 +114,8 @@ def test_broken_plugins_take_no_other_down(ganzoo, distribution):
     strict = ganzoo("list", PYTHONPATH=str(site), GANZOO_STRICT_PLUGINS="1")
     assert strict.returncode == 2
     assert "burst" in strict.stderr
+    shown = ganzoo("plugins", PYTHONPATH=str(site), GANZOO_STRICT_PLUGINS="1")
+    assert "burst" in shown.stdout
     spared = ganzoo("list", PYTHONPATH=str(site), GANZOO_PLUGINS="ganzoo-fine,dcgan")
     assert spared.stderr == ""
 

@@ -45,6 +45,8 @@ def absolute(data: str) -> str:
 def _from_path(path: Path) -> Dataset:
     if not os.access(path, os.R_OK):
         raise GanzooError(f"{path}: cannot be read: permission denied")
+    if not path.is_dir() and not path.is_file():
+        raise GanzooError(f"{path}: it is neither a file nor a folder")  # a pipe would never end
     if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
     reader = _of_folder(path) if path.is_dir() else _of_file(path)
@@ -87,7 +89,12 @@ def _of_file(path: Path) -> ReaderEntry | None:
 
 def _of_folder(path: Path) -> ReaderEntry | None:
     """The reader that most of the folder's first files are for; without any, that of images."""
-    names = (name.lower() for _, _, files in os.walk(path, followlinks=True) for name in files)
+    names = (
+        name.lower()
+        for _, _, files in os.walk(path, followlinks=True)
+        for name in sorted(files)
+        if not name.startswith(".")  # some systems put them beside
+    )
     readers = catalogue().entries(ReaderEntry)
     inside = {name: reader.inside for name, reader in readers.items() if reader.inside}
     counts: Counter[str] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 from importlib.resources import files
@@ -79,6 +80,10 @@ def _values(name: str) -> dict[str, str]:
     if taken is not None:
         origin = known.plugin_of(taken).origin or known.plugin_of(taken).module
         raise GanzooError(f"{name!r} is an architecture of {origin} already; choose another name")
+    if importlib.util.find_spec(package) is not None:
+        raise GanzooError(
+            f"{name!r}: a package {package} is installed already; choose another name"
+        )
     major, minor, *_ = __version__.split(".")
     return {
         "name": name,

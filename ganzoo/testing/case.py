@@ -16,7 +16,7 @@ from ganzoo.engine.config import RunConfig, resolve
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.match import Match, Networks
 from ganzoo.engine.processes import Processes
-from ganzoo.engine.setup import make_architecture, make_match
+from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, call, score_of
@@ -94,7 +94,7 @@ class Case:
 
     def networks(self, spec: SampleSpec | None = None, seed: int = 0) -> Networks:
         """Fresh networks, with the weights that a seed gives."""
-        torch.manual_seed(seed)
+        seed_everything(seed)
         made = self.made(spec or self.spec)
         generator = _module("build_generator", made.build_generator)
         discriminator = _module("build_discriminator", made.build_discriminator)

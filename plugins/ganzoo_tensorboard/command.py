@@ -22,7 +22,10 @@ def tensorboard(runs: tuple[str, ...]) -> None:
         with run.lock():  # a training that follows itself writes there too
             write(run)
         click.echo(str(run.path / FOLDER))
-    click.echo(f"Next: tensorboard --logdir {os.path.commonpath(opened)}", err=True)
+    click.echo(
+        f"Next: tensorboard --logdir {os.path.commonpath([run.path.resolve() for run in opened])}",
+        err=True,
+    )
 
 
 def write(run: RunFolder) -> None:
