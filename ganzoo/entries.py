@@ -61,10 +61,8 @@ class Entry:
 
 
 def _texts(value: Any) -> bool:
-    """Whether a value is a tuple of texts, in small letters, none of them empty."""
-    return isinstance(value, tuple) and all(
-        isinstance(text, str) and text and text == text.lower() for text in value
-    )
+    """Whether a value is a tuple of texts, none of them empty."""
+    return isinstance(value, tuple) and all(isinstance(text, str) and text for text in value)
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class DatasetEntry(Entry):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _texts(self.splits) or not self.splits:
+        if not self.splits or not _texts(self.splits):
             raise TypeError(
                 f"DatasetEntry {self.name!r}: splits must be a tuple of names, not {self.splits!r}"
             )

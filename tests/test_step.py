@@ -9,6 +9,7 @@ import torch
 from conftest import SMALL
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import ganzoo
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.config import resolve
@@ -180,3 +181,46 @@ def test_wgan_gp_critic_has_no_normalisation(digits):
     first, second = torch.randn(4, 1, 16, 16), torch.randn(4, 1, 16, 16)
     together = critic(torch.cat([first, second]))
     torch.testing.assert_close(together[:4], critic(first), atol=1e-5, rtol=1e-4)
+
+
+class Pairs(torch.nn.Module):
+    """A discriminator of samples with their latents, as BiGAN has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = torch.nn.Linear(2 + 4, 1)
+
+    def forward(self, samples: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        return self.out(torch.cat([samples, latent], 1))
+
+
+class OfPairs(ganzoo.NonSaturating):
+    def discriminator_terms(self, game):
+        real = game.score(game.real, latent=game.real.repeat(1, 2))
+        return {"real": self.real_loss(real), "fake": self.fake_loss(self.fake_score(game))}
+
+    def generator_terms(self, game):
+        return {"adversarial": self.generator_loss(self.fake_score(game))}
+
+    def fake_score(self, game):
+        return game.score(game.fake, latent=game.latent)
+
+
+class PairGAN(ganzoo.Architecture):
+    class Config(ganzoo.Options):
+        latent_size: int = 4
+
+    kinds = ("points",)
+    objective = OfPairs
+
+    def build_generator(self):
+        return torch.nn.Linear(4, 2)
+
+    def build_discriminator(self):
+        return Pairs()
+
+
+def test_a_discriminator_of_pairs_trains(tmp_path):
+    data = torch.randn(100, 2)
+    run = ganzoo.train(PairGAN, data, steps=2, out=tmp_path / "run", device="cpu")
+    assert run.finished

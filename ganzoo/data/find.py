@@ -80,7 +80,7 @@ def _made(entry: Entry, given: object, maker: str) -> Dataset:
 def _of_file(path: Path) -> ReaderEntry | None:
     """The reader with the longest end that the file's name has; an IDX file may have any name."""
     readers = catalogue().entries(ReaderEntry)
-    ends = {end: reader for reader in readers.values() for end in reader.suffixes}
+    ends = {end.lower(): reader for reader in readers.values() for end in reader.suffixes}
     fitting = [end for end in ends if path.name.lower().endswith(end)]
     if fitting:
         return ends[max(fitting, key=len)]
@@ -96,7 +96,11 @@ def _of_folder(path: Path) -> ReaderEntry | None:
         if not name.startswith(".")  # some systems put them beside
     )
     readers = catalogue().entries(ReaderEntry)
-    inside = {name: reader.inside for name, reader in readers.items() if reader.inside}
+    inside = {
+        name: tuple(end.lower() for end in reader.inside)
+        for name, reader in readers.items()
+        if reader.inside
+    }
     counts: Counter[str] = Counter()
     for file in itertools.islice(names, _LOOKED_AT):
         counts.update(name for name, ends in inside.items() if file.endswith(ends))
