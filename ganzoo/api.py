@@ -177,10 +177,7 @@ def _free_folder(name: str, match: Match, processes: Processes) -> Path:
 def _finish(loop: Loop) -> Run:
     run = loop.run
     with contextlib.ExitStack() as following:
-        for observer in loop.observers:
-            observer.started(run, loop.match.step)
-            following.callback(observer.ended, run)  # whatever happens, and of each that began
-        loop.train()
+        loop.train(following)
         if loop.first:
             metrics = of_training(run.metrics())
             about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))

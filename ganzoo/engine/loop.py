@@ -64,9 +64,10 @@ class Loop:
         self._logged = (at, rounds, seconds)
         return notes
 
-    def train(self) -> None:
+    def train(self, following: contextlib.ExitStack) -> None:
         """Play to the last step.
 
+        following: tells each observer that began of the end, when it is left, whatever happens.
         Raises Interrupted after a signal, WorkFailed where the losses stop being finite or the
         disk is full. The last good checkpoint stays.
         """
@@ -74,6 +75,9 @@ class Loop:
         stop = StopRequest()
         self._since = time.perf_counter()
         with stop.listen():
+            for observer in self.observers:
+                observer.started(self.run, match.step)
+                following.callback(observer.ended, self.run)
             if self.config.init is not None and match.rounds == 0:
                 self.checkpoint()  # what it begins from may not be there when it is resumed
             while match.step < steps:
