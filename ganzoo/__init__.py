@@ -13,6 +13,7 @@ from ganzoo.entries import (
     ArchitectureEntry,
     CommandEntry,
     DatasetEntry,
+    ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from ganzoo.data.dataset import Dataset
     from ganzoo.engine.observer import Observer
     from ganzoo.engine.run import RunFolder
+    from ganzoo.evaluation import compare, evaluate
     from ganzoo.game import Game
     from ganzoo.kinds import Kind
+    from ganzoo.metrics.extractor import Extractor, Features
     from ganzoo.objectives import (
         AdversarialObjective,
         Hinge,
@@ -51,6 +54,8 @@ _WHERE = {
     "AdversarialObjective": "ganzoo.objectives",
     "Architecture": "ganzoo.architecture",
     "Dataset": "ganzoo.data.dataset",
+    "Extractor": "ganzoo.metrics.extractor",
+    "Features": "ganzoo.metrics.extractor",
     "Game": "ganzoo.game",
     "Generator": "ganzoo.registry.generator",
     "Hinge": "ganzoo.objectives",
@@ -66,6 +71,8 @@ _WHERE = {
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.architecture",
     "Wasserstein": "ganzoo.objectives",
+    "compare": "ganzoo.evaluation",
+    "evaluate": "ganzoo.evaluation",
     "list_architectures": "ganzoo.registry.places",
     "list_models": "ganzoo.registry.places",
     "load": "ganzoo.registry.find",
@@ -80,6 +87,9 @@ __all__ = [
     "CommandEntry",
     "Dataset",
     "DatasetEntry",
+    "Extractor",
+    "ExtractorEntry",
+    "Features",
     "Game",
     "GanzooError",
     "GanzooWarning",
@@ -103,6 +113,8 @@ __all__ = [
     "Training",
     "Wasserstein",
     "__version__",
+    "compare",
+    "evaluate",
     "hookimpl",
     "list_architectures",
     "list_models",

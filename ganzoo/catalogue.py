@@ -20,6 +20,7 @@ from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
     Entry,
+    ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -41,6 +42,7 @@ HOOKS: Final[dict[str, type[Entry]]] = {
     "ganzoo_kinds": KindEntry,
     "ganzoo_models": ModelEntry,
     "ganzoo_observers": ObserverEntry,
+    "ganzoo_extractors": ExtractorEntry,
     "ganzoo_commands": CommandEntry,
 }
 

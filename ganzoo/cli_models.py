@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ganzoo.cli_base import TEXT, print_json
-from ganzoo.errors import plain
+from ganzoo.errors import GanzooError, plain
 from ganzoo.plugins import catalogue
 
 
@@ -87,6 +87,55 @@ def sample(
     generator = load(model, step=step)
     samples = generator.sample(count, seed, label)
     click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.option("--data", type=TEXT, required=True, help="What it should look like: unseen data.")
+@click.option("--samples", type=int, default=10_000, show_default=True, help="For each seed.")
+@click.option("--seeds", type=int, default=3, show_default=True, help="How many, for the spread.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The first of them.")
+@click.option(
+    "--features",
+    type=TEXT,
+    default="auto",
+    show_default=True,
+    help="The extractor: a name of ganzoo list, or a .safetensors of train_convnet.",
+)
+@click.option(
+    "--inception-weights",
+    type=TEXT,
+    metavar="FILE",
+    help="Features of Inception, from a file that is here.",
+)
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def evaluate(
+    model: str,
+    data: str,
+    features: str,
+    inception_weights: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure MODEL against real data: FID, KID, precision, recall, the classes it makes."""
+    from ganzoo import evaluation
+    from ganzoo.metrics.choose import INCEPTION
+
+    if inception_weights is not None:
+        if features not in ("auto", INCEPTION):
+            raise GanzooError(f"--inception-weights is for --features inception, not {features}")
+        features = INCEPTION
+    figures = evaluation.evaluate(
+        model, data, features=features, weights=inception_weights, **options
+    )
+    if as_json:
+        print_json(
+            {name: m.model_dump(mode="json", exclude_defaults=True) for name, m in figures.items()}
+        )
+        return
+    for line in evaluation.told(figures):
+        click.echo(plain(line))
 
 
 @click.command()

@@ -9,12 +9,15 @@ from typing import Final
 from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
+    ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
     ReaderEntry,
 )
 from ganzoo.hookspecs import hookimpl
+
+IMAGE: Final = ("image",)
 
 #: The ends of the names of image files, in small letters.
 PICTURES: Final = (
@@ -36,27 +39,52 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
 @hookimpl
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
     named = "ganzoo.data.named"
-    both = ("train", "test")
-    yield DatasetEntry(
-        "mnist", f"{named}:mnist", "70,000 handwritten digits, 28x28 grey", both, "ylecun/mnist"
-    )
-    yield DatasetEntry(
-        "fashion-mnist",
-        f"{named}:fashion_mnist",
-        "70,000 clothes, 28x28",
-        both,
-        "zalando-datasets/fashion_mnist",
-    )
-    yield DatasetEntry(
-        "cifar10", f"{named}:cifar10", "60,000 colour pictures, 32x32", both, "uoft-cs/cifar10"
-    )
-    yield DatasetEntry(
-        "mnist-5k",
-        f"{named}:mnist_5k",
-        "5,000 digits of mnist:train, no download",
-        ("train",),
-        "ylecun/mnist",
-    )
+    both, train = ("train", "test"), ("train",)
+    digits, pictures, stacked = "mnist-convnet", "cifar-convnet", "stacked-digits"
+    for name, maker, summary, splits, hub, features in (
+        ("mnist", "mnist", "70,000 handwritten digits, 28x28 grey", both, "ylecun/mnist", digits),
+        (
+            "fashion-mnist",
+            "fashion_mnist",
+            "70,000 clothes, 28x28",
+            both,
+            "zalando-datasets/fashion_mnist",
+            digits,
+        ),
+        (
+            "cifar10",
+            "cifar10",
+            "60,000 colour pictures, 32x32",
+            both,
+            "uoft-cs/cifar10",
+            pictures,
+        ),
+        (
+            "mnist-5k",
+            "mnist_5k",
+            "5,000 digits of mnist:train, no download",
+            train,
+            "ylecun/mnist",
+            digits,
+        ),
+        (
+            "stacked-mnist",
+            "stacked_mnist",
+            "50,000 of three digits in three channels, 1,000 modes",
+            both,
+            "ylecun/mnist",
+            stacked,
+        ),
+        (
+            "stacked-mnist-5k",
+            "stacked_mnist_5k",
+            "the same of mnist-5k, no download",
+            train,
+            "ylecun/mnist",
+            stacked,
+        ),
+    ):
+        yield DatasetEntry(name, f"{named}:{maker}", summary, splits, hub, features)
     points = "ganzoo.data.points"
     yield DatasetEntry("ring", f"{points}:ring", "8 Gaussians on a circle, 2-D points")
     yield DatasetEntry("grid", f"{points}:grid", "25 Gaussians on a square grid, 2-D points")
@@ -97,11 +125,38 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 
 
 @hookimpl
+def ganzoo_extractors() -> Iterator[ExtractorEntry]:
+    where = "ganzoo.metrics.extractor"
+    yield ExtractorEntry(
+        "mnist-convnet",
+        f"{where}:MNISTConvNet",
+        "128 features of a classifier of digits",
+        IMAGE,
+        (1,),
+    )
+    yield ExtractorEntry(
+        "cifar-convnet",
+        f"{where}:CIFARConvNet",
+        "256 features of a classifier of CIFAR-10",
+        IMAGE,
+        (3,),
+    )
+    yield ExtractorEntry(
+        "stacked-digits", f"{where}:StackedDigits", "mnist-convnet on each of three channels", IMAGE
+    )
+    yield ExtractorEntry(
+        "inception", "ganzoo.metrics.inception:Inception", "Inception v3, for published FIDs", IMAGE
+    )
+    yield ExtractorEntry("values", f"{where}:Values", "the values of a sample themselves", ())
+
+
+@hookimpl
 def ganzoo_commands() -> Iterator[CommandEntry]:
     models, training, plugins = (f"ganzoo.cli_{part}" for part in ("models", "training", "plugins"))
     yield CommandEntry("list", f"{models}:list_", "What has a name: models, architectures, data.")
     yield CommandEntry("info", f"{models}:info", "An architecture's options, or a model's card.")
     yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")
+    yield CommandEntry("evaluate", f"{models}:evaluate", "Measure a model against real data.")
     yield CommandEntry("add", f"{models}:add", "Copy a model into the local registry.")
     yield CommandEntry("remove", f"{models}:remove", "Remove a model from the local registry.")
     yield CommandEntry("publish", f"{models}:publish", "Publish a model to the Hugging Face Hub.")

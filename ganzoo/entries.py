@@ -81,10 +81,12 @@ class DatasetEntry(Entry):
 
     splits: the names after the colon in ``--data name:split``, the default first.
     hub: its identifier on the Hugging Face Hub, for the cards of models trained on it.
+    features: the extractor that samples are usually compared with it by; see `ExtractorEntry`.
     """
 
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
+    features: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,6 +123,31 @@ class ReaderEntry(Entry):
 class ObserverEntry(Entry):
     """A follower of runs; the target is a subclass of `ganzoo.Observer`, made anew for each run
     that asks for it: ``ganzoo train ... --observer NAME``."""
+
+
+@dataclass(frozen=True)
+class ExtractorEntry(Entry):
+    """An extractor of features, which samples are compared by: ``ganzoo evaluate --features
+    NAME``. The target is called with the ``pathlib.Path`` of a file of weights, or None, and
+    returns a `ganzoo.Extractor`: a subclass of it is one.
+
+    kinds: the kinds of sample that it takes; empty: any. channels: of images, the numbers of
+    channels whose usual extractor it is.
+    """
+
+    kinds: tuple[str, ...] = ("image",)
+    channels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _texts(self.kinds):
+            raise TypeError(
+                f"ExtractorEntry {self.name!r}: kinds must be a tuple of names, not {self.kinds!r}"
+            )
+        if not isinstance(self.channels, tuple):
+            raise TypeError(
+                f"ExtractorEntry {self.name!r}: channels must be a tuple, not {self.channels!r}"
+            )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ganzoo.entries import (
     ArchitectureEntry,
     CommandEntry,
     DatasetEntry,
+    ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -101,6 +102,23 @@ def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
 
     ``ganzoo_tensorboard`` is one. It is told when a run starts, logs a step, makes samples,
     writes a checkpoint, is evaluated, is finished and ends; see `Observer`.
+    """
+
+
+@hookspec
+def ganzoo_extractors() -> Iterable[ExtractorEntry]:  # type: ignore[empty-body]
+    """The extractors of features of this plugin: what ``ganzoo evaluate --features NAME`` takes.
+
+    ganzoo's own are small classifiers, Inception, and the values themselves. A kind of sample
+    that is no picture wants one of its own::
+
+        from ganzoo import ExtractorEntry, hookimpl
+
+        @hookimpl
+        def ganzoo_extractors():
+            yield ExtractorEntry(
+                "tones", "ganzoo_midi.tones:Tones", "notes by their pitch", kinds=("midi",)
+            )
     """
 
 

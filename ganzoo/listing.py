@@ -5,6 +5,7 @@ from __future__ import annotations
 from ganzoo.entries import (
     ArchitectureEntry,
     DatasetEntry,
+    ExtractorEntry,
     ModelEntry,
     ObjectiveEntry,
     ObserverEntry,
@@ -40,6 +41,7 @@ def rows(pattern: str, remote: bool) -> tuple[list[Row], GanzooError | None]:
         ("data set", known.entries(DatasetEntry)),
         ("objective", known.entries(ObjectiveEntry)),
         ("observer", known.entries(ObserverEntry)),
+        ("extractor", known.entries(ExtractorEntry)),
     ):
         for entry in entries.values():
             plugin = known.plugin_of(entry)

@@ -117,19 +117,23 @@ class Sampler:
         number or name, or one for each sample; without it the classes take turns. batch_size:
         how many go through the network at once. Raises GanzooError for a class that there is not.
         """
+        return torch.cat(list(self.stream(count, seed, batch_size, labels)))
+
+    def stream(
+        self, count: int, seed: int = 0, batch_size: int = 256, labels: Labels = None
+    ) -> Iterator[Tensor]:
+        """The samples of `sample`, a batch at a time, for more than fit in memory."""
         if batch_size < 1:
             raise GanzooError(f"batch_size {batch_size}: it takes at least 1")
         latents = self.latents(count, seed)
         if labels is None and self.architecture.conditional:
             labels = torch.arange(count) % len(self.spec.classes)
         numbers = self._numbers(count, labels)
-        parts = []
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
         with seeded(self.device, int(seed)):
             for start in range(0, count, batch_size):
                 part = slice(start, start + batch_size)
-                parts.append(self(latents[part], None if numbers is None else numbers[part]).cpu())
-        return torch.cat(parts)
+                yield self(latents[part], None if numbers is None else numbers[part]).cpu()
 
     def _numbers(self, count: int, labels: Labels) -> Tensor | None:
         """The classes of `count` samples as numbers, (count,); None if not conditional."""

@@ -10,12 +10,15 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.home import data_home
 
 DIGITS = tuple("0123456789")
+
+_STACKS = 50_000  # of three digits
 
 
 def _torchvision(dataset: str, name: str, split: str) -> Any:
@@ -71,3 +74,24 @@ def mnist_5k(split: str) -> Dataset:
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.float32)
     images = torch.from_numpy(table[:, :-1].astype(np.uint8)).view(-1, 1, 28, 28)
     return Dataset("mnist-5k", images, torch.from_numpy(table[:, -1].astype(np.int64)), DIGITS)
+
+
+def stacked_mnist(split: str) -> Dataset:
+    """Metz 2016 (arXiv:1611.02163): a digit in each of three channels, drawn at random."""
+    return _stacked(mnist(split), "stacked-mnist")
+
+
+def stacked_mnist_5k(split: str) -> Dataset:
+    """`stacked_mnist` of the digits of `mnist_5k`."""
+    return _stacked(mnist_5k(split), "stacked-mnist-5k")
+
+
+def _stacked(digits: Dataset, name: str) -> Dataset:
+    """Triples of digits, always the same; the class is their number, 0 to 999."""
+    assert isinstance(digits.samples, Tensor)
+    assert digits.labels is not None
+    rng = torch.Generator().manual_seed(0)
+    index = torch.randint(len(digits), (_STACKS, 3), generator=rng)
+    samples = torch.cat([digits.samples[index[:, channel]] for channel in range(3)], 1)
+    labels = digits.labels[index] @ torch.tensor([100, 10, 1])
+    return Dataset(name, samples, labels, tuple(f"{number:03}" for number in range(1000)))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset
 from ganzoo.engine.config import RunConfig, objective_class, own_objective
 from ganzoo.engine.match import Match
 from ganzoo.entries import DatasetEntry
@@ -26,19 +27,12 @@ def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float
     It is published with the model, so no folder of this machine is named in it.
     """
     dataset, source = match.batches.dataset, config.data.source
-    entry = catalogue().entries(DatasetEntry).get((source or "").partition(":")[0])
     processes = match.processes.world
     return {
         "step": match.step,
         "steps": config.training.steps,
         "command": command(config, type(match.architecture), match.device.precision, processes),
-        "data": {
-            "name": dataset.name,
-            "source": None if source is None else _public(source),
-            "hub": entry.hub if entry is not None and entry.hub else None,
-            "samples": len(dataset),
-            "sha256": fingerprint,
-        },
+        "data": data_origin(dataset, source, fingerprint),
         "seed": config.schedule.seed,
         "objective": config.objective,
         "objective_options": config.objective_options,
@@ -54,6 +48,21 @@ def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float
             "python": platform.python_version(),
             **_plugin_version(config.plugin),
         },
+    }
+
+
+def data_origin(dataset: Dataset, source: str | None, fingerprint: str) -> dict[str, Any]:
+    """Which data it is, for a record. source: what the user named it by; of a path, the last
+    part alone is told."""
+    name, _, split = (source or "").partition(":")
+    entry = catalogue().entries(DatasetEntry).get(name)
+    return {
+        "name": dataset.name,
+        "source": None if source is None else _public(source),
+        "hub": entry.hub if entry is not None and entry.hub else None,
+        "split": None if entry is None else split or entry.splits[0],
+        "samples": len(dataset),
+        "sha256": fingerprint,
     }
 
 

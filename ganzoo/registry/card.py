@@ -139,19 +139,49 @@ def _usage(facts: Facts) -> str:
 
 
 def _measured(metrics: dict[str, Measured]) -> Iterator[str]:
-    if metrics:
+    quality = {name: m for name, m in metrics.items() if m.data is not None}
+    others = {name: m for name, m in metrics.items() if m.data is None}
+    if quality:
+        yield from _quality(quality)
+    if others:
         rows = ["| what | value | how |", "| --- | --- | --- |"]
-        for name, measured in metrics.items():
-            value = f"{measured.value} {_plain(measured.unit)}".strip()
-            how = _plain(measured.how)
-            if measured.data is not None:
-                split = f":{measured.data.split}" if measured.data.split else ""
-                how += f", against {_plain(measured.data.name + split)}"
-            rows.append(f"| {_plain(name)} | {value} | {how} |")
+        for name, measured in others.items():
+            rows.append(f"| {_plain(name)} | {_value(measured)} | {_plain(measured.how)} |")
         yield "\n".join(rows)
+    if metrics:
         yield "The same figures are in `metrics.json`."
-    if not any(measured.data for measured in metrics.values()):
+    if not quality:
         yield "The quality of the samples was not measured."
+
+
+def _quality(metrics: dict[str, Measured]) -> Iterator[str]:
+    rows = [
+        "| what | value | real against real | noise | how |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, measured in metrics.items():
+        data = measured.data or DataRecord()
+        split = f":{data.split}" if data.split else ""
+        how = f"{_plain(measured.how)}, against {_plain(data.name + split)}"
+        bounds = ["" if b is None else str(b) for b in (measured.floor, measured.ceiling)]
+        rows.append(f"| {_plain(name)} | {_value(measured)} | {' | '.join(bounds)} | {how} |")
+    yield "\n".join(rows)
+    if any(measured.floor is not None for measured in metrics.values()):
+        yield (
+            "Real against real is one half of the data against the other, which no generator can "
+            "be expected to beat; noise stands in place of samples. What stands after ± is the "
+            "standard deviation over the seeds."
+        )
+    known = dict.fromkeys(
+        " ".join(filter(None, (m.features and f"{m.features}.", m.by and f"Measured by {m.by}.")))
+        for m in metrics.values()
+    )
+    yield from (_plain(text) for text in known if text)
+
+
+def _value(measured: Measured) -> str:
+    spread = "" if measured.spread is None else f" ± {measured.spread}"
+    return f"{measured.value}{spread} {_plain(measured.unit)}".strip()
 
 
 def _training(training: TrainingRecord) -> Iterator[str]:

@@ -50,12 +50,20 @@ class TrainingRecord(Record):
 class Measured(Record):
     """One figure. how: what was done to measure it. data: what it was measured against.
 
-    Figures with `data` are of quality, and go into the card's metadata as results.
+    Figures with `data` are of quality, and go into the card's metadata as results. spread: the
+    standard deviation over the seeds that `value` is the mean of. floor: the same figure for one
+    half of the real samples against the other. ceiling: for noise against them. features: what
+    they were compared by, with its own accuracy. by: the library, and its version.
     """
 
     value: int | float
     how: str
     unit: str = ""
+    spread: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    features: str = ""
+    by: str = ""
     data: DataRecord | None = None
 
 

@@ -1,0 +1,204 @@
+"""What ``import ganzoo`` offers for measuring: evaluate a model, compare two sets of samples."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset, from_tensor
+from ganzoo.data.find import find_dataset
+from ganzoo.engine.provenance import data_origin
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.extractor import Extractor, Features
+from ganzoo.metrics.figures import Reference, check_enough, classes_found, distances
+from ganzoo.metrics.samples import features_made, features_of_noise, features_read, fitted
+from ganzoo.registry.find import load
+from ganzoo.registry.generator import Generator
+from ganzoo.registry.measured import write_figures
+from ganzoo.registry.records import DataRecord, Measured
+
+MOST_SEEDS: Final = 100
+
+Samples = str | os.PathLike[str] | Tensor | Dataset
+"""Data: a name, ``name:split``, a path, a tensor or a `Dataset`, as `ganzoo.train` takes it."""
+
+
+def evaluate(
+    model: str | os.PathLike[str] | Generator,
+    data: Samples,
+    *,
+    samples: int = 10_000,
+    seeds: int = 3,
+    seed: int = 0,
+    features: str = "auto",
+    weights: str | os.PathLike[str] | None = None,
+    step: int | None = None,
+    architecture: type[Architecture] | None = None,
+    device: str | torch.device = "cpu",
+) -> dict[str, Measured]:
+    """Measure a model against real data, and return the figures by their names.
+
+    model, step, architecture: as in `ganzoo.load`, or a generator. samples: made with each of
+    `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
+    deviation. features: the extractor, see ``ganzoo list``; auto: the data set's usual one.
+    weights: a file for it.
+
+    The figures of a model folder, a run's model or one of the local registry are written into its
+    ``metrics.json`` and its card. Those of a bundled model, of the Hub, of a step or of a
+    generator in memory are only returned.
+
+    Raises GanzooError for what the caller can mend; WorkFailed where the samples are not finite
+    or all the same.
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise GanzooError(f"seeds {seeds}: it takes 1 to {MOST_SEEDS}")
+    if isinstance(model, Generator):
+        generator = model
+    else:
+        generator = load(model, step=step, architecture=architecture, device=device)
+    source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
+    whose = generator.name or "the generator"
+    dataset = fitted(_dataset(data), generator.spec, whose)
+    extractor = make_extractor(features, source, generator.spec, _path(weights))
+    real = features_read(extractor, dataset)
+    check_enough(real, f"data set {dataset.name!r}", times=2)
+    figures = [
+        _figures(extractor, generator, real, samples, number)
+        for number in range(seed, seed + seeds)
+    ]
+    bounds = _bounds(extractor, generator, real, samples)
+    record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
+    about = _About(extractor, samples, range(seed, seed + seeds), len(real), record)
+    measured = {name: about.measured(name, figures, bounds) for name in figures[0]}
+    named = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
+    if not isinstance(model, Generator) and step is None:
+        write_figures(model, generator, named)
+    return named
+
+
+def compare(
+    made: Samples,
+    real: Samples,
+    *,
+    features: str = "auto",
+    weights: str | os.PathLike[str] | None = None,
+) -> dict[str, float]:
+    """The figures of one set of samples against another, by their names: ``fid[mnist-convnet]``.
+
+    made: what another program has written, say. Both are data as `ganzoo.train` takes it, of the
+    same kind and shape. Raises GanzooError where they are not, or where there are too few.
+    """
+    first, second = _dataset(made), _dataset(real)
+    source = os.fspath(real) if isinstance(real, str | os.PathLike) else None
+    _check_alike(first, second)
+    extractor = make_extractor(features, source, second.spec, _path(weights))
+    mine, theirs = features_read(extractor, first), features_read(extractor, second)
+    for found, dataset in ((mine, first), (theirs, second)):
+        check_enough(found, f"data set {dataset.name!r}")
+    reference = Reference(theirs, len(extractor.classes))
+    figures = distances(mine, reference) | classes_found(mine, reference)
+    return {f"{name}[{extractor.name}]": value for name, value in figures.items()}
+
+
+def told(figures: Mapping[str, Measured]) -> Iterator[str]:
+    """Figures as lines for a terminal."""
+    yield f"{'':<30} {'value':>10} {'spread':>9} {'real:real':>10} {'noise':>10}"
+    for name, m in figures.items():
+        cells = (m.value, m.spread, m.floor, m.ceiling)
+        value, spread, floor, ceiling = ("" if c is None else f"{c:.5g}" for c in cells)
+        yield f"{name:<30} {value:>10} {spread:>9} {floor:>10} {ceiling:>10}"
+    yield from dict.fromkeys(
+        f"{m.how}, {m.data.source or m.data.name}; {m.features}" for m in figures.values() if m.data
+    )
+
+
+@dataclass(frozen=True)
+class _About:
+    """How figures were measured, for their records."""
+
+    extractor: Extractor
+    samples: int
+    seeds: range
+    real: int
+    data: DataRecord
+
+    def measured(
+        self, name: str, figures: Sequence[dict[str, float]], bounds: dict[str, dict[str, float]]
+    ) -> Measured:
+        values = [figure[name] for figure in figures]
+        spread = statistics.stdev(values) if len(values) > 1 else None
+        first, last = self.seeds[0], self.seeds[-1]
+        seeds = f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
+        return Measured(
+            value=_rounded(statistics.fmean(values)),
+            spread=None if spread is None else _rounded(spread, 2),
+            floor=bounds["floor"].get(name),
+            ceiling=bounds["ceiling"].get(name),
+            how=f"{self.samples} samples of {seeds}, against {self.real} real ones",
+            features=f"{self.extractor.name}: {self.extractor.about}",
+            by=f"torch-fidelity {version('torch-fidelity')}" if name in bounds["floor"] else "",
+            data=self.data,
+        )
+
+
+def _figures(
+    extractor: Extractor, generator: Generator, real: Features, samples: int, seed: int
+) -> dict[str, float]:
+    made = features_made(extractor, generator, samples, seed)
+    check_enough(made, f"samples={samples}")
+    reference = Reference(real, len(extractor.classes))
+    found = distances(made, reference) | classes_found(made, reference)
+    classes = generator.spec.classes
+    if made.classes is not None and classes and classes == extractor.classes:
+        wanted = torch.arange(samples) % len(classes)  # as `features_made` lets them take turns
+        found["label_agreement"] = (made.classes == wanted).double().mean().item()
+    return found
+
+
+def _bounds(
+    extractor: Extractor, generator: Generator, real: Features, samples: int
+) -> dict[str, dict[str, float]]:
+    """The distances of one half of the real samples from the other, and of noise from them."""
+    half = len(real) // 2
+    floor = distances(real[:half], Reference(real[half:]))
+    noise = features_of_noise(extractor, generator.spec, samples)
+    ceiling = distances(noise, Reference(real))
+    return {
+        "floor": {name: _rounded(value) for name, value in floor.items()},
+        "ceiling": {name: _rounded(value) for name, value in ceiling.items()},
+    }
+
+
+def _dataset(data: Samples) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    return from_tensor(data) if isinstance(data, Tensor) else find_dataset(os.fspath(data))
+
+
+def _check_alike(first: Dataset, second: Dataset) -> None:
+    """Raise GanzooError where two sets of samples cannot be compared as they are."""
+    ours, theirs = (read.spec for read in (first, second))
+    if ours.kind != theirs.kind or ours.shape != theirs.shape:
+        raise GanzooError(
+            f"data set {first.name!r} has samples of kind {ours.kind} {ours.shape}, and "
+            f"{second.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"
+        )
+
+
+def _path(weights: str | os.PathLike[str] | None) -> Path | None:
+    return None if weights is None else Path(weights).expanduser()
+
+
+def _rounded(value: float, digits: int = 5) -> float:
+    """To so many significant digits: more are chance."""
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,1 @@
+"""How good samples are: features, the distances between their distributions, what was found."""
