@@ -6,6 +6,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.data.find import find_dataset
 from ganzoo.engine.config import RunConfig, checked, resolve
 from ganzoo.engine.devices import find_device
+from ganzoo.engine.evaluation import Evaluation
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer, make_observers
@@ -28,11 +30,13 @@ from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
+from ganzoo.registry.checkpoint import load_checkpoint
 from ganzoo.registry.init import initialise
 from ganzoo.registry.model_folder import read_card
 from ganzoo.registry.records import of_training
 from ganzoo.registry.run import Run
 from ganzoo.registry.save import About, write_model
+from ganzoo.sampler import Sampler
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 
@@ -59,6 +63,8 @@ def train(
     log_every: int | None = None,
     sample_every: int | None = None,
     checkpoint_every: int | None = None,
+    evaluate_every: int | None = None,
+    keep: str | None = None,
     observers: Sequence[Observer | str] = (),
 ) -> Run:
     """Train an architecture, by its name or its class, and return the finished run.
@@ -66,7 +72,9 @@ def train(
     labels: with a tensor as data, (N,) integers. settings: further options, as ``--set`` takes
     them: ``{"width": 64, "training.generator_lr": 1e-4}``. out: the run folder, which must not
     exist; without it, ``runs/ARCH-DATA-N``. config: values of a configuration file. init: a run
-    or model folder whose weights to start from. observers: followers of the run, as objects, or
+    or model folder whose weights to start from. evaluate_every: steps between measurements of
+    the averaged generator. keep: which step's model is the run's, ``"last"`` or ``"best"``, which
+    is that of the least FID measured. observers: followers of the run, as objects, or
     as names of plugins' observers. The rest is as on the command line; what is None comes from
     the architecture's recipe.
 
@@ -88,6 +96,8 @@ def train(
                 "log_every": log_every,
                 "sample_every": sample_every,
                 "checkpoint_every": checkpoint_every,
+                "evaluate_every": evaluate_every,
+                "keep": keep,
                 "device": device,
                 "precision": precision,
                 "seed": seed,
@@ -105,10 +115,11 @@ def train(
             named = initialise(match, resolved.init)
             resolved = resolved.model_copy(update={"init": named})
         following = _following(resolved, observers, resolved.schedule.observers, processes)
+        evaluation = _evaluation(resolved, match)
         folder = Path(out) if out is not None else _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
-            return _finish(Loop(match, made, following))
+            return _finish(Loop(match, made, following, evaluation))
 
 
 def resume(
@@ -141,7 +152,7 @@ def resume(
             newest = _take_over(opened, config) if processes.first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = processes.any(newest, match.device.device)
-            loop = Loop(match, going_on, following)
+            loop = Loop(match, going_on, following, _evaluation(config, match))
             for note in loop.restore(step) if step != NONE else ():
                 warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
             return _finish(loop)
@@ -179,16 +190,36 @@ def _finish(loop: Loop) -> Run:
     with contextlib.ExitStack() as following:
         loop.train(following)
         if loop.first:
-            metrics = of_training(run.metrics())
-            about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
+            sampler, about = _exported(loop)
             with run.writing("the model"):
-                write_model(run.model_path, loop.sampler(), about)
-            figures = {name: measured.value for name, measured in metrics.items()}
+                write_model(run.model_path, sampler, about)
+            figures = {name: measured.value for name, measured in about.metrics.items()}
             for observer in loop.observers:
-                observer.evaluated(loop.match.step, dict(figures))
+                observer.evaluated(about.training["step"], dict(figures))
                 observer.finished(run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
     return Run(run.path, run.config)
+
+
+def _exported(loop: Loop) -> tuple[Sampler, About]:
+    """What becomes the run's model: the generator as it is now, or that of the best step."""
+    run, match = loop.run, loop.match
+    best = run.best_step() if run.config.schedule.keep == "best" else None
+    if best is not None and best != match.step and best in run.checkpoints.steps():
+        generator = load_checkpoint(run, best, type(match.architecture))
+        then = generator.about.training
+        training = {**loop.provenance(), "step": best, "seconds": then.get("seconds")}
+        return generator, replace(generator.about, training=training)
+    metrics = of_training(run.metrics())
+    about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
+    return loop.sampler(), about
+
+
+def _evaluation(config: RunConfig, match: Match) -> Evaluation | None:
+    """What measures the run on its way, where it is asked for; in the first process alone."""
+    if config.schedule.evaluate_every is None or not match.processes.first:
+        return None
+    return Evaluation(config, match.batches.dataset, match.architecture.spec)
 
 
 def _following(

@@ -64,6 +64,8 @@ OBSERVER = click.option(
 @click.option("--log-every", type=int, help="Steps between lines of metrics.")
 @click.option("--sample-every", type=int, help="Steps between sample grids.")
 @click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
+@click.option("--evaluate-every", type=int, help="Steps between measurements of the generator.")
+@click.option("--keep", type=TEXT, help="The step that becomes the model: last, or best.")
 @OBSERVER
 def train(
     architecture: str | None,

@@ -169,8 +169,8 @@ def _bounds(
     extractor: Extractor, generator: Generator, real: Features, samples: int
 ) -> dict[str, dict[str, float]]:
     """The distances of one half of the real samples from the other, and of noise from them."""
-    half = len(real) // 2
-    floor = distances(real[:half], Reference(real[half:]))
+    half, mixed = len(real) // 2, real.shuffled()
+    floor = distances(mixed[:half], Reference(mixed[half:]))
     noise = features_of_noise(extractor, generator.spec, samples)
     ceiling = distances(noise, Reference(real))
     return {

@@ -71,9 +71,10 @@ class Bar(Lines):
 
 def numbers(line: dict[str, Any]) -> str:
     """The figures of a line of metrics that a person follows."""
+    measured = [f"  {name} {value:.4g}" for name, value in line.items() if name.startswith("fid[")]
     return (
         f"D {line['discriminator_loss']:.3f}  G {line['generator_loss']:.3f}  "
-        f"{line['samples_per_second']:.0f} samples/s"
+        f"{line['samples_per_second']:.0f} samples/s{''.join(measured)}"
     )
 
 

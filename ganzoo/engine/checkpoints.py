@@ -40,9 +40,14 @@ class Checkpoints:
         return self.folder / folder_name(step)
 
     def write(
-        self, step: int, groups: dict[str, dict[str, Tensor]], values: dict[str, Any], keep: int
+        self,
+        step: int,
+        groups: dict[str, dict[str, Tensor]],
+        values: dict[str, Any],
+        keep: int,
+        best: int | None = None,
     ) -> Path:
-        """Write a checkpoint and remove all but the newest `keep`.
+        """Write a checkpoint and remove all but the newest `keep` and that of the step `best`.
 
         Raises OSError, with the checkpoints before untouched, where it cannot be written.
         """
@@ -56,7 +61,8 @@ class Checkpoints:
 
         write_folder(path, fill)
         for old in self.steps()[keep:]:
-            shutil.rmtree(self.path(old), ignore_errors=True)
+            if old != best:
+                shutil.rmtree(self.path(old), ignore_errors=True)
         return path
 
     def read(self, step: int) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

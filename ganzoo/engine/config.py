@@ -41,6 +41,19 @@ class Schedule(Options):
     sample_every: int = Field(1000, ge=1, description="steps between sample grids")
     checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
     keep_checkpoints: int = Field(3, ge=1, description="newest checkpoints that are kept")
+    evaluate_every: int | None = Field(
+        None, ge=1, description="steps between evaluations of the averaged generator"
+    )
+    evaluate_samples: int = Field(
+        2000, ge=2, le=1_000_000, description="samples that are made for an evaluation"
+    )
+    evaluate_data: str | None = Field(
+        None, min_length=1, description="data to evaluate on; null: what is trained on"
+    )
+    features: str = Field("auto", description="the extractor to evaluate by; see ganzoo list")
+    keep: Literal["last", "best"] = Field(
+        "last", description="the step that is exported; best: of the least FID evaluated"
+    )
     sample_count: int = Field(64, ge=1, le=10_000, description="samples in a grid")
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, data order and latents")
     device: str = Field("auto", description="auto, cpu, cuda or mps")
@@ -48,6 +61,11 @@ class Schedule(Options):
         "auto", description="of forward and backward passes; weights are float32"
     )
     observers: tuple[str, ...] = Field((), description="plugins that follow the run: trackers")
+
+    def measures(self, step: int, last: bool) -> bool:
+        """Whether the generator is evaluated at a step: every so many, and at the last."""
+        every = self.evaluate_every
+        return every is not None and (last or step % every == 0)
 
 
 class RunConfig(Options):
@@ -122,6 +140,8 @@ def resolve(
         groups[place][option] = value
     if groups["data"].get("source"):
         groups["data"]["source"] = absolute(str(groups["data"]["source"]))
+    if groups["schedule"].get("evaluate_data"):
+        groups["schedule"]["evaluate_data"] = absolute(str(groups["schedule"]["evaluate_data"]))
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
@@ -132,6 +152,9 @@ def resolve(
     objective_options = make(
         objective.Config, groups["objective_options"], f"objective {objective_name}", "objective."
     )
+    schedule = make(Schedule, groups["schedule"], "schedule", "schedule.")
+    if schedule.keep == "best" and schedule.evaluate_every is None:
+        raise GanzooError("--keep best: which is best is not known without --evaluate-every N")
     return RunConfig(
         architecture=name,
         plugin=dict(plugin),
@@ -140,7 +163,7 @@ def resolve(
         objective_options=objective_options.model_dump(mode="json"),
         data=make(Data, groups["data"], "data", "data."),
         training=training,
-        schedule=make(Schedule, groups["schedule"], "schedule", "schedule."),
+        schedule=schedule,
         init=asked.get("init"),
     )
 

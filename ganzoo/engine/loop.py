@@ -6,36 +6,41 @@ import contextlib
 import functools
 import math
 import time
-import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import torch
-
+from ganzoo.engine.evaluation import Evaluation
+from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer
 from ganzoo.engine.provenance import provenance
 from ganzoo.engine.run import RunFolder
 from ganzoo.engine.signals import Interrupted, StopRequest
-from ganzoo.engine.state import NETWORKS, capture, restore
-from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
-from ganzoo.files import write_bytes, write_folder, write_json
+from ganzoo.engine.state import capture, restore
+from ganzoo.errors import GanzooError, one_line
+from ganzoo.files import write_bytes
 from ganzoo.sampler import Sampler
-from ganzoo.tensors import save_tensors
 
 
 class Loop:
     """One run's training, from the match's step to the configured last one.
 
-    In a process that is not the first, `run` and `observers` are not used.
+    evaluation: measures the generator on the way. In a process that is not the first, `run`,
+    `observers` and `evaluation` are not used.
     """
 
-    def __init__(self, match: Match, run: RunFolder, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        match: Match,
+        run: RunFolder,
+        observers: Sequence[Observer] = (),
+        evaluation: Evaluation | None = None,
+    ) -> None:
         self.match, self.run = match, run
         self.config = run.config
         self.first = match.processes.first
         self.observers = observers if self.first else ()
+        self.evaluation = evaluation if self.first else None
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
@@ -56,6 +61,8 @@ class Loop:
                 notes.append("the data set is not the one that the run began with")
             self.seconds = float(values["clock"]["seconds"])
             at, rounds, seconds = values["clock"]["logged"]
+            if self.evaluation is not None:
+                self.evaluation.seconds += float(values["clock"].get("evaluating", 0.0))
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise GanzooError(
                 f"{self.run.checkpoints.path(step)} does not fit the run's configuration: "
@@ -91,13 +98,15 @@ class Loop:
                 step, last = match.step, match.step == steps
                 for observer in self.observers:
                     observer.stepped(step)
-                logging = last or step % schedule.log_every == 0
+                measuring = schedule.measures(step, last)
+                logging = last or measuring or step % schedule.log_every == 0
                 if logging:
-                    self._log()
+                    self._log(self._measure() if measuring else {})
                 if last or step % schedule.sample_every == 0:
                     self._sample()
                 number = self._agreed(stop.signal, logging)
-                if last or number or step % schedule.checkpoint_every == 0:
+                due = last or number or step % schedule.checkpoint_every == 0
+                if due or (measuring and self._is_best()):
                     self.checkpoint()
                 if number and not last:
                     raise Interrupted(number, self.run.path, step)
@@ -126,7 +135,19 @@ class Loop:
         self._since = now
         return self.seconds
 
-    def _log(self) -> None:
+    def _measure(self) -> dict[str, float]:
+        """The figures of the averaged generator as it is now; none in the other processes."""
+        if self.evaluation is None:
+            return {}
+        with self._off_the_clock():
+            return self.evaluation.measure(self.sampler())
+
+    def _is_best(self) -> bool:
+        """Whether no step before was measured as better. All processes get the same answer."""
+        best = self.first and self.run.best_step() == self.match.step
+        return bool(self.match.processes.any(int(best), self.match.device.device))
+
+    def _log(self, figures: dict[str, float]) -> None:
         match = self.match
         means = match.totals.means(match.processes)
         seconds = self._read_clock()
@@ -139,7 +160,10 @@ class Loop:
             "seconds": round(seconds, 4),
             "samples_per_second": round(samples / max(seconds - since, 1e-9), 2),
             **means,
+            **figures,
         }
+        if figures and self.evaluation is not None:
+            line["evaluation_share"] = self.evaluation.share(seconds)
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
         if self.first:
@@ -147,6 +171,8 @@ class Loop:
                 self.run.log(line)
         for observer in self.observers:
             observer.logged(line)
+            if figures:
+                observer.evaluated(match.step, dict(figures))
 
     def _sample(self) -> None:
         """A grid of one fixed batch of latents, by the averaged generator."""
@@ -176,76 +202,26 @@ class Loop:
         match = self.match
         with self._off_the_clock():
             means = match.totals.means(match.processes)
-            bad = not all(math.isfinite(v) for v in means.values()) or bool(self._broken())
+            bad = not all(math.isfinite(v) for v in means.values()) or bool(broken_tensors(match))
             if match.processes.any(int(bad), match.device.device):
                 self._fail(means)
             groups, values = capture(match)
-            values["clock"] = {"seconds": self.seconds, "logged": self._logged}
+            values["clock"] = {
+                "seconds": self.seconds,
+                "logged": self._logged,
+                "evaluating": self.evaluation.seconds if self.evaluation else 0.0,
+            }
             values["data"] = self.fingerprint
             values["spec"] = match.architecture.spec.to_json()
             values["training"] = self.provenance()
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
                 with self.run.writing(f"the checkpoint of step {match.step}"):
-                    path = self.run.checkpoints.write(match.step, groups, values, keep)
+                    best = self.run.best_step()
+                    path = self.run.checkpoints.write(match.step, groups, values, keep, best)
             match.processes.wait()
         for observer in self.observers:
             observer.checkpointed(match.step, path)
 
-    def _broken(self) -> list[str]:
-        """The networks' tensors that hold a value that is not finite."""
-        tensors = {
-            f"{owner}.{name}": tensor
-            for owner, network in (
-                ("generator", self.match.networks.generator),
-                ("discriminator", self.match.networks.discriminator),
-                ("partners", self.match.networks.partners),
-            )
-            for name, tensor in network.state_dict().items()
-        }
-        if not tensors:
-            return []
-        finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
-        return [name for name, fine in zip(tensors, finite, strict=True) if not fine]
-
-    def _fail(self, means: dict[str, float]) -> None:
-        """Write what is needed to look into losses that are not finite, and stop."""
-        match, step = self.match, self.match.step
-        folder = self.run.path / "failure"
-        bad = [name for name, value in means.items() if not math.isfinite(value)]
-        broken = self._broken()
-        report = {
-            "step": step,
-            "last_finite_step": self._logged[0],
-            "not_finite": bad,
-            "means_since_last_line": {k: repr(v) for k, v in means.items()},
-            "broken_tensors": broken,
-            "precision": match.device.precision,
-            "config": self.config.model_dump(mode="json"),
-        }
-        groups, _ = capture(match)
-
-        def fill(path: Path) -> None:
-            write_json(path / "report.json", report)
-            save_tensors(groups[NETWORKS], path / "networks.safetensors")
-
-        if self.first:
-            try:
-                write_folder(folder, fill)
-            except OSError as error:
-                warnings.warn(
-                    f"{folder} could not be written: {error}", GanzooWarning, stacklevel=2
-                )
-        newest = self.run.checkpoints.newest_good() if self.first else None
-        good = (
-            f"The last good checkpoint is of step {newest}."
-            if newest is not None
-            else "No checkpoint was written yet."
-        )
-        what = ", ".join(bad) or f"{len(broken)} tensors of the networks"
-        raise WorkFailed(
-            f"step {step}: {what} not finite (fine at step {self._logged[0]}). {good} The networks "
-            f"and a report are in {folder}. Try a lower learning rate (--set "
-            "training.generator_lr=..., training.discriminator_lr=...), --set "
-            "training.clip_gradients=1 or --precision fp32."
-        )
+    def _fail(self, means: dict[str, float]) -> NoReturn:
+        fail(self.match, self.run, means, self._logged[0])

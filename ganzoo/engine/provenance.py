@@ -13,7 +13,7 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.engine.config import RunConfig, objective_class, own_objective
+from ganzoo.engine.config import RunConfig, Schedule, objective_class, own_objective
 from ganzoo.engine.match import Match
 from ganzoo.entries import DatasetEntry
 from ganzoo.options import Options
@@ -98,6 +98,14 @@ def command(
         words += ["--set", f"{key}={value}"]
     if config.data.channels is not None:
         words += ["--set", f"data.channels={config.data.channels}"]
+    schedule = config.schedule
+    if schedule.keep == "best":
+        words += ["--evaluate-every", str(schedule.evaluate_every), "--keep", "best"]
+        measured = schedule.model_dump(include={"evaluate_samples", "evaluate_data", "features"})
+        if measured["evaluate_data"] is not None:
+            measured["evaluate_data"] = _public(measured["evaluate_data"])
+        for key, value in _differing("schedule.", measured, Schedule()):
+            words += ["--set", f"{key}={value}"]
     if config.init is not None:
         words += ["--init", config.init if "://" in config.init else _public(config.init)]
     return shlex.join([*words, "--seed", str(config.schedule.seed), "--precision", precision])

@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,7 +57,12 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether the last step is done and the model of it written."""
-        return model_step(self.model_path) == self.config.training.steps
+        training = model_training(self.model_path)
+        return bool(training) and training.get("steps") == self.config.training.steps
+
+    def best_step(self) -> int | None:
+        """The step of the least FID measured while training; None where none was."""
+        return best_step(self.metrics())
 
     def reconfigure(self, config: RunConfig) -> None:
         """Change the configuration, as ``ganzoo resume --steps`` does."""
@@ -151,11 +156,27 @@ def _no_constant(name: str) -> float:
 
 def model_step(model: Path) -> int | None:
     """The step at which a run's model folder was written, or None where there is none."""
-    if not (model / TRAINING).is_file():
-        return None
-    training = read_json(model / TRAINING)
-    step = training.get("step") if isinstance(training, dict) else None
+    step = model_training(model).get("step")
     return step if isinstance(step, int) else None
+
+
+def model_training(model: Path) -> dict[str, Any]:
+    """What a run's model folder says of its training; empty where there is none."""
+    if not (model / TRAINING).is_file():
+        return {}
+    training = read_json(model / TRAINING)
+    return training if isinstance(training, dict) else {}
+
+
+def best_step(lines: Iterable[dict[str, Any]]) -> int | None:
+    """The step of the least FID among lines of metrics; None where none was measured."""
+    found = [
+        (value, line["step"])
+        for line in lines
+        for name, value in line.items()
+        if name.startswith("fid[") and isinstance(value, int | float)
+    ]
+    return min(found)[1] if found else None
 
 
 def exists(path: Path) -> GanzooError:

@@ -32,6 +32,11 @@ class Features:
     def __getitem__(self, index: Tensor | slice) -> Features:
         return Features(self.values[index], None if self.classes is None else self.classes[index])
 
+    def shuffled(self) -> Features:
+        """The same in an order of chance, always the same: data sets are often in classes."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))
+        return self[order]
+
     @classmethod
     def joined(cls, parts: list[Features]) -> Features:
         classes = [part.classes for part in parts if part.classes is not None]

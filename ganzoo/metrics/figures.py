@@ -99,14 +99,18 @@ def precision_recall(made: Features, real: Reference) -> tuple[float, float]:
     )
 
     found = prc_features_to_metric(
-        made.values[:MOST_NEIGHBOURS],
-        real.features.values[:MOST_NEIGHBOURS],
+        _some(made).values,
+        _some(real.features).values,
         prc_neighborhood=NEIGHBOURHOOD,
         prc_batch_size=2000,
         save_cpu_ram=True,
         verbose=False,
     )
     return float(found[KEY_METRIC_PRECISION]), float(found[KEY_METRIC_RECALL])
+
+
+def _some(features: Features) -> Features:
+    return features if len(features) <= MOST_NEIGHBOURS else features.shuffled()[:MOST_NEIGHBOURS]
 
 
 def distances(made: Features, real: Reference) -> dict[str, float]:

@@ -44,14 +44,13 @@ def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int)
     return Features.joined(parts)
 
 
-def features_read(extractor: Extractor, dataset: Dataset, most: int | None = None) -> Features:
-    """The features of a data set's samples, shuffled by a fixed seed; of the first `most` then.
+def features_read(extractor: Extractor, dataset: Dataset) -> Features:
+    """The features of a data set's samples, in their order.
 
     What cannot be read is left out. Raises GanzooError where nothing can.
     """
-    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:most]
     parts = []
-    for part in order.split(CHUNK):
+    for part in torch.arange(len(dataset)).split(CHUNK):
         samples = _read(dataset, part)
         if samples is not None:
             parts.append(extractor(as_stored(samples, dataset.spec)))

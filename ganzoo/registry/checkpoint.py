@@ -28,7 +28,8 @@ def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
         raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
     chosen = step if step is not None else run.checkpoints.newest_good()
     done = model_step(run.model_path)
-    if step is None and (chosen is None or (done is not None and done >= chosen)):
+    # The model of a finished run may be that of an earlier, better step.
+    if step is None and (chosen is None or run.finished or (done is not None and done >= chosen)):
         if (run.model_path / WEIGHTS).exists():
             return None
         raise GanzooError(f"{run.path} has no good checkpoint yet and no model")

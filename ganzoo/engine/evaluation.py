@@ -1,0 +1,56 @@
+"""Measuring the averaged generator while it trains, on real features that are computed once."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import find_dataset
+from ganzoo.engine.config import RunConfig
+from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.figures import Reference, check_enough, classes_found, fid
+from ganzoo.metrics.samples import features_made, features_read, fitted
+from ganzoo.sampler import Sampler
+from ganzoo.spec import SampleSpec
+
+
+class Evaluation:
+    """Measures a generator against the real samples of one data set.
+
+    samples: made for each measurement, of seed 0. Raises GanzooError where the data does not fit
+    or is too small.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset, spec: SampleSpec) -> None:
+        began = time.perf_counter()
+        schedule = config.schedule
+        self.samples = schedule.evaluate_samples
+        source = schedule.evaluate_data or config.data.source
+        if schedule.evaluate_data is not None:
+            dataset = find_dataset(schedule.evaluate_data)
+        dataset = fitted(dataset, spec, config.architecture)
+        self.extractor = make_extractor(schedule.features, source, spec)
+        real = features_read(self.extractor, dataset)
+        check_enough(real, f"data set {dataset.name!r}")
+        check_enough(real[: self.samples], f"schedule.evaluate_samples={self.samples}")
+        self.real = Reference(real, len(self.extractor.classes))
+        self.seconds = time.perf_counter() - began  # spent on evaluations so far
+
+    def measure(self, sampler: Sampler) -> dict[str, float]:
+        """The figures by their names in ``metrics.json``; none where samples cannot be measured,
+        which is warned of."""
+        began = time.perf_counter()
+        try:
+            made = features_made(self.extractor, sampler, self.samples, 0)
+            figures = {"fid": fid(made, self.real)} | classes_found(made, self.real)
+        except WorkFailed as error:
+            warnings.warn(f"not evaluated: {error}", GanzooWarning, stacklevel=2)
+            figures = {}
+        self.seconds += time.perf_counter() - began
+        return {f"{name}[{self.extractor.name}]": value for name, value in figures.items()}
+
+    def share(self, training: float) -> float:
+        """The share of the run's time that went into evaluations; training: its other seconds."""
+        return round(self.seconds / max(self.seconds + training, 1e-9), 4)

@@ -1,0 +1,215 @@
+"""Evaluation while training: the figures of ganzoo evaluate, the best step kept, time told."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+
+import pytest
+import torch
+from conftest import SMALL, call, one_message, set_options
+from test_resume import command, kill_while_training
+
+import ganzoo
+from ganzoo import GanzooError, Observer
+
+FID = "fid[mnist-convnet]"
+EVALUATED = {"schedule.evaluate_samples": 200, **SMALL["dcgan"]}
+
+
+def train(data, out, *more, steps=12, every=4):
+    return call(
+        *("train", "dcgan", "--data", data, "--steps", steps, "--out", out, "--precision", "fp32"),
+        *("--evaluate-every", every, *more, *set_options(EVALUATED)),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(digits_npz, tmp_path_factory) -> ganzoo.Run:
+    out = tmp_path_factory.mktemp("evaluating") / "run"
+    result = train(digits_npz, out, "--log-every", 5)
+    assert result.exit_code == 0, result.output
+    assert FID in result.stderr
+    return ganzoo.Run.open(out)
+
+
+def measured(run: ganzoo.Run) -> dict[int, float]:
+    return {line["step"]: line[FID] for line in run.metrics() if FID in line}
+
+
+def test_the_estimate_is_that_of_evaluate(run, digits_npz):
+    """The same samples against the same data: seed 0, 200 of them."""
+    figures = ganzoo.evaluate(run, digits_npz, samples=200, seeds=1)
+    assert measured(run)[12] == pytest.approx(figures[FID].value, rel=0.001)
+    logged = run.metrics()[-1]
+    for name in ("modes", "kl", "commonest_class"):
+        key = f"{name}[mnist-convnet]"
+        assert logged[key] == pytest.approx(figures[key].value, rel=0.001, abs=1e-6)
+
+
+def test_it_is_logged_when_asked_for_and_its_share_told(run):
+    assert list(measured(run)) == [4, 8, 12]
+    assert [line["step"] for line in run.metrics()] == [4, 5, 8, 10, 12]
+    for line in run.metrics():
+        assert (0 < line.get("evaluation_share", 0) < 1) == (FID in line)
+
+
+def test_evaluating_changes_nothing_of_the_training(run, digits_npz, tmp_path):
+    settings = set_options(SMALL["dcgan"])
+    args = ("train", "dcgan", "--data", digits_npz, "--steps", 12, "--precision", "fp32")
+    assert call(*args, *settings, "--out", tmp_path / "plain").exit_code == 0
+    plain = (tmp_path / "plain" / "model" / "model.safetensors").read_bytes()
+    assert plain == (run.model_path / "model.safetensors").read_bytes()
+
+
+class Sequence(Observer):
+    """Keeps what it is told of evaluations."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, bool]] = []
+
+    def evaluated(self, step, figures) -> None:
+        self.told.append((step, FID in figures))
+
+
+def lowest(run: ganzoo.Run) -> int:
+    figures = measured(run)
+    return min(figures, key=lambda step: (figures[step], step))
+
+
+def test_the_best_step_is_kept_and_exported(digits_npz, tmp_path):
+    """A learning rate that ruins the generator later on: the best step is not the last."""
+    observer = Sequence()
+    run = ganzoo.train(
+        *("dcgan", digits_npz),
+        steps=30,
+        evaluate_every=10,
+        keep="best",
+        checkpoint_every=1000,
+        precision="fp32",
+        settings={**EVALUATED, "schedule.keep_checkpoints": 1, "training.generator_lr": 0.03},
+        out=tmp_path / "run",
+        observers=[observer],
+    )
+    best = lowest(run)
+    assert best < 30, measured(run)
+    assert sorted(run.checkpoints.steps()) == [best, 30]
+    assert [step for step, there in observer.told if there] == [10, 20, 30]
+    training = json.loads((run.model_path / "training.json").read_text())
+    assert (training["step"], training["steps"]) == (best, 30)
+    samples = ganzoo.load(run).sample(4)
+    assert torch.equal(samples, ganzoo.load(run, step=best).sample(4))
+    assert not torch.equal(samples, ganzoo.load(run, step=30).sample(4))
+    assert "--evaluate-every 10 --keep best" in training["command"]
+    assert run.finished
+    assert "is finished" in call("resume", run.path).stderr
+    assert f"| step | {best} of 30 |" in (run.model_path / "README.md").read_text()
+
+
+def test_extending_finds_a_better_one_or_keeps_the_best(digits_npz, tmp_path):
+    out = tmp_path / "run"
+    assert train(digits_npz, out, "--keep", "best").exit_code == 0
+    result = call("resume", out, "--steps", 40)
+    assert result.exit_code == 0, result.output
+    run = ganzoo.Run.open(out)
+    assert run.finished
+    assert 40 in measured(run)
+    assert json.loads((run.model_path / "training.json").read_text())["step"] == lowest(run)
+
+
+def test_a_killed_run_measures_the_same(digits_npz, tmp_path):
+    args = command(
+        *("train", "dcgan", "--data", digits_npz, "--steps", 120, "--precision", "fp32"),
+        *("--evaluate-every", 15, "--keep", "best", "--log-every", 10, "--checkpoint-every", 20),
+        *set_options(EVALUATED),
+    )
+    subprocess.run([*args, "--out", tmp_path / "whole"], check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    process = subprocess.Popen([*args, "--out", killed], stderr=subprocess.PIPE)
+    kill_while_training(process, killed, random.Random(0))
+    subprocess.run(command("resume", killed), check=True, capture_output=True)
+    whole, resumed = (ganzoo.Run.open(tmp_path / name) for name in ("whole", "killed"))
+    assert measured(resumed) == measured(whole)
+    model = "model.safetensors"
+    assert (resumed.model_path / model).read_bytes() == (whole.model_path / model).read_bytes()
+
+
+def test_other_data_to_evaluate_on(digits, digits_npz, tmp_path):
+    """The name of the data is in the configuration, and its figures are of it."""
+    result = train(digits_npz, tmp_path / "run", "--set", "schedule.evaluate_data=mnist-5k")
+    assert result.exit_code == 0, result.output
+    run = ganzoo.Run.open(tmp_path / "run")
+    figures = ganzoo.evaluate(run, "mnist-5k", samples=200, seeds=1)
+    assert measured(run)[12] == pytest.approx(figures[FID].value, rel=0.001)
+
+
+MISTAKES = {
+    "best of nothing": (["--keep", "best"], "without --evaluate-every"),
+    "keep": (["--evaluate-every", "4", "--keep", "worst"], "one of last, best"),
+    "never": (["--evaluate-every", "0"], "evaluate_every=0"),
+    "few samples": (
+        ["--evaluate-every", "4", "--set", "schedule.evaluate_samples=100"],
+        "needs at least 130",
+    ),
+    "data": (["--evaluate-every", "4", "--set", "schedule.evaluate_data=mnst"], "'mnist'"),
+    "data of another kind": (
+        ["--evaluate-every", "4", "--set", "schedule.evaluate_data=ring"],
+        "is of kind points",
+    ),
+    "features": (["--evaluate-every", "4", "--set", "schedule.features=mnst"], "extractor"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_told_before_a_run_is_made(mistake, digits_npz, tmp_path):
+    args, told = MISTAKES[mistake]
+    out = tmp_path / "run"
+    settings = set_options(SMALL["dcgan"])
+    result = call("train", "dcgan", "--data", digits_npz, "--out", out, *settings, *args)
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+    assert one_message(result.stderr)
+    assert not out.exists()
+
+
+def test_a_collapsed_generator_is_told_and_stops_nothing(digits_npz, tmp_path):
+    """Without latents that matter, all samples are the same."""
+    from test_evaluate import Broken
+
+    from ganzoo import Architecture, Training
+
+    class Constant(Architecture):
+        training = Training(batch_size=16, steps=4)
+
+        def build_generator(self):
+            return Broken(0.1)
+
+        def build_discriminator(self):
+            return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(self.spec.size, 1))
+
+        def sample_latent(self, count, rng):
+            return torch.randn(count, 2, generator=rng, device=rng.device)
+
+    settings = {"data.image_size": 16, "schedule.evaluate_samples": 200}
+    with pytest.warns(ganzoo.GanzooWarning, match="not evaluated: all 200 samples are the same"):
+        run = ganzoo.train(
+            *(Constant, digits_npz), settings=settings, evaluate_every=2, out=tmp_path / "run"
+        )
+    assert run.finished
+    with pytest.raises(GanzooError, match="the generator has collapsed"):
+        ganzoo.evaluate(run, digits_npz, samples=200, seeds=1, architecture=Constant)
+
+
+@pytest.mark.timing
+def test_the_share_is_what_it_costs(digits_npz, tmp_path):
+    """A run with evaluations takes as much longer as its share says, within a tenth."""
+    seconds = {}
+    for name, more in (("plain", []), ("evaluated", ["--evaluate-every", "60"])):
+        out, began = tmp_path / name, time.perf_counter()
+        args = ("train", "dcgan", "--data", digits_npz, "--steps", 300, "--out", out)
+        assert call(*args, *more, *set_options(EVALUATED)).exit_code == 0
+        seconds[name] = time.perf_counter() - began
+    share = ganzoo.Run.open(tmp_path / "evaluated").metrics()[-1]["evaluation_share"]
+    assert seconds["evaluated"] * (1 - share) == pytest.approx(seconds["plain"], rel=0.15)
