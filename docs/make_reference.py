@@ -44,6 +44,8 @@ CONTRACT = (
     "Kind",
     "Dataset",
     "Observer",
+    "Extractor",
+    "Features",
     "RunFolder",
 )
 
@@ -137,7 +139,15 @@ def _table(options: type[Options]) -> str:
 
 def _functions() -> str:
     parts = ["### Functions and models"]
-    for name in ("train", "resume", "load", "list_architectures", "list_models"):
+    for name in (
+        "train",
+        "resume",
+        "load",
+        "evaluate",
+        "compare",
+        "list_architectures",
+        "list_models",
+    ):
         function = getattr(ganzoo, name)
         parts.append(f"#### `ganzoo.{name}{_signature(function)}`\n\n{_doc(function)}")
     shown = ", ".join(f"`{name}`" for name in ganzoo.__all__ if name != "__version__")

@@ -137,7 +137,7 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
     yield ExtractorEntry(
         "cifar-convnet",
         f"{where}:CIFARConvNet",
-        "256 features of a classifier of CIFAR-10",
+        "128 features of a classifier of CIFAR-10",
         IMAGE,
         (3,),
     )

@@ -2,7 +2,7 @@
 
     python -m ganzoo.metrics.train_convnet mnist-convnet --data mnist:test --judge mnist-5k
     python -m ganzoo.metrics.train_convnet cifar-convnet --data cifar10 --judge cifar10:test \
-        --mirror --width 64
+        --mirror --epochs 12
 
 The weights that come with ganzoo were trained so, the accuracy is that on the data of --judge,
 which is not trained on. Pictures are turned, shifted, scaled and blurred a little on the way, so
@@ -55,9 +55,9 @@ def main() -> None:
         "classes": list(data.classes),
         "width": network.width,
         "accuracy": round(accuracy, 4),
-        "judged_on": options.judge,
+        "judged_on": Path(options.judge).name,
         "judged": len(judge),
-        "trained_on": options.data,
+        "trained_on": Path(options.data).name,
         "epochs": options.epochs,
         "seed": options.seed,
     }

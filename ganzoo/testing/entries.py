@@ -8,17 +8,19 @@ import json
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.engine.observer import Observer
-from ganzoo.entries import Entry
-from ganzoo.errors import GanzooError
+from ganzoo.entries import Entry, ExtractorEntry, KindEntry
+from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game
 from ganzoo.kinds import Kind
+from ganzoo.metrics.extractor import Extractor
 from ganzoo.objectives import Objective
+from ganzoo.plugins import catalogue
 from ganzoo.registry.find import load
 from ganzoo.spec import SampleSpec
-from ganzoo.testing.check import Fault, calling
+from ganzoo.testing.check import Fault, NotHere, calling
 
 
 def target(entry: Entry) -> None:
@@ -111,6 +113,46 @@ def observer(entry: Entry) -> None:
             raise Fault(f"{entry.name}: {name}", f"an event, such as {near[0]!r}", repr(name))
     with calling(f"{entry.name}: its __init__"):
         found()
+
+
+def extractor(entry: Entry) -> None:
+    """The extractor gives one finite row a sample, the same in each batch, and its classes."""
+    assert isinstance(entry, ExtractorEntry)
+    try:
+        with calling(f"{entry.name}: target"):
+            found = _loaded(entry)(None)
+    except Fault as fault:
+        if isinstance(fault.__cause__, WorkFailed):  # weights that have to be downloaded
+            raise NotHere(str(fault.__cause__)) from None
+        raise
+    if not isinstance(found, Extractor) or not found.name:
+        raise Fault(f"{entry.name}: target", "a ganzoo.Extractor with a name", repr(found))
+    samples = _samples_for(entry)
+    with calling(f"{entry.name}: features"):
+        whole, parts = found(samples), [found(part) for part in samples.split(3)]
+    for which, made in (("values", whole.values), ("classes", whole.classes)):
+        if made is None:
+            continue
+        joined = torch.cat([getattr(part, which) for part in parts])
+        if len(made) != len(samples) or not torch.allclose(made.float(), joined.float(), atol=1e-3):
+            raise Fault(f"{entry.name}: {which}", "one row a sample, in any batch", f"{made.shape}")
+    if whole.values.dim() != 2 or not whole.values.isfinite().all():
+        raise Fault(f"{entry.name}: values", "(N, D), finite", f"{tuple(whole.values.shape)}")
+    if (whole.classes is None) != (not found.classes):
+        raise Fault(
+            f"{entry.name}: classes", "their names and a number a sample, or neither", "one"
+        )
+
+
+def _samples_for(entry: ExtractorEntry) -> Tensor:
+    """A few samples of a kind that the extractor takes."""
+    kind = entry.kinds[0] if entry.kinds else "array"
+    rng = torch.Generator().manual_seed(0)
+    if kind == "image":
+        channels = entry.channels[0] if entry.channels else 3
+        return torch.randint(0, 256, (7, channels, 32, 32), generator=rng, dtype=torch.uint8)
+    shape = catalogue().find(KindEntry, "kind", kind).load().examples()[0].shape
+    return torch.rand(7, *shape, generator=rng)
 
 
 def command(entry: Entry) -> None:

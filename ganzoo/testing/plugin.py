@@ -15,6 +15,7 @@ from ganzoo.entries import (
     ArchitectureEntry,
     CommandEntry,
     Entry,
+    ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -139,6 +140,7 @@ def _checks_of(entry: Entry) -> list[Check]:
         KindEntry: entries.kind,
         ModelEntry: entries.model,
         ObserverEntry: entries.observer,
+        ExtractorEntry: entries.extractor,
         CommandEntry: entries.command,
     }
     function = functions.get(type(entry), entries.target)
