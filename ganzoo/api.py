@@ -219,7 +219,8 @@ def _evaluation(config: RunConfig, match: Match) -> Evaluation | None:
     """What measures the run on its way, where it is asked for; in the first process alone."""
     if config.schedule.evaluate_every is None or not match.processes.first:
         return None
-    return Evaluation(config, match.batches.dataset, match.architecture.spec)
+    dataset, spec = match.batches.dataset, match.architecture.spec
+    return Evaluation(config, dataset, spec, match.device.device)
 
 
 def _following(

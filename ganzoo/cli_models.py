@@ -109,6 +109,7 @@ def sample(
     help="Features of Inception, from a file that is here.",
 )
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda or mps.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def evaluate(
     model: str,

@@ -16,6 +16,7 @@ from torch import Tensor
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.data.find import find_dataset
+from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.choose import make_extractor
@@ -44,14 +45,14 @@ def evaluate(
     weights: str | os.PathLike[str] | None = None,
     step: int | None = None,
     architecture: type[Architecture] | None = None,
-    device: str | torch.device = "cpu",
+    device: str = "auto",
 ) -> dict[str, Measured]:
     """Measure a model against real data, and return the figures by their names.
 
     model, step, architecture: as in `ganzoo.load`, or a generator. samples: made with each of
     `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
     deviation. features: the extractor, see ``ganzoo list``; auto: the data set's usual one.
-    weights: a file for it.
+    weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
 
     The figures of a model folder, a run's model or one of the local registry are written into its
     ``metrics.json`` and its card. Those of a bundled model, of the Hub, of a step or of a
@@ -65,11 +66,13 @@ def evaluate(
     if isinstance(model, Generator):
         generator = model
     else:
-        generator = load(model, step=step, architecture=architecture, device=device)
+        where = find_device(device, "fp32").device
+        generator = load(model, step=step, architecture=architecture, device=where)
     source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
     whose = generator.name or "the generator"
     dataset = fitted(_dataset(data), generator.spec, whose)
     extractor = make_extractor(features, source, generator.spec, _path(weights))
+    extractor.to(generator.device)
     real = features_read(extractor, dataset)
     check_enough(real, f"data set {dataset.name!r}", times=2)
     figures = [

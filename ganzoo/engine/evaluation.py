@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 
+import torch
+
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.engine.config import RunConfig
@@ -23,7 +25,9 @@ class Evaluation:
     or is too small.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset, spec: SampleSpec) -> None:
+    def __init__(
+        self, config: RunConfig, dataset: Dataset, spec: SampleSpec, device: torch.device
+    ) -> None:
         began = time.perf_counter()
         schedule = config.schedule
         self.samples = schedule.evaluate_samples
@@ -31,7 +35,7 @@ class Evaluation:
         if schedule.evaluate_data is not None:
             dataset = find_dataset(schedule.evaluate_data)
         dataset = fitted(dataset, spec, config.architecture)
-        self.extractor = make_extractor(schedule.features, source, spec)
+        self.extractor = make_extractor(schedule.features, source, spec).to(device)
         real = features_read(self.extractor, dataset)
         check_enough(real, f"data set {dataset.name!r}")
         check_enough(real[: self.samples], f"schedule.evaluate_samples={self.samples}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.convnet import ConvNet
@@ -21,7 +21,7 @@ BATCH: Final = 250  # samples that go through a network at once
 @dataclass(frozen=True)
 class Features:
     """values: (N, D) float32. classes: (N,) int64, the class of each sample as the extractor
-    sees it, or None where it is no classifier. Both on the CPU."""
+    sees it, or None where it is no classifier. Both are brought to the CPU."""
 
     values: Tensor
     classes: Tensor | None = None
@@ -39,9 +39,11 @@ class Features:
 
     @classmethod
     def joined(cls, parts: list[Features]) -> Features:
-        classes = [part.classes for part in parts if part.classes is not None]
+        """Those of all parts, on the CPU."""
+        classes = [part.classes.cpu() for part in parts if part.classes is not None]
         return cls(
-            torch.cat([part.values for part in parts]), torch.cat(classes) if classes else None
+            torch.cat([part.values.float().cpu() for part in parts]),
+            torch.cat(classes) if classes else None,
         )
 
 
@@ -58,6 +60,8 @@ class Extractor:
     classes: tuple[str, ...] = ()
     #: What the card says of it: its training and its own accuracy.
     about: str = ""
+    #: Where samples are handed over; see `to`.
+    device: torch.device = torch.device("cpu")
 
     def __init__(self, weights: Path | None = None) -> None:
         if weights is not None:
@@ -68,10 +72,19 @@ class Extractor:
         range of their spec. Raises GanzooError where it cannot take them."""
         raise NotImplementedError(f"{type(self).__name__} has no features")
 
+    def to(self, device: torch.device) -> Self:
+        """Move the networks that it has as attributes; samples are handed over there."""
+        self.device = device
+        for part in vars(self).values():
+            if isinstance(part, nn.Module | Extractor):
+                part.to(device)
+        return self
+
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Features:
         """The features of any number of samples, a batch at a time."""
-        return Features.joined([self.features(part) for part in samples.split(BATCH)])
+        parts = samples.split(BATCH)
+        return Features.joined([self.features(part.to(self.device)) for part in parts])
 
 
 class Values(Extractor):
@@ -80,7 +93,7 @@ class Values(Extractor):
     name = "values"
 
     def features(self, samples: Tensor) -> Features:
-        return Features(samples.flatten(1).float().cpu())
+        return Features(samples.flatten(1))
 
 
 class Classifier(Extractor):
@@ -121,7 +134,7 @@ class Classifier(Extractor):
                 f"{self.name} takes images of {self.channels} channels, not {samples.shape[1]}"
             )
         values, logits = self.network(samples)
-        return Features(values.float(), logits.argmax(1))
+        return Features(values, logits.argmax(1))
 
 
 class MNISTConvNet(Classifier):

@@ -56,7 +56,7 @@ class Inception(Extractor):
     def features(self, samples: Tensor) -> Features:
         colour = samples.expand(-1, 3, -1, -1) if samples.shape[1] == 1 else samples
         (values,) = self.network(colour)
-        return Features(values.float().cpu())
+        return Features(values)
 
 
 def _state(path: Path) -> dict[str, Tensor]:
