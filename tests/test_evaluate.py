@@ -23,6 +23,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.data.images import fit_images
 from ganzoo.data.named import mnist_5k
+from ganzoo.metrics.choose import make_extractor
 from ganzoo.metrics.extractor import MNISTConvNet
 from ganzoo.metrics.figures import Reference, classes_found
 
@@ -168,6 +169,24 @@ def test_real_digits_have_all_classes_and_noise_has_not(digits):
     assert (nines.classes == 9).float().mean() > 0.97
     one_class = classes_found(nines, Reference(real, 10))
     assert one_class["kl"] == pytest.approx(math.log(10), abs=0.3)
+
+
+def test_stacked_digits_are_told_apart_and_their_modes_counted():
+    data = find_dataset("stacked-mnist-5k")
+    again = find_dataset("stacked-mnist-5k")
+    assert data.fingerprint() == again.fingerprint()
+    assert data.spec.shape == (3, 28, 28)
+    assert len(data.labels.unique()) == 1000
+    extractor = make_extractor("auto", "stacked-mnist-5k", data.spec)
+    real = extractor(data.samples[:600])
+    assert (real.classes == data.labels[:600]).float().mean() > 0.95
+    reference = Reference(real, 1000)
+    assert classes_found(real, reference)["kl"] == 0
+    # A generator that drops a digit in one channel drops 900 modes.
+    one = data.labels[:3000] // 100 == 7
+    found = classes_found(extractor(data.samples[:3000][one][:200]), reference)
+    assert 70 <= found["modes"] <= 110
+    assert found["kl"] > 1
 
 
 def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -49,6 +50,15 @@ def test_penalties_of_a_linear_critic():
     assert wgan_gp(game).item() == pytest.approx((3 - 1) ** 2)
     assert r1(game).item() == pytest.approx(9 / 2)
     assert r2(game).item() == pytest.approx(9 / 2)
+
+
+def test_a_penalty_every_few_steps_weighs_as_much_more():
+    game = linear_game(3.0)
+    made = Hinge(Hinge.Config(penalty="r1+r2", penalty_weight=0.5, penalty_every=4))
+    for step, expected in ((0, 9.0), (1, None), (3, None), (4, 9.0), (6, None)):
+        terms = made.penalties(replace(game, step=step))
+        found = terms["penalty_r1"].item() if terms else None
+        assert found == (None if expected is None else pytest.approx(4 * 0.5 * 9 / 2))
 
 
 def test_wgan_gp_interpolates_each_sample_by_itself():
