@@ -27,6 +27,7 @@ from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.data.images import fit_images
+from ganzoo.files import umask
 from ganzoo.metrics.convnet import SIZE, ConvNet
 
 BATCH = 128
@@ -65,6 +66,7 @@ def main() -> None:
     options.out.mkdir(exist_ok=True)
     path = options.out / f"{options.name}.safetensors"
     save_file(weights, path, metadata={"format": "pt", "ganzoo": json.dumps(about)})
+    path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
 
 
 def train(network: ConvNet, data: Dataset, epochs: int, mirror: bool) -> None:
