@@ -93,7 +93,8 @@ class Architecture:
     labels)`` and returns scores, a tensor with one real number a sample (or a `pack` of
     samples), higher for real; one that judges patches gives as many for each sample. Where an
     objective needs more than scores (a reconstruction, class logits, a code), it returns a named
-    tuple with a field ``score`` and the others.
+    tuple with a field ``score`` and the others. It may look at the other samples of its batch, as
+    batch normalisation does: real samples and fakes come in batches of their own.
     Labels are int64 of shape (N,). Neither network changes what it is given.
 
     `ganzoo.testing` and ``ganzoo check-plugin`` hold all of this against an architecture.
