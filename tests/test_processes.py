@@ -86,6 +86,7 @@ def test_two_processes_do_what_one_does(name, options, digits_npz, tmp_path):
             "generator_dropout": 0.2,
             "minibatch_stddev": True,
             "training.instance_noise": 0.2,
+            "training.instance_noise_steps": 5,  # not over the run, whose end is moved here
             "training.replay": 0.25,
             "training.replay_size": 32,
             "objective.flip_labels": 0.1,

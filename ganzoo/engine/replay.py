@@ -78,8 +78,8 @@ class Replay:
         # Numbers that differ, found without waiting for the device.
         slots = torch.rand(self.size, device=device).argsort()[: self.count]
         for name, values in fresh.items():
-            # Half precision would do for what it made; a checkpoint of float32 goes on in either.
-            values = values.float() if values.is_floating_point() else values
+            if values.dtype in (torch.bfloat16, torch.float16):
+                values = values.float()  # so that a checkpoint goes on in another precision
             if name not in self.kept:
                 self.kept[name] = values.new_zeros((self.size, *values.shape[1:]))
             if free:
