@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from test_step import make_match
+from test_view import spy
 from torch import nn
 
 from ganzoo.architecture import Training
@@ -40,6 +42,21 @@ def test_the_share_that_was_asked_for_is_replaced_from_the_second_round_on():
         assert torch.equal(mixed.fake[8:], given[8:])
         assert torch.equal(mixed.latent, 10 * mixed.fake[:, :2]), "each with its own latent"
         assert replay.filled == min(64, 8 * (number + 1))
+
+
+def test_the_discriminators_turn_has_them_and_the_generators_has_not(digits):
+    match = make_match("dcgan", digits[0], training__replay=0.25, schedule__precision="fp32")
+    first = match.deal(with_gradient=True)
+    match.discriminator_turn(first)
+    seen = spy(match.networks.discriminator)
+    second = match.deal(with_gradient=True)
+    match.discriminator_turn(second)
+    match.generator_turn(second)
+    _, shown, to_generator = seen
+    assert torch.equal(to_generator, second.fake)
+    assert torch.equal(shown[4:], second.fake[4:])
+    for image in shown[:4]:
+        assert any(torch.equal(image, fake) for fake in first.fake[:4])
 
 
 def test_old_ones_leave_by_chance():
