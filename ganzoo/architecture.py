@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
@@ -48,6 +48,31 @@ class Training(Options):
     dequantize: bool = Field(
         False, description="add uniform noise of one level to 8-bit samples, as WGAN-GP does"
     )
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
+        (), description="what is done to images, real and fake, before the discriminator sees them"
+    )
+    instance_noise: float = Field(
+        0.0,
+        ge=0,
+        description="standard deviation of the noise on all that the discriminator sees; it falls "
+        "linearly to 0",
+    )
+    instance_noise_steps: int | None = Field(
+        None, ge=1, description="steps of that fall; null: the whole run"
+    )
+    replay: float = Field(
+        0.0, ge=0, lt=1, description="share of the discriminator's fakes that are old ones"
+    )
+    replay_size: int = Field(
+        1024, ge=1, description="old fakes that are kept for that, over all processes"
+    )
+
+    @field_validator("augment")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name is there twice")
+        return names
 
 
 class Architecture:
@@ -68,7 +93,8 @@ class Architecture:
     labels)`` and returns scores, a tensor with one real number a sample (or a `pack` of
     samples), higher for real; one that judges patches gives as many for each sample. Where an
     objective needs more than scores (a reconstruction, class logits, a code), it returns a named
-    tuple with a field ``score`` and the others.
+    tuple with a field ``score`` and the others. It may look at the other samples of its batch, as
+    batch normalisation does: real samples and fakes come in batches of their own.
     Labels are int64 of shape (N,). Neither network changes what it is given.
 
     `ganzoo.testing` and ``ganzoo check-plugin`` hold all of this against an architecture.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ class Game:
     samples, which the fakes share, or None. latent: what the fakes were made from.
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
+    view: what the run asks to do to samples before the discriminator sees them, or None.
     """
 
     real: Tensor
@@ -27,13 +29,19 @@ class Game:
     discriminator: nn.Module
     partners: nn.ModuleDict = field(default_factory=nn.ModuleDict)
     step: int = 0
+    view: Callable[[Tensor], Tensor] | None = None
+
+    def shown(self, samples: Tensor) -> Tensor:
+        """What the discriminator sees of `samples`, real or fake: augmented, and with noise, where
+        the run asks for it, drawn anew at each call. A gradient passes."""
+        return samples if self.view is None else self.view(samples)
 
     def discriminate(self, samples: Tensor, **inputs: Any) -> Any:
-        """What the discriminator returns for `samples`, the labels bound.
+        """What the discriminator returns for `samples`, as they are shown, the labels bound.
 
         `inputs` are handed on to the discriminator: a latent, for one that judges pairs.
         """
-        return call(self.discriminator, samples, self.labels, **inputs)
+        return call(self.discriminator, self.shown(samples), self.labels, **inputs)
 
     def score(self, samples: Tensor, **inputs: Any) -> Tensor:
         """The scores of `samples`, flat and in float32, whatever the precision around."""
@@ -45,15 +53,16 @@ class Game:
         return samples
 
     def score_gradient(self, samples: Tensor) -> Tensor:
-        """The gradient of the scores with respect to `samples`: (N, values a sample).
+        """The gradient of the scores with respect to `samples`, as they are shown: (N, values a
+        sample). The discriminator's slope is so bounded where it judges.
 
         Where the discriminator judges packs of k samples, each row is the gradient of one pack:
         (N / k, k times the values). It can be differentiated again. Computed in float32 outside
         autocast: second-order penalties overflow in half precision.
         """
-        samples = samples.detach().float().requires_grad_()
+        samples = self.shown(samples.detach().float()).detach().requires_grad_()
         with torch.autocast(samples.device.type, enabled=False):
-            scores = self.score(samples)
+            scores = score_of(call(self.discriminator, samples, self.labels))
             (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
         return gradient.reshape(min(len(scores), len(samples)), -1)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -92,14 +93,50 @@ class AdversarialObjective(Objective):
         return {f"penalty_{n}": weight * PENALTIES[n](game) for n in names if n != "none"}
 
 
-class NonSaturating(AdversarialObjective):
-    """Goodfellow 2014 (arXiv:1406.2661), section 3: the generator maximises log D(G(z))."""
+class LabelledObjective(AdversarialObjective):
+    """A loss of scores against labels: 1 for real samples, 0 for fakes.
+
+    The discriminator's may be smoothed (Salimans 2016, arXiv:1606.03498, section 3.4) and swapped;
+    the generator's never are. A subclass defines `against` and `generator_loss`.
+    """
+
+    class Config(AdversarialObjective.Config):
+        real_label: float = Field(
+            1.0,
+            gt=0.5,
+            le=1,
+            description="the discriminator's label of real samples; below 1: smoothed on this side",
+        )
+        flip_labels: float = Field(
+            0.0,
+            ge=0,
+            lt=0.5,
+            description="chance of each of the discriminator's labels to be the other side's",
+        )
+
+    def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
+        """The loss of each score against its label: (N,)."""
+        raise NotImplementedError
 
     def real_loss(self, scores: Tensor) -> Tensor:
-        return F.softplus(-scores).mean()  # -log sigma(s)
+        return self.against(scores, self._labels(scores, self.config.real_label, 0.0)).mean()
 
     def fake_loss(self, scores: Tensor) -> Tensor:
-        return F.softplus(scores).mean()  # -log(1 - sigma(s))
+        return self.against(scores, self._labels(scores, 0.0, self.config.real_label)).mean()
+
+    def _labels(self, scores: Tensor, own: float, other: float) -> Tensor | float:
+        if not self.config.flip_labels:
+            return own
+        return torch.where(torch.rand_like(scores) < self.config.flip_labels, other, own)
+
+
+class NonSaturating(LabelledObjective):
+    """Goodfellow 2014 (arXiv:1406.2661), section 3: the generator maximises log D(G(z))."""
+
+    def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
+        # Binary cross-entropy: -log sigma(s) and -log(1 - sigma(s)), weighted by the label. With a
+        # label of 1 or 0 it is one of the two to the bit.
+        return labels * F.softplus(-scores) + (1 - labels) * F.softplus(scores)
 
     def generator_loss(self, scores: Tensor) -> Tensor:
         return F.softplus(-scores).mean()
@@ -112,14 +149,11 @@ class Minimax(NonSaturating):
         return -F.softplus(scores).mean()
 
 
-class LeastSquares(AdversarialObjective):
+class LeastSquares(LabelledObjective):
     """Mao 2017 (arXiv:1611.04076), equation 9: targets 1 for real, 0 for fake, 1 for G."""
 
-    def real_loss(self, scores: Tensor) -> Tensor:
-        return 0.5 * (scores - 1).square().mean()
-
-    def fake_loss(self, scores: Tensor) -> Tensor:
-        return 0.5 * scores.square().mean()
+    def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
+        return 0.5 * (scores - labels).square()
 
     def generator_loss(self, scores: Tensor) -> Tensor:
         return 0.5 * (scores - 1).square().mean()

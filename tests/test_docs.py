@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["writing-a-plugin", "precision", "versions", "families", "quality"]
+    "page", ["writing-a-plugin", "precision", "versions", "families", "quality", "stability"]
 )
 def test_every_block_of_a_page_runs(page, author, hub, tmp_path):
     run_page(DOCS / f"{page}.md", tmp_path, author, environment())
@@ -43,6 +43,7 @@ def test_every_page_is_run():
         "versions",
         "families",
         "quality",
+        "stability",
         "reference",
     }
 

@@ -79,6 +79,42 @@ MISTAKES = {
     "seed": (["sample", "RUN", "--seed", str(2**70)], "seed"),
     "many": (["sample", "RUN", "-n", "1000000000"], "at most"),
     "a folder as file": (["sample", "RUN", "-o", "/tmp.png/x.png"], "there is no folder"),
+    "augment": (
+        ["train", "dcgan", "--data", "DATA", "--set", 'training.augment=["colour"]'],
+        "a list, each one of color, translation, cutout",
+    ),
+    "augment twice": (
+        ["train", "dcgan", "--data", "DATA", "--set", 'training.augment=["color","color"]'],
+        "a name is there twice",
+    ),
+    "augment points": (
+        ["train", "vanilla", "--data", "ring", "--set", 'training.augment=["cutout"]'],
+        'training.augment=["cutout"] is for images, not points',
+    ),
+    "noise": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.instance_noise=-1"],
+        "a number, at least 0",
+    ),
+    "replay": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.replay=1"],
+        "a number, at least 0, below 1",
+    ),
+    "replay of none": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.replay=0.001"],
+        "it would replace 0",
+    ),
+    "real label": (
+        ["train", "dcgan", "--data", "DATA", "--set", "objective.real_label=1.2"],
+        "a number, above 0.5, at most 1",
+    ),
+    "flips": (
+        ["train", "dcgan", "--data", "DATA", "--set", "objective.flip_labels=0.5"],
+        "a number, at least 0, below 0.5",
+    ),
+    "labels of hinge": (
+        ["train", "sngan", "--data", "DATA", "--set", "objective.real_label=0.9"],
+        "'real_label'",
+    ),
     "long name": (["train", "dcgan", "--data", "DATA", "--out", "x" * 300], "name too long"),
 }
 

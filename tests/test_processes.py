@@ -36,6 +36,17 @@ def weights(run: Path, step: int) -> dict:
     [
         ("vanilla", {"widths": [32, 64], "dropout": 0, "training.flip": "true"}),
         ("wgan-gp", {"network": "mlp", "width": 16, "objective.penalty": "r1"}),
+        (
+            "vanilla",
+            {
+                "widths": [32, 64],
+                "dropout": 0,
+                "training.augment": '["color", "translation", "cutout"]',
+                "training.instance_noise": 0.2,
+                "objective.real_label": 0.9,
+                "objective.penalty": "r1",
+            },
+        ),
     ],
 )
 def test_two_processes_do_what_one_does(name, options, digits_npz, tmp_path):
@@ -67,9 +78,26 @@ def test_two_processes_do_what_one_does(name, options, digits_npz, tmp_path):
         assert a["generator_loss"] == pytest.approx(b["generator_loss"], rel=1e-4)
 
 
-def test_batch_normalised_network_trains_and_resumes_in_two_processes(digits_npz, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {
+            "generator_dropout": 0.2,
+            "minibatch_stddev": True,
+            "training.instance_noise": 0.2,
+            "training.instance_noise_steps": 5,  # not over the run, whose end is moved here
+            "training.replay": 0.25,
+            "training.replay_size": 32,
+            "objective.flip_labels": 0.1,
+        },
+    ],
+)
+def test_batch_normalised_network_trains_and_resumes_in_two_processes(
+    options, digits_npz, tmp_path
+):
     args = ["train", "dcgan", "--data", digits_npz, "--precision", "fp32", "--device", "cpu"]
-    args += [*set_options(SMALL["dcgan"]), "--log-every", 3]
+    args += [*set_options(SMALL["dcgan"] | options), "--log-every", 3]
     straight, broken = tmp_path / "a", tmp_path / "b"
     assert torchrun(2, *args, "--steps", 6, "--out", straight).returncode == 0
     assert torchrun(2, *args, "--steps", 3, "--out", broken).returncode == 0

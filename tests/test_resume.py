@@ -22,7 +22,19 @@ from ganzoo import Run
 from ganzoo.engine.observer import Observer
 from ganzoo.engine.signals import Interrupted
 
-STEPS = {"vanilla": 900, "dcgan": 240, "wgan-gp": 60}
+STEPS = {"vanilla": 900, "dcgan": 240, "wgan-gp": 60, "dcgan with all": 200}
+SETTINGS = SMALL | {
+    "dcgan with all": SMALL["dcgan"]
+    | {
+        "generator_dropout": 0.2,
+        "minibatch_stddev": "true",
+        "objective.real_label": 0.9,
+        "objective.flip_labels": 0.05,
+        "training.augment": '["color", "translation", "cutout"]',
+        "training.instance_noise": 0.1,
+        "training.replay": 0.25,
+    }
+}
 
 
 def command(*args: object) -> list[str]:
@@ -31,10 +43,10 @@ def command(*args: object) -> list[str]:
 
 def train_args(name: str, data: Path, out: Path, every: int) -> list[str]:
     return command(
-        *("train", name, "--data", data, "--steps", STEPS[name], "--out", out, "--seed", 3),
+        *("train", name.split()[0], "--data", data, "--steps", STEPS[name], "--out", out),
+        *("--seed", 3, "--checkpoint-every", every),
         *("--device", "cpu", "--precision", "fp32", "--log-every", 5, "--sample-every", 100),
-        *("--checkpoint-every", every),
-        *set_options(SMALL[name]),
+        *set_options(SETTINGS[name]),
     )
 
 

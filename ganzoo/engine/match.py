@@ -14,7 +14,9 @@ from ganzoo.engine.average import MovingAverage
 from ganzoo.engine.devices import Device
 from ganzoo.engine.player import Player
 from ganzoo.engine.processes import Processes
+from ganzoo.engine.replay import Replay
 from ganzoo.engine.totals import Totals
+from ganzoo.engine.view import View
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, call, score_of
 from ganzoo.objectives import Objective
@@ -68,6 +70,8 @@ class Match:
         self.generator = Player(mine, training.generator_lr, training, device, processes)
         theirs = [networks.discriminator, objective]
         self.discriminator = Player(theirs, training.discriminator_lr, training, device, processes)
+        self.view = View(training, batches.rng, processes)
+        self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
@@ -174,11 +178,15 @@ class Match:
             discriminator=networks.discriminator,
             partners=networks.partners,
             step=self.step,
+            view=self.view.at(self.step),
         )
 
     def discriminator_turn(self, game: Game) -> None:
-        """One update of the discriminator, which sees the fakes without their gradient."""
+        """One update of the discriminator, which sees the fakes without their gradient, and old
+        ones among them where the recipe says so."""
         game = replace(game, fake=game.fake.detach())
+        if self.replay is not None:
+            game = self.replay.mix(game)
         with self.device.autocast():
             terms = self.objective.discriminator_terms(game)
         self._update("discriminator", self.discriminator, terms)

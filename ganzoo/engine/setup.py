@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Iterable
@@ -120,6 +121,9 @@ def make_match(
     rng.manual_seed(seed + 1)
     if config.training.flip and dataset.kind != "image":
         raise GanzooError(f"training.flip=true is for images, not {dataset.kind}")
+    if config.training.augment and dataset.kind != "image":
+        names = json.dumps(config.training.augment)
+        raise GanzooError(f"training.augment={names} is for images, not {dataset.kind}")
     batches = Batches(
         dataset,
         batch,

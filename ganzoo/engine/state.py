@@ -38,6 +38,8 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "random": _random_states(match),
         "totals": totals,
     }
+    if match.replay is not None:
+        groups["replay"] = match.replay.state(match.device.device)
     values = {
         "step": match.step,
         "rounds": match.rounds,
@@ -75,6 +77,8 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
         if player.scaler.is_enabled() and values["scalers"][owner]:
             player.scaler.load_state_dict(values["scalers"][owner])
     match.step, match.rounds = int(values["step"]), int(values["rounds"])
+    if match.replay is not None:
+        match.replay.load_state(groups.get("replay", {}), match.device.device)
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
     if values["threads"] != torch.get_num_threads():

@@ -4,8 +4,9 @@ at 64 pixels; other sizes have more or fewer of the same blocks."""
 import math
 from typing import ClassVar
 
+import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, Training
 
@@ -16,6 +17,12 @@ class DCGAN(Architecture):
     class Config(Options):
         latent_size: int = Field(100, ge=1, le=4096, description="length of a latent")
         width: int = Field(64, ge=1, le=1024, description="channels next to the picture")
+        generator_dropout: float = Field(
+            0.0, ge=0, lt=1, description="dropout in the generator, in training only"
+        )
+        minibatch_stddev: bool = Field(
+            False, description="the discriminator also sees how much its batch varies"
+        )
 
     image_sizes: ClassVar = (16, 32, 64, 128, 256)
     training: ClassVar = Training(batch_size=64, steps=20_000, beta1=0.5)
@@ -34,9 +41,16 @@ class DCGAN(Architecture):
             nn.ConvTranspose2d(self.config.latent_size, widest, 4, 1, 0, bias=False),
         ]
         for before, after in zip(wide, [*wide[1:], self.spec.shape[0]], strict=True):
-            layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
+            layers += [nn.BatchNorm2d(before), self._activation()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
         return nn.Sequential(*layers, nn.Tanh()).apply(initialise)
+
+    def _activation(self) -> nn.Module:
+        activation = nn.ReLU(inplace=True)
+        if not self.config.generator_dropout:
+            return activation
+        # In one place of the sequence, so that the layers after it keep their names.
+        return nn.Sequential(activation, nn.Dropout(self.config.generator_dropout))
 
     def build_discriminator(self) -> nn.Module:
         first, *rest = narrow = self.channels[::-1]
@@ -47,8 +61,25 @@ class DCGAN(Architecture):
         for before, after in zip(narrow, rest, strict=False):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
             layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
-        layers.append(nn.Conv2d(narrow[-1], 1, 4, 1, 0, bias=False))
+        last = nn.Conv2d(narrow[-1] + self.config.minibatch_stddev, 1, 4, 1, 0, bias=False)
+        layers += [MinibatchStddev(), last] if self.config.minibatch_stddev else [last]
         return nn.Sequential(*layers).apply(initialise)
+
+
+class MinibatchStddev(nn.Module):
+    """Karras 2018 (arXiv:1710.10196), section 3: how much each feature varies over the batch, as
+    one number, on one more map. (N, C, H, W) to (N, C + 1, H, W).
+
+    The mean is over the whole batch, as in the paper's text; its code has groups of four.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            variance = x.float().var(0, unbiased=False)
+            # The root of 0, of a lone sample, has no gradient.
+            deviation = (variance + 1e-8).sqrt().mean()
+        plane = deviation.to(x.dtype).expand(len(x), 1, *x.shape[2:])
+        return torch.cat([x, plane], 1)
 
 
 def initialise(module: nn.Module) -> None:

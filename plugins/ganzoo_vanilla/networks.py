@@ -24,6 +24,9 @@ class Vanilla(Architecture):
             description="hidden widths of the generator; the discriminator's are the reverse",
         )
         dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the discriminator")
+        generator_dropout: float = Field(
+            0.0, ge=0, lt=1, description="dropout in the generator, in training only"
+        )
 
     kinds: ClassVar = ()
     training: ClassVar = Training(batch_size=100, steps=20_000)
@@ -33,12 +36,18 @@ class Vanilla(Architecture):
         layers: list[nn.Module] = []
         size = self.config.latent_size
         for width in self.config.widths:
-            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2)]
+            layers += [nn.Linear(size, width), self._activation()]
             size = width
         layers.append(nn.Linear(size, self.spec.size))
         if self.spec.bounded:
             layers.append(nn.Tanh())
         return nn.Sequential(*layers, nn.Unflatten(1, self.spec.shape))
+
+    def _activation(self) -> nn.Module:
+        if not self.config.generator_dropout:
+            return nn.LeakyReLU(0.2)
+        # In one place of the sequence, so that the layers after it keep their names.
+        return nn.Sequential(nn.LeakyReLU(0.2), nn.Dropout(self.config.generator_dropout))
 
     def build_discriminator(self) -> nn.Module:
         layers: list[nn.Module] = [nn.Flatten()]

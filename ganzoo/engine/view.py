@@ -1,0 +1,60 @@
+"""What the discriminator is shown in place of samples: augmented, and with noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganzoo.architecture import Training
+from ganzoo.augment import AUGMENTATIONS, DRAWS
+from ganzoo.engine.processes import Processes
+
+
+@dataclass(frozen=True)
+class View:
+    """How samples are shown, real ones and fakes alike, in both players' turns.
+
+    rng: alike in all processes. Draws are made for the whole batch and cut, so that two processes
+    see what one would.
+    """
+
+    training: Training
+    rng: torch.Generator
+    processes: Processes
+
+    def at(self, step: int) -> Callable[[Tensor], Tensor] | None:
+        """What is done to samples in a step; None: they are shown as they are."""
+        noise, names = self.noise(step), self.training.augment
+        if not noise and not names:
+            return None
+
+        def shown(samples: Tensor) -> Tensor:
+            # In float32 whatever the precision around: noise of one level is lost in bf16.
+            with torch.autocast(samples.device.type, enabled=False):
+                samples = samples.float()
+                for name in names:
+                    draws = self._mine(torch.rand, samples, (DRAWS,))
+                    samples = AUGMENTATIONS[name](samples, draws)
+                if noise:
+                    drawn = self._mine(torch.randn, samples, tuple(samples.shape[1:]))
+                    samples = samples + noise * drawn
+            if samples.dim() == 4:
+                samples = samples.contiguous(memory_format=torch.channels_last)
+            return samples
+
+        return shown
+
+    def noise(self, step: int) -> float:
+        """The standard deviation of the instance noise in a step (Sonderby 2016,
+        arXiv:1610.04490); 0 from the last step of its fall on."""
+        steps = self.training.instance_noise_steps or self.training.steps
+        return self.training.instance_noise * max(0.0, 1 - step / steps)
+
+    def _mine(self, draw: Callable[..., Tensor], samples: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """This process's part of draws of `shape` for each sample of the whole batch."""
+        share, rank, world = len(samples), self.processes.rank, self.processes.world
+        drawn = draw((share * world, *shape), generator=self.rng, device=samples.device)
+        return drawn[rank * share : (rank + 1) * share]
