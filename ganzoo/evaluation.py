@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.choose import make_extractor
-from ganzoo.metrics.extractor import Extractor, Features
+from ganzoo.metrics.extractor import Extractor
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, distances
 from ganzoo.metrics.samples import features_made, features_of_noise, features_read, fitted
 from ganzoo.registry.find import load
@@ -73,16 +74,14 @@ def evaluate(
     dataset = fitted(_dataset(data), generator.spec, whose)
     extractor = make_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)
-    real = features_read(extractor, dataset)
-    check_enough(real, f"data set {dataset.name!r}", times=2)
+    record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
+    real = _Real.of((features, weights, record.sha256, extractor.name), extractor, dataset)
     figures = [
-        _figures(extractor, generator, real, samples, number)
+        _figures(extractor, generator, real.reference, samples, number)
         for number in range(seed, seed + seeds)
     ]
-    bounds = _bounds(extractor, generator, real, samples)
-    record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
-    about = _About(extractor, samples, range(seed, seed + seeds), len(real), record)
-    measured = {name: about.measured(name, figures, bounds) for name in figures[0]}
+    about = _About(extractor, samples, range(seed, seed + seeds), real, record)
+    measured = {name: about.measured(name, figures) for name in figures[0]}
     named = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
     if not isinstance(model, Generator) and step is None:
         write_figures(model, generator, named)
@@ -132,35 +131,32 @@ class _About:
     extractor: Extractor
     samples: int
     seeds: range
-    real: int
+    real: _Real
     data: DataRecord
 
-    def measured(
-        self, name: str, figures: Sequence[dict[str, float]], bounds: dict[str, dict[str, float]]
-    ) -> Measured:
+    def measured(self, name: str, figures: Sequence[dict[str, float]]) -> Measured:
         values = [figure[name] for figure in figures]
         spread = statistics.stdev(values) if len(values) > 1 else None
-        first, last = self.seeds[0], self.seeds[-1]
+        first, last, count = self.seeds[0], self.seeds[-1], len(self.real.reference.features)
         seeds = f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
         return Measured(
             value=_rounded(statistics.fmean(values)),
             spread=None if spread is None else _rounded(spread, 2),
-            floor=bounds["floor"].get(name),
-            ceiling=bounds["ceiling"].get(name),
-            how=f"{self.samples} samples of {seeds}, against {self.real} real ones",
+            floor=self.real.floor.get(name),
+            ceiling=self.real.ceiling(self.samples).get(name),
+            how=f"{self.samples} samples of {seeds}, against {count} real ones",
             features=f"{self.extractor.name}: {self.extractor.about}",
-            by=f"torch-fidelity {version('torch-fidelity')}" if name in bounds["floor"] else "",
+            by=f"torch-fidelity {version('torch-fidelity')}" if name in self.real.floor else "",
             data=self.data,
         )
 
 
 def _figures(
-    extractor: Extractor, generator: Generator, real: Features, samples: int, seed: int
+    extractor: Extractor, generator: Generator, real: Reference, samples: int, seed: int
 ) -> dict[str, float]:
     made = features_made(extractor, generator, samples, seed)
     check_enough(made, f"samples={samples}")
-    reference = Reference(real, len(extractor.classes))
-    found = distances(made, reference) | classes_found(made, reference)
+    found = distances(made, real) | classes_found(made, real)
     classes = generator.spec.classes
     if made.classes is not None and classes and classes == extractor.classes:
         wanted = torch.arange(samples) % len(classes)  # as `features_made` lets them take turns
@@ -168,18 +164,40 @@ def _figures(
     return found
 
 
-def _bounds(
-    extractor: Extractor, generator: Generator, real: Features, samples: int
-) -> dict[str, dict[str, float]]:
-    """The distances of one half of the real samples from the other, and of noise from them."""
-    half, mixed = len(real) // 2, real.shuffled()
-    floor = distances(mixed[:half], Reference(mixed[half:]))
-    noise = features_of_noise(extractor, generator.spec, samples)
-    ceiling = distances(noise, Reference(real))
-    return {
-        "floor": {name: _rounded(value) for name, value in floor.items()},
-        "ceiling": {name: _rounded(value) for name, value in ceiling.items()},
-    }
+class _Real:
+    """The real samples' side, which is kept for the next model: features, and what bounds figures.
+
+    key: the extractor and the data that it is of.
+    """
+
+    newest: ClassVar[_Real | None] = None
+
+    def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
+        self.key, self.extractor, self.spec = key, extractor, dataset.spec
+        features = features_read(extractor, dataset)
+        check_enough(features, f"data set {dataset.name!r}", times=2)
+        self.reference = Reference(features, len(extractor.classes))
+
+    @classmethod
+    def of(cls, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> _Real:
+        """The one that is kept, where it is the same."""
+        if cls.newest is None or cls.newest.key != key:
+            cls.newest = cls(key, extractor, dataset)
+        return cls.newest
+
+    @functools.cached_property
+    def floor(self) -> dict[str, float]:
+        """The distances of one half of the real samples from the other."""
+        mixed = self.reference.features.shuffled()
+        half = len(mixed) // 2
+        found = distances(mixed[:half], Reference(mixed[half:]))
+        return {name: _rounded(value) for name, value in found.items()}
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - one is kept, and no more than that
+    def ceiling(self, samples: int) -> dict[str, float]:
+        """The distances of noise from them."""
+        noise = features_of_noise(self.extractor, self.spec, samples)
+        return {name: _rounded(v) for name, v in distances(noise, self.reference).items()}
 
 
 def _dataset(data: Samples) -> Dataset:

@@ -202,7 +202,8 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
     from ganzoo import evaluation
 
     generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
-    made = evaluation._figures(Asked(), generator, Asked()(digits[0]), 300, 0)
+    real = Reference(Asked()(digits[0]), 3)
+    made = evaluation._figures(Asked(), generator, real, 300, 0)
     assert made["label_agreement"] == pytest.approx(1 / 3)
 
 
