@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ class Game:
     samples, which the fakes share, or None. latent: what the fakes were made from.
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
+    watch: told of each batch that the discriminator judges, and of what it returned for it.
     """
 
     real: Tensor
@@ -27,13 +29,17 @@ class Game:
     discriminator: nn.Module
     partners: nn.ModuleDict = field(default_factory=nn.ModuleDict)
     step: int = 0
+    watch: Callable[[Game, Tensor, Any], None] | None = None
 
     def discriminate(self, samples: Tensor, **inputs: Any) -> Any:
         """What the discriminator returns for `samples`, the labels bound.
 
         `inputs` are handed on to the discriminator: a latent, for one that judges pairs.
         """
-        return call(self.discriminator, samples, self.labels, **inputs)
+        output = call(self.discriminator, samples, self.labels, **inputs)
+        if self.watch is not None:
+            self.watch(self, samples, output)
+        return output
 
     def score(self, samples: Tensor, **inputs: Any) -> Tensor:
         """The scores of `samples`, flat and in float32, whatever the precision around."""

@@ -36,6 +36,7 @@ class Loop:
         self.config = run.config
         self.first = match.processes.first
         self.observers = observers if self.first else ()
+        match.health.every = max(1, run.config.schedule.log_every // 5)
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
@@ -132,6 +133,7 @@ class Loop:
         seconds = self._read_clock()
         if not all(math.isfinite(value) for value in means.values()):
             self._fail(means)
+        health, told = match.health.line(match.step, match.processes)
         _, rounds, since = self._logged
         samples = (match.rounds - rounds) * self.config.training.batch_size
         line = {
@@ -139,6 +141,7 @@ class Loop:
             "seconds": round(seconds, 4),
             "samples_per_second": round(samples / max(seconds - since, 1e-9), 2),
             **means,
+            **health,
         }
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
@@ -147,6 +150,10 @@ class Loop:
                 self.run.log(line)
         for observer in self.observers:
             observer.logged(line)
+            for message in told:
+                observer.warned(match.step, message)
+        for message in told if self.first else ():
+            warnings.warn(message, GanzooWarning, stacklevel=2)
 
     def _sample(self) -> None:
         """A grid of one fixed batch of latents, by the averaged generator."""

@@ -22,6 +22,7 @@ NETWORKS = "networks"
 def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
     """The match as named groups of tensors, one file each, and JSON. All processes must call it."""
     totals, totals_json = match.totals.state()
+    health, health_json = match.health.state()
     groups = {
         NETWORKS: {
             f"{owner}.{name}": tensor
@@ -37,11 +38,13 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         },
         "random": _random_states(match),
         "totals": totals,
+        "health": health,
     }
     values = {
         "step": match.step,
         "rounds": match.rounds,
         "totals": totals_json,
+        "health": health_json,
         "scalers": {owner: player.scaler.state_dict() for owner, player in _players(match).items()},
         "threads": torch.get_num_threads(),
         "processes": match.processes.world,
@@ -76,6 +79,8 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
             player.scaler.load_state_dict(values["scalers"][owner])
     match.step, match.rounds = int(values["step"]), int(values["rounds"])
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
+    if "health" in values:  # checkpoints of ganzoo 0.1 and before have none
+        match.health.load_state(groups["health"], values["health"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
     if values["threads"] != torch.get_num_threads():
         notes.append(
