@@ -25,7 +25,9 @@ def environment() -> dict[str, str]:
     return {**os.environ, **HUB.environment(SCRATCH), "HF_TOKEN": "hf_alice_writes"}
 
 
-@pytest.mark.parametrize("page", ["writing-a-plugin", "precision", "versions", "families"])
+@pytest.mark.parametrize(
+    "page", ["writing-a-plugin", "precision", "versions", "families", "health"]
+)
 def test_every_block_of_a_page_runs(page, author, hub, tmp_path):
     run_page(DOCS / f"{page}.md", tmp_path, author, environment())
     if page == "writing-a-plugin":
@@ -35,7 +37,7 @@ def test_every_block_of_a_page_runs(page, author, hub, tmp_path):
 
 def test_every_page_is_run():
     pages = {path.stem for path in DOCS.glob("*.md")}
-    assert pages == {"writing-a-plugin", "precision", "versions", "families", "reference"}
+    assert pages == {"writing-a-plugin", "precision", "versions", "families", "health", "reference"}
 
 
 def test_the_plugin_of_the_tutorial_has_under_40_lines():

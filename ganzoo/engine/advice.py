@@ -44,8 +44,8 @@ def _diverged(training: Training, objective: Objective) -> list[str]:
     return [
         _rate("generator_lr", training, 10),
         _rate("discriminator_lr", training, 10),
-        *([] if training.clip_gradients else ["--set training.clip_gradients=1"]),
         *_penalty(objective),
+        *([] if training.clip_gradients else ["--set training.clip_gradients=1"]),
         "--precision fp32",
     ]
 

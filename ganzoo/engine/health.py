@@ -32,18 +32,22 @@ SIGNALS: Final = {
     "discriminator_slope": ("the slope of its loss", 0.05),
     "generator_gradient": ("the generator's gradient", 0.01),
 }
-#: Collapsed: this share of the fakes' pairs are near duplicates, beyond that of the real ones,
-#: after it was below VARIED, or when it never was, nor the diversity grew by a quarter, after
-#: PATIENCE steps. All generators begin with samples that are much alike.
+#: Collapsed: this share of the fakes' pairs are near duplicates, beyond that of the real ones. All
+#: generators begin with samples that are much alike, so there must have been more: a share below
+#: VARIED, or a diversity of which less than FALLEN is left. Or PATIENCE steps are over, and the
+#: diversity is not GROWTH times the first.
 ALIKE: Final = 0.4
 VARIED: Final = 0.2
+FALLEN: Final = 0.4
 PATIENCE: Final = 2000
 GROWTH: Final = 1.25
 #: Diverged: so many times as large as in the first step, or as 1.
 BEYOND: Final = 1000.0
 
 LOSSES: Final = ("discriminator_loss", "generator_loss")
-GRADIENTS: Final = ("discriminator_gradient", "generator_gradient")
+#: What grows in a game that diverges. The spread of the scores is the one that begins before any
+#: update; the generator's figures are of a discriminator that has had its first.
+SIZES: Final = (*LOSSES, "score_spread", "discriminator_gradient", "generator_gradient")
 
 
 class Health:
@@ -88,22 +92,24 @@ class Health:
         figures = _means(self._sums, processes)
         self._sums, self._first = {}, {}
         largest = self._memory["largest"]
-        for name in SIGNALS:
+        for name in (*SIGNALS, "diversity"):
             seen = [of[name] for of in (self._memory["first"], figures, largest) if name in of]
             largest[name] = max(seen, default=0.0)
-        found = {
-            "overpowered": self._overpowered(figures),
-            "collapsed": self._collapsed(step, figures),
-            "diverged": self._diverged(figures),
-        }
-        told = []
-        for sickness, why in found.items():
+        told, worse = [], False
+        for sickness, judge in (
+            ("diverged", self._diverged),
+            ("overpowered", self._overpowered),
+            ("collapsed", self._collapsed),
+        ):
+            # One sickness brings the others: only the worst that shows is counted.
+            why = "" if worse else judge(step, figures)
+            worse = worse or bool(why)
             if self._lasts(sickness, bool(why), step):
                 self._memory["warned"].append(sickness)
                 told.append(f"step {step}: {why}. {advice(sickness, *self._told)}")
         return {f"health_{name}": v for name, v in figures.items() if name not in LOSSES}, told
 
-    def _overpowered(self, figures: Mapping[str, float]) -> str:
+    def _overpowered(self, step: int, figures: Mapping[str, float]) -> str:
         if figures.get("separation", 0.0) < SURE:
             return ""
         largest = self._memory["largest"]
@@ -126,25 +132,27 @@ class Health:
         memory, fake, real = self._memory, figures["fake_duplicates"], figures["real_duplicates"]
         if fake - real < VARIED:
             memory["varied"] = True
-        grown = figures["diversity"] >= GROWTH * memory["first"].get("diversity", 0.0)
-        if fake - real < ALIKE or not (memory.get("varied") or (step >= PATIENCE and not grown)):
+        diversity = figures["diversity"]
+        fell = memory.get("varied") or diversity < FALLEN * memory["largest"]["diversity"]
+        stuck = diversity < GROWTH * memory["first"].get("diversity", 0.0) and step >= PATIENCE
+        if fake - real < ALIKE or not (fell or stuck):
             return ""
         return (
             f"the generator's samples are much alike (mode collapse): {fake:.0%} of the pairs in a "
             f"batch are near duplicates, of real samples {real:.0%}, and their mean distance is "
-            f"{figures['diversity']:.2g} of that of real ones"
+            f"{diversity:.2g} of that of real ones"
         )
 
-    def _diverged(self, figures: Mapping[str, float]) -> str:
+    def _diverged(self, step: int, figures: Mapping[str, float]) -> str:
         first = self._memory["first"]
         beyond = [
             f"{name.replace('_', ' ')} {figures[name]:.3g}"
-            for name in (*LOSSES, *GRADIENTS)
+            for name in SIZES
             if abs(figures.get(name, 0.0)) > BEYOND * max(1.0, abs(first.get(name, 0.0)))
         ]
         if not beyond:
             return ""
-        return f"the game diverges: {', '.join(beyond)}, over {BEYOND:,.0f} times where it began"
+        return f"the game diverges: {', '.join(beyond)}, over {BEYOND:,.0f} times the first"
 
     def _lasts(self, sickness: str, shows: bool, step: int) -> bool:
         """Whether it has lasted long enough now to be told, and was not told before."""

@@ -54,7 +54,10 @@ class Watch:
         if scores.requires_grad:
             scores.register_hook(partial(self._note_slope, name))
         if len(self._scores) == 2:
-            self.note("separation", separation(self._scores["real"], self._scores["fake"]))
+            real, fake = self._scores["real"], self._scores["fake"]
+            self.note("separation", separation(real, fake))
+            both = torch.cat([real, fake])  # a critic's scores may drift together
+            self.note("score_spread", (both - both.mean()).abs().mean())
 
     def _note_slope(self, name: str, gradient: Tensor) -> None:
         self._slopes[name] = gradient.detach().float().abs().sum() / self.scale
