@@ -36,7 +36,7 @@ SIGNALS: Final = {
 #: generators begin with samples that are much alike, so there must have been more: a share below
 #: VARIED, or a diversity of which less than FALLEN is left. Or PATIENCE steps are over, and the
 #: diversity is not GROWTH times the first.
-ALIKE: Final = 0.4
+ALIKE: Final = 0.6
 VARIED: Final = 0.2
 FALLEN: Final = 0.4
 PATIENCE: Final = 2000
