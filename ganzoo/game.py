@@ -19,6 +19,7 @@ class Game:
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
     view: what the run asks to do to samples before the discriminator sees them, or None.
+    watch: told of each batch that the discriminator judges, and of what it returned for it.
     """
 
     real: Tensor
@@ -30,6 +31,7 @@ class Game:
     partners: nn.ModuleDict = field(default_factory=nn.ModuleDict)
     step: int = 0
     view: Callable[[Tensor], Tensor] | None = None
+    watch: Callable[[Game, Tensor, Any], None] | None = None
 
     def shown(self, samples: Tensor) -> Tensor:
         """What the discriminator sees of `samples`, real or fake: augmented, and with noise, where
@@ -41,7 +43,10 @@ class Game:
 
         `inputs` are handed on to the discriminator: a latent, for one that judges pairs.
         """
-        return call(self.discriminator, self.shown(samples), self.labels, **inputs)
+        output = call(self.discriminator, self.shown(samples), self.labels, **inputs)
+        if self.watch is not None:
+            self.watch(self, samples, output)
+        return output
 
     def score(self, samples: Tensor, **inputs: Any) -> Tensor:
         """The scores of `samples`, flat and in float32, whatever the precision around."""

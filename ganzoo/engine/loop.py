@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -17,7 +18,7 @@ from ganzoo.engine.provenance import provenance
 from ganzoo.engine.run import RunFolder
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
-from ganzoo.errors import GanzooError, one_line
+from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
 from ganzoo.sampler import Sampler
 
@@ -41,6 +42,7 @@ class Loop:
         self.first = match.processes.first
         self.observers = observers if self.first else ()
         self.evaluation = evaluation if self.first else None
+        match.health.every = max(1, run.config.schedule.log_every // 5)
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
@@ -153,6 +155,7 @@ class Loop:
         seconds = self._read_clock()
         if not all(math.isfinite(value) for value in means.values()):
             self._fail(means)
+        health, told = match.health.line(match.step, match.processes)
         _, rounds, since = self._logged
         samples = (match.rounds - rounds) * self.config.training.batch_size
         line = {
@@ -161,6 +164,7 @@ class Loop:
             "samples_per_second": round(samples / max(seconds - since, 1e-9), 2),
             **means,
             **figures,
+            **health,
         }
         if figures and self.evaluation is not None:
             line["evaluation_share"] = self.evaluation.share(seconds)
@@ -173,6 +177,10 @@ class Loop:
             observer.logged(line)
             if figures:
                 observer.evaluated(match.step, dict(figures))
+            for message in told:
+                observer.warned(match.step, message)
+        for message in told if self.first else ():
+            warnings.warn(message, GanzooWarning, stacklevel=2)
 
     def _sample(self) -> None:
         """A grid of one fixed batch of latents, by the averaged generator."""

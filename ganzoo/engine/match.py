@@ -12,6 +12,8 @@ from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import Batches
 from ganzoo.engine.average import MovingAverage
 from ganzoo.engine.devices import Device
+from ganzoo.engine.health import Health
+from ganzoo.engine.measures import Watch
 from ganzoo.engine.player import Player
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.replay import Replay
@@ -73,6 +75,7 @@ class Match:
         self.view = View(training, batches.rng, processes)
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
+        self.health = Health(training, objective)
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
         self._real: Iterator[tuple[Tensor, Tensor | None]] | None = None
@@ -91,9 +94,12 @@ class Match:
         # The last round's fakes serve both players: the generator is judged on what the
         # discriminator has just learned from, and its forward pass is run once.
         game = self.deal(with_gradient=True)
-        self.discriminator_turn(game)
-        self.generator_turn(game)
+        watch = Watch(game) if self.health.due(self.step) else None
+        self.discriminator_turn(game, watch)
+        self.generator_turn(game, watch)
         self.average.update(self.step)
+        if watch is not None:
+            self.health.add(watch)
 
     def rehearse(self, name: str) -> None:
         """Make and judge one batch without learning, to find a faulty architecture before a run
@@ -181,24 +187,32 @@ class Match:
             view=self.view.at(self.step),
         )
 
-    def discriminator_turn(self, game: Game) -> None:
+    def discriminator_turn(self, game: Game, watch: Watch | None = None) -> None:
         """One update of the discriminator, which sees the fakes without their gradient, and old
         ones among them where the recipe says so."""
         game = replace(game, fake=game.fake.detach())
         if self.replay is not None:
             game = self.replay.mix(game)
+        if watch is not None:
+            watch.scale = self.discriminator.scale(self.device.device)
+            game.watch = watch.judged
         with self.device.autocast():
             terms = self.objective.discriminator_terms(game)
-        self._update("discriminator", self.discriminator, terms)
+        self._update("discriminator", self.discriminator, terms, watch)
 
-    def generator_turn(self, game: Game) -> None:
+    def generator_turn(self, game: Game, watch: Watch | None = None) -> None:
         """One update of the generator and its partners."""
         with self.device.autocast():
             terms = self.objective.generator_terms(game)
-        self._update("generator", self.generator, terms)
+        self._update("generator", self.generator, terms, watch)
 
-    def _update(self, name: str, player: Player, terms: dict[str, Tensor]) -> None:
+    def _update(
+        self, name: str, player: Player, terms: dict[str, Tensor], watch: Watch | None
+    ) -> None:
         values = torch.stack([term.float() for term in terms.values()])
         loss = values.sum()
-        player.update(loss)
+        norm = player.update(loss, watch is not None)
+        if watch is not None and norm is not None:
+            watch.note(f"{name}_gradient", norm)
+            watch.note(f"{name}_loss", loss.detach())
         self.totals.add(name, list(terms), loss, values)

@@ -30,7 +30,10 @@ class Observer:
         """A step is done. Called often: it must be quick and read nothing from the device."""
 
     def logged(self, line: dict[str, Any]) -> None:
-        """A line of metrics was written, with step, seconds, losses and their terms."""
+        """A line of metrics was written, with step, seconds, losses, their terms and health."""
+
+    def warned(self, step: int, message: str) -> None:
+        """The game shows a sickness, which `message` names; told once a run for each."""
 
     def sampled(self, step: int, path: Path) -> None:
         """A file of samples was written: a grid of pictures, a scatter plot, sound, rows."""
@@ -63,6 +66,9 @@ class Guarded(Observer):
 
     def logged(self, line: dict[str, Any]) -> None:
         self._tell(self.observer.logged, dict(line))
+
+    def warned(self, step: int, message: str) -> None:
+        self._tell(self.observer.warned, step, message)
 
     def sampled(self, step: int, path: Path) -> None:
         self._tell(self.observer.sampled, step, path)

@@ -35,17 +35,30 @@ class Player:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * factor
 
-    def update(self, loss: Tensor) -> None:
-        """One step down `loss`."""
+    def update(self, loss: Tensor, measured: bool = False) -> Tensor | None:
+        """One step down `loss`. Returns the norm of the gradient, before clipping, if `measured`.
+
+        Gradients in fp16 are scaled; the norm is not.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         # `inputs` keeps the other player free of gradients, and spares computing them.
         self.scaler.scale(loss).backward(inputs=self.parameters)
         self.processes.average_gradients(self.parameters)
+        norm = None
         if self.clip is not None:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        elif measured:
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            norm = nn.utils.get_total_norm(gradients) / self.scale(loss.device)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        return norm
+
+    def scale(self, device: torch.device) -> Tensor:
+        """What losses are multiplied with in fp16 now; 1 in other precisions. Never waits."""
+        scaled: Tensor = self.scaler.scale(torch.ones((), device=device))
+        return scaled
 
 
 def make_optimizer(

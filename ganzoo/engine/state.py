@@ -22,6 +22,7 @@ NETWORKS = "networks"
 def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
     """The match as named groups of tensors, one file each, and JSON. All processes must call it."""
     totals, totals_json = match.totals.state()
+    health, health_json = match.health.state()
     groups = {
         NETWORKS: {
             f"{owner}.{name}": tensor
@@ -37,6 +38,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         },
         "random": _random_states(match),
         "totals": totals,
+        "health": health,
     }
     if match.replay is not None:
         groups["replay"] = match.replay.state(match.device.device)
@@ -44,6 +46,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "step": match.step,
         "rounds": match.rounds,
         "totals": totals_json,
+        "health": health_json,
         "scalers": {owner: player.scaler.state_dict() for owner, player in _players(match).items()},
         "threads": torch.get_num_threads(),
         "processes": match.processes.world,
@@ -80,6 +83,8 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
     if match.replay is not None:
         match.replay.load_state(groups.get("replay", {}), match.device.device)
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
+    if "health" in values:  # checkpoints of ganzoo 0.1 and before have none
+        match.health.load_state(groups["health"], values["health"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
     if values["threads"] != torch.get_num_threads():
         notes.append(

@@ -78,10 +78,10 @@ class TensorBoard(Observer):
 
 
 def grouped(name: str) -> str:
-    """A figure's name with its player before a slash, by which TensorBoard groups them."""
-    for player in ("discriminator", "generator"):
-        if name.startswith(f"{player}_"):
-            return f"{player}/{name.removeprefix(f'{player}_')}"
+    """A figure's name with its group before a slash, as TensorBoard takes it."""
+    for group in ("discriminator", "generator", "health"):
+        if name.startswith(f"{group}_"):
+            return f"{group}/{name.removeprefix(f'{group}_')}"
     return f"speed/{name}"
 
 
