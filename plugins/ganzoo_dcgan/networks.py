@@ -2,7 +2,7 @@
 at 64 pixels; other sizes have more or fewer of the same blocks."""
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -19,9 +19,6 @@ class DCGAN(Architecture):
         width: int = Field(64, ge=1, le=1024, description="channels next to the picture")
         generator_dropout: float = Field(
             0.0, ge=0, lt=1, description="dropout in the generator, in training only"
-        )
-        discriminator_norm: Literal["batch", "none"] = Field(
-            "batch", description="normalisation in the discriminator; none goes with penalties"
         )
         minibatch_stddev: bool = Field(
             False, description="the discriminator also sees how much its batch varies"
@@ -61,11 +58,9 @@ class DCGAN(Architecture):
             nn.Conv2d(self.spec.shape[0], first, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        plain = self.config.discriminator_norm == "none"
         for before, after in zip(narrow, rest, strict=False):
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=plain))
-            layers += [] if plain else [nn.BatchNorm2d(after)]
-            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
         last = nn.Conv2d(narrow[-1] + self.config.minibatch_stddev, 1, 4, 1, 0, bias=False)
         layers += [MinibatchStddev(), last] if self.config.minibatch_stddev else [last]
         return nn.Sequential(*layers).apply(initialise)
