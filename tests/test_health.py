@@ -99,8 +99,9 @@ class Listening(ganzoo.Observer):
 @pytest.mark.parametrize("sickness", SICK)
 def test_each_sickness_is_told_once_with_something_to_try(sickness, digits, tmp_path):
     sick, listeners = SICK[sickness], [Listening(), Listening()]
-    _, messages = told(sick.train, digits[0], tmp_path / "run", observers=listeners)
+    run, messages = told(sick.train, digits[0], tmp_path / "run", observers=listeners)
     (message,) = messages
+    assert [line["warnings"] for line in run.metrics() if "warnings" in line] == [[message]]
     assert sick.words in message
     for words in sick.tries:
         assert words in message

@@ -158,7 +158,7 @@ class Loop:
         health, told = match.health.line(match.step, match.processes)
         _, rounds, since = self._logged
         samples = (match.rounds - rounds) * self.config.training.batch_size
-        line = {
+        line: dict[str, Any] = {
             "step": match.step,
             "seconds": round(seconds, 4),
             "samples_per_second": round(samples / max(seconds - since, 1e-9), 2),
@@ -168,6 +168,8 @@ class Loop:
         }
         if figures and self.evaluation is not None:
             line["evaluation_share"] = self.evaluation.share(seconds)
+        if told:
+            line["warnings"] = told
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
         if self.first:

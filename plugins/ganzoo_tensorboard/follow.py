@@ -73,7 +73,7 @@ class TensorBoard(Observer):
 
     def _scalars(self, line: Mapping[str, Any], at: float) -> None:
         for name, value in line.items():
-            if name != "step":
+            if name != "step" and isinstance(value, int | float):  # warnings are texts
                 self.writer.add_scalar(grouped(name), value, line["step"], at)
 
 
