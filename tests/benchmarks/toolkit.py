@@ -38,6 +38,10 @@ TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
     "augment-grey": ("the same without colour", {"training.augment": ["translation", "cutout"]}),
     "replay": ("replay of old fakes, Shrivastava 2017", {"training.replay": 0.25}),
     "dropout": ("dropout in the generator", {"generator_dropout": 0.25}),
+    "r1": (
+        "the penalty R1, Mescheder 2018",
+        {"objective.penalty": "r1", "objective.penalty_weight": 1},
+    ),
     "stddev": ("minibatch standard deviation, Karras 2018", {"minibatch_stddev": True}),
 }
 
@@ -88,7 +92,8 @@ def option(settings: dict[str, Any]) -> str:
     """Options as they are typed."""
     parts = []
     for key, value in settings.items():
-        text = json.dumps(value, separators=(",", ":")) if not isinstance(value, float) else value
+        plain = isinstance(value, float | str)
+        text = value if plain else json.dumps(value, separators=(",", ":"))
         parts.append(f"`{key}={text}`")
     return " ".join(parts)
 
