@@ -148,6 +148,17 @@ def test_a_discriminator_beside_and_the_users_text_stay(model, digits_npz, tmp_p
     assert "Mine." in (folder / "README.md").read_text()
 
 
+def test_a_run_that_is_not_finished_is_measured_and_not_written(trained, digits_npz, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    shutil.rmtree(run / "model")
+    with pytest.warns(ganzoo.GanzooWarning, match="is not finished"):
+        figures = ganzoo.evaluate(run, digits_npz, samples=300, seeds=1)
+    step = ganzoo.evaluate(run, digits_npz, samples=300, seeds=1, step=4)
+    assert figures == step
+    assert not (run / "model").exists()
+
+
 def test_what_is_not_the_users_is_only_told(digits_npz):
     folder = Path(__file__).parents[1] / "model_cards" / "vanilla-mnist"
     before = {file.name: file.read_bytes() for file in folder.iterdir()}

@@ -24,8 +24,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-layers = [nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False)]
-for before, after in ((256, 128), (128, 64), (64, 1)):
+layers = [nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 128, 4, 1, 0, bias=False)]
+for before, after in ((128, 64), (64, 32), (32, 1)):
     layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
     layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
 network = nn.Sequential(*layers, nn.Tanh()).eval()
@@ -58,8 +58,18 @@ def test_a_bundled_model_samples_straight_after_the_install_offline(fresh, tmp_p
     assert models == {folder.name for folder in (ROOT / "model_cards").iterdir()}
 
 
+def test_a_bundled_model_is_measured_offline(fresh, tmp_path):
+    """The extractor's weights come along."""
+    few = ("--samples", 300, "--seeds", 1, "--json")
+    args = ("evaluate", "dcgan-mnist", "--data", "mnist-5k", *few)
+    done = offline(fresh / "ganzoo", *args, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fid[mnist-convnet]"]["floor"] < 0.2
+
+
 def test_the_wheel_has_the_models_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
+    assert "ganzoo/model_cards/dcgan-mnist/recipe.toml" in names
     assert "ganzoo/model_cards/dcgan-mnist/model.safetensors" in names
     assert not [name for name in names if "loopback" in name or name.startswith("tests")]
 
