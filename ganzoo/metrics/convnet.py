@@ -46,8 +46,3 @@ def _stage(before: int, after: int) -> nn.Sequential:
         layers += [nn.Conv2d(width, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
         layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """(N, classes), float32."""
-    return torch.softmax(logits.float(), dim=1)
