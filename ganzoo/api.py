@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import read_all
-from ganzoo.data.dataset import Dataset, from_tensor
-from ganzoo.data.find import find_dataset
-from ganzoo.engine.config import RunConfig, checked, resolve
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import Samples, dataset_of
+from ganzoo.engine.config import RunConfig, checked, merged, resolve
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.evaluation import Evaluation
 from ganzoo.engine.loop import Loop
@@ -39,9 +39,6 @@ from ganzoo.registry.save import About, write_model
 from ganzoo.sampler import Sampler
 
 NONE: Final = -1  # the step of a checkpoint that is not there
-
-Samples = str | os.PathLike[str] | Tensor | Dataset
-"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
 
 
 def train(
@@ -85,7 +82,7 @@ def train(
     given = checked(config or {}, "config")
     if objective is not None and objective != given.get("objective"):
         given.pop("objective_options", None)  # they are another objective's
-    asked = _merge(
+    asked = merged(
         given,
         {
             "objective": objective,
@@ -271,16 +268,12 @@ def _architecture(architecture: str | type[Architecture]) -> tuple[type[Architec
 
 def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> Dataset:
     data = config.data.source if data is None else data
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, Tensor):
-        return from_tensor(data, labels)
     if data is None:
         raise GanzooError(
             "no data: give a name, a path or a tensor (--data mnist-5k). A run that was trained on "
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
-    return find_dataset(os.fspath(data))
+    return dataset_of(data, labels)
 
 
 def _source(data: Samples | None) -> str | None:
@@ -303,14 +296,3 @@ def _extended(run: Run, steps: int) -> RunConfig:
     values = run.config.training.model_dump() | {"steps": steps}
     training = make(Training, values, "training", "training.")
     return run.config.model_copy(update={"training": training})
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`, group by group; None leaves what is below."""
-    merged = dict(below)
-    for key, value in above.items():
-        if isinstance(value, Mapping):
-            merged[key] = _merge(merged.get(key) or {}, value)
-        elif value is not None:
-            merged[key] = value
-    return merged

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 import torch
-from torch import Tensor
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.dataset import Dataset, from_tensor
-from ganzoo.data.find import find_dataset
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import Samples, dataset_of
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
@@ -30,9 +29,6 @@ from ganzoo.registry.measured import write_figures
 from ganzoo.registry.records import DataRecord, Measured
 
 MOST_SEEDS: Final = 100
-
-Samples = str | os.PathLike[str] | Tensor | Dataset
-"""Data: a name, ``name:split``, a path, a tensor or a `Dataset`, as `ganzoo.train` takes it."""
 
 
 def evaluate(
@@ -71,7 +67,7 @@ def evaluate(
         generator = load(model, step=step, architecture=architecture, device=where)
     source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
     whose = generator.name or "the generator"
-    dataset = fitted(_dataset(data), generator.spec, whose)
+    dataset = fitted(dataset_of(data), generator.spec, whose)
     extractor = make_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)
     record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
@@ -100,7 +96,7 @@ def compare(
     made: what another program has written, say. Both are data as `ganzoo.train` takes it, of the
     same kind and shape. Raises GanzooError where they are not, or where there are too few.
     """
-    first, second = _dataset(made), _dataset(real)
+    first, second = dataset_of(made), dataset_of(real)
     source = os.fspath(real) if isinstance(real, str | os.PathLike) else None
     _check_alike(first, second)
     extractor = make_extractor(features, source, second.spec, _path(weights))
@@ -198,12 +194,6 @@ class _Real:
         """The distances of noise from them."""
         noise = features_of_noise(self.extractor, self.spec, samples)
         return {name: _rounded(v) for name, v in distances(noise, self.reference).items()}
-
-
-def _dataset(data: Samples) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
-    return from_tensor(data) if isinstance(data, Tensor) else find_dataset(os.fspath(data))
 
 
 def _check_alike(first: Dataset, second: Dataset) -> None:

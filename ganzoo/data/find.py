@@ -8,14 +8,29 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from torch import Tensor
+
 from ganzoo.catalogue import cause_of
 from ganzoo.data.arrays import is_idx
-from ganzoo.data.dataset import Dataset
+from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
+
+
+Samples = str | os.PathLike[str] | Tensor | Dataset
+"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
+
+
+def dataset_of(data: Samples, labels: Tensor | None = None) -> Dataset:
+    """The data set that a caller gave. labels: of a tensor's samples. Raises GanzooError."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Tensor):
+        return from_tensor(data, labels)
+    return find_dataset(os.fspath(data))
 
 
 def find_dataset(data: str) -> Dataset:

@@ -117,6 +117,17 @@ def checked(values: Any, where: str) -> dict[str, Any]:
     return dict(values)
 
 
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, group by group; None leaves what is below."""
+    made = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping):
+            made[key] = merged(made.get(key) or {}, value)
+        elif value is not None:
+            made[key] = value
+    return made
+
+
 def resolve(
     architecture: type[Architecture],
     name: str,
