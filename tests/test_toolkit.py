@@ -248,3 +248,10 @@ class TestDcganWithAll(ArchitectureTests):
 class TestVanillaWithDropout(ArchitectureTests):
     architecture = "vanilla"
     options = {"widths": [16, 32], "generator_dropout": 0.3}
+
+
+def test_what_is_off_is_not_in_the_command(trained):
+    """The command that is written down has only what differs from the recipe."""
+    command = json.loads((trained / "model" / "training.json").read_text())["command"]
+    assert "augment" not in command
+    assert "replay" not in command

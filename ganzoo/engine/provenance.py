@@ -93,7 +93,9 @@ def command(
     for key, value in (
         *_differing("", config.options, architecture.Config()),
         *_differing("objective.", config.objective_options, objective.model_validate(recipe)),
-        *_differing("training.", config.training.model_dump(), architecture.training, "steps"),
+        *_differing(
+            "training.", config.training.model_dump(mode="json"), architecture.training, "steps"
+        ),
     ):
         words += ["--set", f"{key}={value}"]
     if config.data.channels is not None:
