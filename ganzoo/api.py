@@ -30,7 +30,7 @@ from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
-from ganzoo.registry.checkpoint import load_checkpoint
+from ganzoo.registry.checkpoint import load_best
 from ganzoo.registry.init import initialise
 from ganzoo.registry.model_folder import read_card
 from ganzoo.registry.records import of_training
@@ -146,10 +146,11 @@ def resume(
         with opened.lock() if processes.first else contextlib.nullcontext():
             going_on = Run(opened.path, config)
             following = _following(config, observers, observers, processes)
+            evaluation = _evaluation(config, match)  # what it misses is told before all else
             newest = _take_over(opened, config) if processes.first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = processes.any(newest, match.device.device)
-            loop = Loop(match, going_on, following, _evaluation(config, match))
+            loop = Loop(match, going_on, following, evaluation)
             for note in loop.restore(step) if step != NONE else ():
                 warnings.warn(f"{opened.path}: {note}", GanzooWarning, stacklevel=2)
             return _finish(loop)
@@ -201,11 +202,17 @@ def _finish(loop: Loop) -> Run:
 def _exported(loop: Loop) -> tuple[Sampler, About]:
     """What becomes the run's model: the generator as it is now, or that of the best step."""
     run, match = loop.run, loop.match
-    best = run.best_step() if run.config.schedule.keep == "best" else None
-    if best is not None and best != match.step and best in run.checkpoints.steps():
-        generator = load_checkpoint(run, best, type(match.architecture))
+    ranked = run.ranked_steps() if run.config.schedule.keep == "best" else []
+    for step in ranked[: ranked.index(match.step) if match.step in ranked else None]:
+        try:
+            generator = load_best(run, step, type(match.architecture))
+        except GanzooError as error:
+            warnings.warn(
+                f"step {step} was the best, and is gone: {error}", GanzooWarning, stacklevel=2
+            )
+            continue
         then = generator.about.training
-        training = {**loop.provenance(), "step": best, "seconds": then.get("seconds")}
+        training = {**loop.provenance(), "step": step, "seconds": then.get("seconds")}
         return generator, replace(generator.about, training=training)
     metrics = of_training(run.metrics())
     about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))

@@ -15,17 +15,24 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import Samples, dataset_of
+from ganzoo.data.find import Samples, absolute, dataset_of
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
+from ganzoo.files import user_path
 from ganzoo.metrics.choose import make_extractor
 from ganzoo.metrics.extractor import Extractor
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, distances
-from ganzoo.metrics.samples import features_made, features_of_noise, features_read, fitted
+from ganzoo.metrics.samples import (
+    features_made,
+    features_of_noise,
+    features_read,
+    fitted,
+    other_details,
+)
 from ganzoo.registry.find import load
 from ganzoo.registry.generator import Generator
-from ganzoo.registry.measured import write_figures
+from ganzoo.registry.measured import target_of, write_figures
 from ganzoo.registry.records import DataRecord, Measured
 
 MOST_SEEDS: Final = 100
@@ -58,20 +65,25 @@ def evaluate(
     Raises GanzooError for what the caller can mend; WorkFailed where the samples are not finite
     or all the same.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise GanzooError(f"seeds {seeds}: it takes 1 to {MOST_SEEDS}")
+    if not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise GanzooError(f"seeds {seeds!r}: it takes 1 to {MOST_SEEDS}")
+    target = None
     if isinstance(model, Generator):
         generator = model
     else:
+        target = target_of(model) if step is None else None
         where = find_device(device, "fp32").device
         generator = load(model, step=step, architecture=architecture, device=where)
-    source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
+    source = absolute(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
     whose = generator.name or "the generator"
     dataset = fitted(dataset_of(data), generator.spec, whose)
+    generator.latents(samples, seed)  # an impossible number is told before anything is measured
     extractor = make_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)
     record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
-    real = _Real.of((features, weights, record.sha256, extractor.name), extractor, dataset)
+    key = (extractor.name, record.sha256, repr(dataset.spec))
+    real = _Real.of(key, extractor, dataset)
+    record = record.model_copy(update={"samples": len(real.reference.features)})
     figures = [
         _figures(extractor, generator, real.reference, samples, number)
         for number in range(seed, seed + seeds)
@@ -79,8 +91,8 @@ def evaluate(
     about = _About(extractor, samples, range(seed, seed + seeds), real, record)
     measured = {name: about.measured(name, figures) for name in figures[0]}
     named = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
-    if not isinstance(model, Generator) and step is None:
-        write_figures(model, generator, named)
+    if target is not None:
+        write_figures(target, generator, named)
     return named
 
 
@@ -169,7 +181,7 @@ class _Real:
     newest: ClassVar[_Real | None] = None
 
     def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
-        self.key, self.extractor, self.spec = key, extractor, dataset.spec
+        self.key, self.extractor, self.dataset = key, extractor, dataset
         features = features_read(extractor, dataset)
         check_enough(features, f"data set {dataset.name!r}", times=2)
         self.reference = Reference(features, len(extractor.classes))
@@ -192,14 +204,15 @@ class _Real:
     @functools.lru_cache(maxsize=1)  # noqa: B019 - one is kept, and no more than that
     def ceiling(self, samples: int) -> dict[str, float]:
         """The distances of noise from them."""
-        noise = features_of_noise(self.extractor, self.spec, samples)
+        noise = features_of_noise(self.extractor, self.dataset, samples)
         return {name: _rounded(v) for name, v in distances(noise, self.reference).items()}
 
 
 def _check_alike(first: Dataset, second: Dataset) -> None:
     """Raise GanzooError where two sets of samples cannot be compared as they are."""
     ours, theirs = (read.spec for read in (first, second))
-    if ours.kind != theirs.kind or ours.shape != theirs.shape:
+    alike = ours.kind == theirs.kind and ours.shape == theirs.shape
+    if not alike or other_details(ours, theirs):
         raise GanzooError(
             f"data set {first.name!r} has samples of kind {ours.kind} {ours.shape}, and "
             f"{second.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"
@@ -207,7 +220,7 @@ def _check_alike(first: Dataset, second: Dataset) -> None:
 
 
 def _path(weights: str | os.PathLike[str] | None) -> Path | None:
-    return None if weights is None else Path(weights).expanduser()
+    return None if weights is None else user_path(weights)
 
 
 def _rounded(value: float, digits: int = 5) -> float:

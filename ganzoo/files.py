@@ -66,6 +66,7 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
     `replace`, FileExistsError is raised, also where another process has made it meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path = path.resolve()  # a link stays one, and what it leads to is replaced
     beside = _beside(path, "tmp")
     beside.mkdir()
     try:

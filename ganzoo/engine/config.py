@@ -151,8 +151,9 @@ def resolve(
         groups[place][option] = value
     if groups["data"].get("source"):
         groups["data"]["source"] = absolute(str(groups["data"]["source"]))
-    if groups["schedule"].get("evaluate_data"):
-        groups["schedule"]["evaluate_data"] = absolute(str(groups["schedule"]["evaluate_data"]))
+    for key in ("evaluate_data", "features"):
+        if groups["schedule"].get(key):
+            groups["schedule"][key] = absolute(str(groups["schedule"][key]))
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")

@@ -10,7 +10,7 @@ import torch
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.engine.config import RunConfig
-from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.metrics.choose import make_extractor
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, fid
 from ganzoo.metrics.samples import features_made, features_read, fitted
@@ -33,7 +33,10 @@ class Evaluation:
         self.samples = schedule.evaluate_samples
         source = schedule.evaluate_data or config.data.source
         if schedule.evaluate_data is not None:
-            dataset = find_dataset(schedule.evaluate_data)
+            try:
+                dataset = find_dataset(schedule.evaluate_data)
+            except GanzooError as error:
+                raise GanzooError(f"schedule.evaluate_data: {error}") from None
         dataset = fitted(dataset, spec, config.architecture)
         self.extractor = make_extractor(schedule.features, source, spec).to(device)
         real = features_read(self.extractor, dataset)
@@ -49,8 +52,9 @@ class Evaluation:
         try:
             made = features_made(self.extractor, sampler, self.samples, 0)
             figures = {"fid": fid(made, self.real)} | classes_found(made, self.real)
-        except WorkFailed as error:
-            warnings.warn(f"not evaluated: {error}", GanzooWarning, stacklevel=2)
+        except Exception as error:  # a measurement must not end the training
+            text = str(error) if isinstance(error, GanzooError) else repr(error)
+            warnings.warn(f"not evaluated: {text}", GanzooWarning, stacklevel=2)
             figures = {}
         self.seconds += time.perf_counter() - began
         return {f"{name}[{self.extractor.name}]": value for name, value in figures.items()}

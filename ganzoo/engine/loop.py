@@ -146,7 +146,7 @@ class Loop:
 
     def _is_best(self) -> bool:
         """Whether no step before was measured as better. All processes get the same answer."""
-        best = self.first and self.run.best_step() == self.match.step
+        best = self.first and self.run.best_step(self.match.step) == self.match.step
         return bool(self.match.processes.any(int(best), self.match.device.device))
 
     def _log(self, figures: dict[str, float]) -> None:
@@ -227,7 +227,7 @@ class Loop:
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
                 with self.run.writing(f"the checkpoint of step {match.step}"):
-                    best = self.run.best_step()
+                    best = self.run.best_step(match.step)
                     path = self.run.checkpoints.write(match.step, groups, values, keep, best)
             match.processes.wait()
         for observer in self.observers:

@@ -104,8 +104,7 @@ def command(
     if schedule.keep == "best":
         words += ["--evaluate-every", str(schedule.evaluate_every), "--keep", "best"]
         measured = schedule.model_dump(include={"evaluate_samples", "evaluate_data", "features"})
-        if measured["evaluate_data"] is not None:
-            measured["evaluate_data"] = _public(measured["evaluate_data"])
+        measured = {k: _public(v) if isinstance(v, str) else v for k, v in measured.items()}
         for key, value in _differing("schedule.", measured, Schedule()):
             words += ["--set", f"{key}={value}"]
     if config.init is not None:

@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,9 +60,14 @@ class RunFolder:
         training = model_training(self.model_path)
         return bool(training) and training.get("steps") == self.config.training.steps
 
-    def best_step(self) -> int | None:
-        """The step of the least FID measured while training; None where none was."""
-        return best_step(self.metrics())
+    def ranked_steps(self) -> list[int]:
+        """The steps that were measured while training, that of the least FID first."""
+        return ranked(self.metrics())
+
+    def best_step(self, current: int) -> int | None:
+        """The best step that can be gone back to: one with a checkpoint, or the current one."""
+        there = {*self.checkpoints.steps(), current}
+        return next((step for step in self.ranked_steps() if step in there), None)
 
     def reconfigure(self, config: RunConfig) -> None:
         """Change the configuration, as ``ganzoo resume --steps`` does."""
@@ -168,15 +173,12 @@ def model_training(model: Path) -> dict[str, Any]:
     return training if isinstance(training, dict) else {}
 
 
-def best_step(lines: Iterable[dict[str, Any]]) -> int | None:
-    """The step of the least FID among lines of metrics; None where none was measured."""
-    found = [
-        (value, line["step"])
-        for line in lines
-        for name, value in line.items()
-        if name.startswith("fid[") and isinstance(value, int | float)
-    ]
-    return min(found)[1] if found else None
+def ranked(lines: list[dict[str, Any]]) -> list[int]:
+    """The steps of lines of metrics by their FID, the least first. Only figures in the features of
+    the newest can be compared with each other."""
+    names = [name for line in lines for name in line if name.startswith("fid[")]
+    found = [(line[names[-1]], line["step"]) for line in lines if names and names[-1] in line]
+    return [step for value, step in sorted(found) if isinstance(value, int | float)]
 
 
 def exists(path: Path) -> GanzooError:

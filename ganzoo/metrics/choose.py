@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ganzoo.entries import DatasetEntry, ExtractorEntry
 from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.files import user_path
 from ganzoo.metrics.extractor import Classifier, Extractor
 from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec
@@ -22,10 +24,12 @@ def make_extractor(
     weights: a file for it. Raises GanzooError where there is none, or it does not take such
     samples.
     """
-    path = Path(asked).expanduser()
-    if asked not in catalogue().entries(ExtractorEntry) and path.suffix == ".safetensors":
-        return Classifier(path)
-    name = _usual(source, spec) if asked == "auto" else asked
+    if is_file(asked):
+        if spec.kind != "image" or weights is not None:
+            what = "beside other weights" if weights is not None else f"for {spec.kind}"
+            raise GanzooError(f"{asked}: a classifier of images is not to be had {what}")
+        return Classifier(user_path(asked))
+    name = usual(source, spec) if asked == "auto" else asked
     entry = catalogue().find(ExtractorEntry, "extractor of features", name)
     if entry.kinds and spec.kind not in entry.kinds:
         raise GanzooError(f"{name} is for {' and '.join(entry.kinds)}, not {spec.kind}")
@@ -37,13 +41,25 @@ def make_extractor(
         raise GanzooError(
             f"the extractor {name!r} cannot be made: {type(error).__name__}: {one_line(error)}"
         ) from error
-    if not isinstance(made, Extractor):
-        raise GanzooError(f"{name!r} is {made!r}, no ganzoo.Extractor; a fault of its plugin")
+    if not isinstance(made, Extractor) or not re.fullmatch(r"[\w.+-]+", str(made.name), re.ASCII):
+        raise GanzooError(
+            f"{name!r} made {made!r}, no ganzoo.Extractor with a name of letters, digits, '.', "
+            "'_', '+' and '-'; that is a fault of its plugin"
+        )
     return made
 
 
-def _usual(source: str | None, spec: SampleSpec) -> str:
-    known = catalogue().entries(ExtractorEntry)
+def is_file(asked: str) -> bool:
+    """Whether what the user asked for is a file of weights, and no name."""
+    return asked not in catalogue().entries(ExtractorEntry) and asked.endswith(".safetensors")
+
+
+def usual(source: str | None, spec: SampleSpec) -> str:
+    """The name of the extractor that ``auto`` means: the data set's, else the first that fits,
+    ganzoo's own before those of others, so that a plugin's name changes nobody's figures."""
+    entries = catalogue().entries(ExtractorEntry)
+    own = catalogue().plugin_of(entries[INCEPTION])
+    known = dict(sorted(entries.items(), key=lambda item: catalogue().plugin_of(item[1]) != own))
     dataset = catalogue().entries(DatasetEntry).get((source or "").partition(":")[0])
     if dataset is not None and dataset.features:
         return dataset.features

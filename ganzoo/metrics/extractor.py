@@ -11,7 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, one_line
+from ganzoo.files import sha256
 from ganzoo.metrics.convnet import ConvNet
 from ganzoo.tensors import load_tensors, read_header
 
@@ -82,9 +83,34 @@ class Extractor:
 
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Features:
-        """The features of any number of samples, a batch at a time."""
+        """The features of any number of samples, a batch at a time. Raises GanzooError where
+        `features` does not give what it should: a fault of its plugin."""
         parts = samples.split(BATCH)
-        return Features.joined([self.features(part.to(self.device)) for part in parts])
+        return Features.joined([self._checked(part.to(self.device)) for part in parts])
+
+    def _checked(self, samples: Tensor) -> Features:
+        try:
+            found = self.features(samples)
+            values, classes = found.values, found.classes
+            if values.dim() != 2 or len(values) != len(samples) or not values.is_floating_point():
+                raise TypeError(f"values of shape {tuple(values.shape)}, {values.dtype}")
+            if not values.isfinite().all():
+                raise ValueError("values that are not finite")
+            if (classes is None) != (not self.classes):
+                raise TypeError("classes without their names, or names without classes")
+            if classes is not None:
+                if classes.shape != (len(samples),) or classes.dtype != torch.int64:
+                    raise TypeError(f"classes of shape {tuple(classes.shape)}, {classes.dtype}")
+                if not 0 <= int(classes.min()) <= int(classes.max()) < len(self.classes):
+                    raise ValueError("numbers of classes that there are not")
+        except GanzooError:
+            raise
+        except Exception as error:
+            raise GanzooError(
+                f"the extractor {self.name!r} gave no features, (N, D) finite floats and int64 "
+                f"classes: {type(error).__name__}: {one_line(error)}; that is a fault of its plugin"
+            ) from error
+        return found
 
 
 class Values(Extractor):
@@ -104,7 +130,8 @@ class Classifier(Extractor):
 
     def __init__(self, weights: Path | None = None) -> None:
         path = weights or Path(__file__).with_name("weights") / self.file
-        self.name = path.stem
+        # Other weights are another space of features, whatever their file is called.
+        self.name = path.stem if weights is None else f"{path.stem}-{_digest(path)}"
         about = _about(path)
         self.classes = tuple(about["classes"])
         self.channels = about["channels"]
@@ -170,10 +197,14 @@ class StackedDigits(Extractor):
         )
 
 
-def _about(path: Path) -> dict[str, Any]:
-    """What the header of a classifier's file says of it. Raises GanzooError where it is none."""
+def _digest(path: Path) -> str:
     if not path.is_file():
         raise GanzooError(f"{path}: there is no such file")
+    return sha256(path)[:8]
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What the header of a classifier's file says of it. Raises GanzooError where it is none."""
     read_header(path)  # tells in words what is damaged
     try:
         with safe_open(path, framework="pt") as file:

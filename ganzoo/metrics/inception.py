@@ -67,12 +67,13 @@ def _state(path: Path) -> dict[str, Tensor]:
         return load_tensors(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise GanzooError(
-            f"{path}: cannot be read as a state dict of tensors alone: {one_line(error)[:200]}"
-        ) from None
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError):
+        # Without torch's own text, which advises to unpickle it all the same.
+        raise GanzooError(f"{path}: cannot be read as a state dict of tensors alone") from None
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise GanzooError(f"{path}: it holds no state dict of tensors")
+    if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+        raise GanzooError(f"{path}: some weights are not finite")
     return state
 
 

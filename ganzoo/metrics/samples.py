@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
 from typing import Final
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from ganzoo.data.batches import none_readable
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.images import fit_images
-from ganzoo.errors import GanzooError, WorkFailed
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.metrics.extractor import Extractor, Features
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
@@ -47,24 +47,62 @@ def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int)
 def features_read(extractor: Extractor, dataset: Dataset) -> Features:
     """The features of a data set's samples, in their order.
 
-    What cannot be read is left out. Raises GanzooError where nothing can.
+    What cannot be read is left out and warned of. Raises GanzooError where nothing can be, and
+    where values are none that the data set's range allows.
     """
-    parts = []
+    check_values(dataset)
+    parts: list[Features] = []
+    faults: list[str] = []
     for part in torch.arange(len(dataset)).split(CHUNK):
-        samples = _read(dataset, part)
+        samples = _read(dataset, part, faults)
         if samples is not None:
             parts.append(extractor(as_stored(samples, dataset.spec)))
     if not parts:
         raise none_readable(dataset)
+    if faults:
+        warnings.warn(
+            f"data set {dataset.name!r}: {len(faults)} of {len(dataset)} samples cannot be read "
+            f"and are left out: {faults[0]}" + (", ..." if len(faults) > 1 else ""),
+            GanzooWarning,
+            stacklevel=2,
+        )
     return Features.joined(parts)
 
 
-def features_of_noise(extractor: Extractor, spec: SampleSpec, count: int) -> Features:
-    """The features of noise: uniform over the range, or normal where it has none."""
+def check_values(dataset: Dataset) -> None:
+    """Raise GanzooError where a data set's tensor has values that its range does not allow."""
+    samples, spec = dataset.samples, dataset.spec
+    if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
+        return
+    name = f"data set {dataset.name!r}"
+    if not samples.is_floating_point():
+        raise GanzooError(f"{name}: samples of type {samples.dtype}; uint8 or floats are taken")
+    if not samples.isfinite().all():
+        raise GanzooError(f"{name}: some values are not finite")
+    low, high = float(samples.min()), float(samples.max())
+    if (spec.low is not None and low < spec.low - 1e-3) or (
+        spec.high is not None and high > spec.high + 1e-3
+    ):
+        raise GanzooError(
+            f"{name}: values from {low:g} to {high:g}, and its range is {spec.low} to {spec.high}"
+        )
+
+
+def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Features:
+    """The features of uniform noise over the range of the samples; where they have none, between
+    the least and the largest value that each of their numbers has in the data."""
     rng = torch.Generator().manual_seed(0)
-    return Features.joined(
-        [extractor(as_stored(samples, spec)) for samples in _noise(spec, count, rng)]
-    )
+    spec, samples = dataset.spec, dataset.samples
+    low, high = spec.low, spec.high
+    least, most = torch.tensor(low or 0.0), torch.tensor(high or 0.0)
+    if low is None or high is None:
+        assert isinstance(samples, Tensor)  # what is read one by one is images
+        least, most = samples.amin(0), samples.amax(0)
+    parts = []
+    for begin in range(0, count, CHUNK):
+        drawn = torch.rand(min(CHUNK, count - begin), *spec.shape, generator=rng)
+        parts.append(extractor(as_stored(drawn * (most - least) + least, spec)))
+    return Features.joined(parts)
 
 
 def as_stored(samples: Tensor, spec: SampleSpec) -> Tensor:
@@ -105,7 +143,7 @@ def fitted(dataset: Dataset, spec: SampleSpec, whose: str) -> Dataset:
             f"{whose} makes samples of shape {spec.shape}, but those of the data set "
             f"{dataset.name!r} have {shape}"
         )
-    if dataset.details != spec.details:
+    if other_details(dataset.spec, spec):
         raise GanzooError(
             f"{whose} makes other {spec.kind} than the data set {dataset.name!r} has: their "
             "details (columns, sample rate) differ"
@@ -113,22 +151,19 @@ def fitted(dataset: Dataset, spec: SampleSpec, whose: str) -> Dataset:
     return dataset
 
 
-def _read(dataset: Dataset, index: Tensor) -> Tensor | None:
+def other_details(ours: SampleSpec, theirs: SampleSpec) -> bool:
+    """Whether two specs say that their samples mean something else: other columns, another sample
+    rate. One without details says nothing."""
+    return bool(ours.details and theirs.details and ours.details != theirs.details)
+
+
+def _read(dataset: Dataset, index: Tensor, faults: list[str]) -> Tensor | None:
     if isinstance(dataset.samples, Tensor):
         return dataset.samples[index]
     found = []
     for number in index.tolist():
         try:
             found.append(dataset.samples[number])
-        except (OSError, ValueError):
-            continue
+        except (OSError, ValueError) as error:
+            faults.append(f"{dataset.samples.name(number)} ({error})")
     return torch.stack(found) if found else None
-
-
-def _noise(spec: SampleSpec, count: int, rng: torch.Generator) -> Iterator[Tensor]:
-    for begin in range(0, count, CHUNK):
-        shape = (min(CHUNK, count - begin), *spec.shape)
-        if spec.low is None or spec.high is None:
-            yield torch.randn(shape, generator=rng)
-        else:
-            yield torch.rand(shape, generator=rng) * (spec.high - spec.low) + spec.low

@@ -12,6 +12,7 @@ from ganzoo.layout import WEIGHTS
 from ganzoo.registry.build import build_network
 from ganzoo.registry.generator import Generator
 from ganzoo.registry.model_folder import read_card
+from ganzoo.registry.places import Place
 from ganzoo.registry.records import of_training
 from ganzoo.registry.save import About
 from ganzoo.spec import SampleSpec
@@ -58,6 +59,19 @@ def load_checkpoint(run: RunFolder, step: int, architecture: type[Architecture])
         read_card(run.model_path),
     )
     return Generator(made, network, config.architecture, about, str(run.path))
+
+
+def load_best(run: RunFolder, step: int, architecture: type[Architecture]) -> Generator:
+    """The generator of a step: of its checkpoint, or of the run's model, which may be all that is
+    left of it. Raises GanzooError where neither is good."""
+    try:
+        return load_checkpoint(run, step, architecture)
+    except GanzooError:
+        if model_step(run.model_path) != step:
+            raise
+    from ganzoo.registry.find import load_folder
+
+    return load_folder(Place("run", str(run.path), run.model_path), architecture)
 
 
 def discriminator_of(run: RunFolder, step: int | None) -> dict[str, Tensor]:
