@@ -18,7 +18,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, dataset_of
 from ganzoo.engine.config import RunConfig, checked, merged, resolve
 from ganzoo.engine.devices import find_device
-from ganzoo.engine.evaluation import Evaluation
+from ganzoo.engine.evaluation import Evaluation, decided
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer, make_observers
@@ -137,7 +137,7 @@ def resume(
     observers = [observers] if isinstance(observers, str) else observers
     opened = run if isinstance(run, Run) else Run.open(run)
     config = opened.config if steps is None else _extended(opened, steps)
-    config = _observed(config, observers)
+    config = config.observed_by(o for o in observers if isinstance(o, str))
     if opened.finished and config.training.steps == opened.config.training.steps:
         return opened
     found = architecture or find_architecture(config.architecture, config.plugin)
@@ -207,9 +207,9 @@ def _exported(loop: Loop) -> tuple[Sampler, About]:
         try:
             generator = load_best(run, step, type(match.architecture))
         except GanzooError as error:
-            warnings.warn(
-                f"step {step} was the best, and is gone: {error}", GanzooWarning, stacklevel=2
-            )
+            if step == ranked[0]:  # of the others, only those are kept that are new
+                text = f"step {step} was the best, and is gone: {error}"
+                warnings.warn(text, GanzooWarning, stacklevel=2)
             continue
         then = generator.about.training
         training = {**loop.provenance(), "step": step, "seconds": then.get("seconds")}
@@ -260,6 +260,7 @@ def _match(
         config = config.model_copy(update={"data": data})
     if config.data.in_memory == "yes":
         dataset = read_all(dataset)
+    config = decided(config, dataset.spec)
     made = make_architecture(architecture, name, config, dataset.spec)
     return make_match(config, made, dataset, device, processes), config
 
@@ -286,14 +287,6 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
 def _source(data: Samples | None) -> str | None:
     """How the data is named in a configuration."""
     return None if data is None or isinstance(data, Tensor | Dataset) else os.fspath(data)
-
-
-def _observed(config: RunConfig, given: Sequence[Observer | str]) -> RunConfig:
-    """The configuration with the names of observers that are asked for now added."""
-    asked = [observer for observer in given if isinstance(observer, str)]
-    names = tuple(dict.fromkeys([*config.schedule.observers, *asked]))
-    schedule = config.schedule.model_copy(update={"observers": names})
-    return config.model_copy(update={"schedule": schedule})
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

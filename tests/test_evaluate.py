@@ -23,9 +23,12 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.data.images import fit_images
 from ganzoo.data.named import mnist_5k
+from ganzoo.files import sha256
+from ganzoo.metrics import train_convnet
 from ganzoo.metrics.choose import make_extractor
 from ganzoo.metrics.extractor import MNISTConvNet
 from ganzoo.metrics.figures import Reference, classes_found
+from ganzoo.registry.measured import target_of, write_figures
 
 FEW = ("--samples", 300, "--seeds", 1)
 WEIGHTS = Path(ganzoo.__file__).parent / "metrics" / "weights" / "mnist-convnet.safetensors"
@@ -242,6 +245,115 @@ def test_a_plugins_extractor_is_chosen_by_its_name(model, digits_npz, tmp_path):
     result = call("--plugin", plugin, *args)
     assert result.exit_code == 0, result.output
     assert "fid[mean]" in json.loads(result.stdout)
+
+
+def test_an_extractor_of_ones_own_is_trained_and_named_by_its_weights(
+    model, digits_npz, tmp_path, capsys, monkeypatch
+):
+    """The script says what is wrong, overwrites nothing, and its file is taken by --features."""
+    monkeypatch.chdir(tmp_path)
+
+    def script(*args):
+        monkeypatch.setattr("sys.argv", ["train_convnet", *map(str, args)])
+        train_convnet.main()
+
+    few = ("--width", 4, "--epochs", 2)
+    script("mnist-convnet", "--data", digits_npz, "--judge", digits_npz, *few)
+    made = capsys.readouterr().out.strip()
+    assert made == "mnist-convnet.safetensors"
+    figures = ganzoo.evaluate(model, digits_npz, samples=300, seeds=1, features=made)
+    name = f"mnist-convnet-{sha256(tmp_path / made)[:8]}"
+    assert f"fid[{name}]" in figures
+    assert f"{name}: 0." in figures[f"fid[{name}]"].features
+    for args, told in {
+        ("mnist-convnet", "--data", digits_npz, "--judge", digits_npz): "exists already",
+        ("other", "--data", "nosuch", "--judge", digits_npz): "data set 'nosuch'",
+        ("other", "--data", "ring", "--judge", "ring"): "at least 128 images with labels",
+    }.items():
+        with pytest.raises(SystemExit, match=told):
+            script(*args)
+
+
+def test_what_was_swapped_meanwhile_is_not_touched(model, models, digits_npz, tmp_path):
+    """Only figures are written, and none where the weights are no longer the same."""
+    folder = tmp_path / "link"
+    real = tmp_path / "real"
+    shutil.copytree(model, real)
+    folder.symlink_to(real)
+    record = json.loads((real / "metrics.json").read_text())
+    record["metrics"]["parameters"]["note"] = "mine"
+    (real / "metrics.json").write_text(json.dumps(record))
+    assert call("evaluate", folder, "--data", digits_npz, *FEW).exit_code == 0
+    assert folder.is_symlink()
+    assert json.loads((real / "metrics.json").read_text())["metrics"]["parameters"]["note"]
+    newer = {"format": 2, "metrics": {}}
+    (real / "metrics.json").write_text(json.dumps(newer))
+    result = call("evaluate", folder, "--data", digits_npz, *FEW)
+    assert result.exit_code == 2
+    assert "upgrade torch-ganzoo" in result.stderr
+    assert json.loads((real / "metrics.json").read_text()) == newer
+
+    target = target_of(real)
+    shutil.copy(models["vanilla"] / "model.safetensors", real / "model.safetensors")
+    with pytest.warns(ganzoo.GanzooWarning, match="has other weights now"):
+        write_figures(target, ganzoo.load(model), {})
+
+
+def test_a_figure_against_other_data_takes_the_place_of_the_first_and_says_so(
+    model, digits_npz, tmp_path
+):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    with np.load(digits_npz) as archive:
+        np.savez(tmp_path / "half.npz", images=archive["images"][::2])
+    assert call("evaluate", folder, "--data", digits_npz, *FEW).exit_code == 0
+    with pytest.warns(ganzoo.GanzooWarning, match="against digits.npz are replaced by those"):
+        ganzoo.evaluate(folder, tmp_path / "half.npz", samples=300, seeds=1)
+
+
+BAD_FEATURES = {
+    "an exception": lambda samples: 1 / 0,
+    "no Features": lambda samples: samples,
+    "fewer rows": lambda samples: Features(samples.float().flatten(1)[:1, :4]),
+    "one dimension": lambda samples: Features(samples.float().flatten(1)[:, 0]),
+    "not finite": lambda samples: Features(samples.float().flatten(1)[:, :4] / 0),
+    "no such class": lambda samples: Features(
+        samples.float().flatten(1)[:, :4], torch.full((len(samples),), 7)
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_FEATURES)
+def test_an_extractors_fault_is_told_as_its_plugins(fault, digits):
+    class Bad(Extractor):
+        name, classes = "bad", ("a", "b") if fault == "no such class" else ()
+
+        def features(self, samples):
+            return BAD_FEATURES[fault](samples)
+
+    with pytest.raises(GanzooError, match=r"'bad' gave no features.* a fault of its plugin"):
+        Bad()(digits[0][:10])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (torch.full((300, 1, 16, 16), math.nan), "not finite"),
+        (torch.full((300, 1, 16, 16), 3.0), "its range is -1.0 to 1.0"),
+        (torch.zeros(300, 1, 16, 16, dtype=torch.int64), "uint8 or floats"),
+    ],
+)
+def test_values_that_the_range_does_not_allow(values, told, model):
+    with pytest.raises(GanzooError, match=told):
+        ganzoo.evaluate(model, Dataset("odd", values), samples=300, seeds=1)
+
+
+def test_broken_images_are_left_out_and_told(model, digits, tmp_path):
+    folder = write_pictures(digits[0][:300], tmp_path / "pictures")
+    (folder / "0007.png").write_bytes(b"no picture")
+    with pytest.warns(ganzoo.GanzooWarning, match=r"1 of 300 samples cannot be read.*0007\.png"):
+        figures = ganzoo.evaluate(ganzoo.load(model), folder, samples=300, seeds=1)
+    assert figures["fid[mnist-convnet]"].data.samples == 299
 
 
 class Broken(nn.Module):

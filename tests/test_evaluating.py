@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -117,6 +119,80 @@ def test_extending_finds_a_better_one_or_keeps_the_best(digits_npz, tmp_path):
     assert run.finished
     assert 40 in measured(run)
     assert json.loads((run.model_path / "training.json").read_text())["step"] == lowest(run)
+
+
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_a_best_checkpoint_that_is_gone_is_told_and_the_model_kept(harm, digits_npz, tmp_path):
+    """What is left of the best step is the model itself, which a resumed run must not lose."""
+    run = ganzoo.train(
+        *("dcgan", digits_npz),
+        steps=30,
+        evaluate_every=10,
+        keep="best",
+        precision="fp32",
+        settings={**EVALUATED, "training.generator_lr": 0.03},
+        out=tmp_path / "run",
+    )
+    best = lowest(run)
+    before = (run.model_path / "model.safetensors").read_bytes()
+    checkpoint = run.checkpoints.path(best)
+    if harm == "gone":
+        shutil.rmtree(checkpoint)
+    else:
+        (checkpoint / "networks.safetensors").write_bytes(b"damaged")
+    resumed = ganzoo.resume(run.path, steps=31)
+    assert resumed.finished
+    if lowest(resumed) == best:
+        assert (resumed.model_path / "model.safetensors").read_bytes() == before
+    # Without the model, the next best that is there is taken, and it is said.
+    shutil.rmtree(resumed.model_path)
+    with pytest.warns(ganzoo.GanzooWarning, match=f"step {best} was the best, and is gone"):
+        again = ganzoo.resume(run.path, steps=32)
+    assert again.finished
+
+
+def test_data_to_evaluate_on_that_has_vanished_changes_nothing(digits_npz, tmp_path):
+    data = tmp_path / "other.npz"
+    shutil.copy(digits_npz, data)
+    out = tmp_path / "run"
+    assert train(digits_npz, out, "--set", f"schedule.evaluate_data={data}").exit_code == 0
+    data.unlink()
+    config = (out / "config.json").read_bytes()
+    result = call("resume", out, "--steps", 20)
+    assert result.exit_code == 2
+    assert "schedule.evaluate_data" in result.stderr
+    assert (out / "config.json").read_bytes() == config
+    assert ganzoo.Run.open(out).finished
+
+
+def test_a_fault_in_measuring_stops_no_training(digits_npz, tmp_path):
+    plugin = tmp_path / "faulty.py"
+    plugin.write_text(
+        "import torch\nfrom ganzoo import Extractor, ExtractorEntry, Features, hookimpl\n"
+        "class Once(Extractor):\n"
+        "    name, calls = 'once', 0\n"
+        "    def features(self, samples):\n"
+        "        self.calls += 1\n"
+        "        if self.calls > 4:\n"
+        "            raise RuntimeError('no more')\n"
+        "        return Features(samples.float().mean((2, 3)) + torch.rand(len(samples), 2))\n"
+        "@hookimpl\n"
+        "def ganzoo_extractors():\n"
+        "    yield ExtractorEntry('once', Once)\n"
+    )
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "ganzoo", "--plugin", plugin, "train", "dcgan"),
+            *("--data", digits_npz, "--steps", "4", "--evaluate-every", "2"),
+            *("--out", tmp_path / "run", "--set", "schedule.features=once"),
+            *set_options(EVALUATED),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not evaluated: the extractor 'once' gave no features" in done.stderr
+    assert ganzoo.Run.open(tmp_path / "run").finished
 
 
 def test_a_killed_run_measures_the_same(digits_npz, tmp_path):

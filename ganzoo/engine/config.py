@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -81,6 +81,12 @@ class RunConfig(Options):
     schedule: Schedule = Schedule()
     init: str | None = Field(None, min_length=1)
     format: int = FORMAT
+
+    def observed_by(self, names: Iterable[str]) -> RunConfig:
+        """The same with further observers, by their names."""
+        every = tuple(dict.fromkeys([*self.schedule.observers, *names]))
+        schedule = self.schedule.model_copy(update={"observers": every})
+        return self.model_copy(update={"schedule": schedule})
 
 
 def read_config(path: Path) -> dict[str, Any]:

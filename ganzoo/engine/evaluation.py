@@ -11,7 +11,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.engine.config import RunConfig
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.choose import make_extractor, usual
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, fid
 from ganzoo.metrics.samples import features_made, features_read, fitted
 from ganzoo.sampler import Sampler
@@ -62,3 +62,14 @@ class Evaluation:
     def share(self, training: float) -> float:
         """The share of the run's time that went into evaluations; training: its other seconds."""
         return round(self.seconds / max(self.seconds + training, 1e-9), 4)
+
+
+def decided(config: RunConfig, spec: SampleSpec) -> RunConfig:
+    """The configuration with the extractor that ``auto`` means here, for good: a plugin that is
+    installed later must not change what a run is measured by."""
+    schedule = config.schedule
+    if schedule.evaluate_every is None or schedule.features != "auto":
+        return config
+    name = usual(schedule.evaluate_data or config.data.source, spec)
+    schedule = schedule.model_copy(update={"features": name})
+    return config.model_copy(update={"schedule": schedule})

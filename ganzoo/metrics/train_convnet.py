@@ -4,9 +4,10 @@
     python -m ganzoo.metrics.train_convnet cifar-convnet --data cifar10 --judge cifar10:test \
         --mirror --epochs 12
 
-The weights that come with ganzoo were trained so, the accuracy is that on the data of --judge,
-which is not trained on. Pictures are turned, shifted, scaled and blurred a little on the way, so
-that one that was scaled up from fewer pixels is not a stranger.
+The weights that come with ganzoo were trained so. They are written into the current folder; the
+accuracy is that on the data of --judge, which is not trained on. Pictures are turned, shifted,
+scaled and blurred a little on the way, so that one that was scaled up from fewer pixels is not a
+stranger.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.data.images import fit_images
+from ganzoo.errors import GanzooError
 from ganzoo.files import umask
 from ganzoo.metrics.convnet import SIZE, ConvNet
 
@@ -42,10 +44,16 @@ def main() -> None:
     asked.add_argument("--epochs", type=int, default=20)
     asked.add_argument("--mirror", action="store_true", help="mirror half of the pictures")
     asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--out", type=Path, default=Path(__file__).with_name("weights"))
+    asked.add_argument("--out", type=Path, default=Path(), help="the folder for NAME.safetensors")
     options = asked.parse_args()
+    path = options.out / f"{options.name}.safetensors"
+    if path.exists():
+        sys.exit(f"Error: {path} exists already; choose another name or --out")
     torch.manual_seed(options.seed)
-    data, judge = _read(options.data), _read(options.judge)
+    try:
+        data, judge = _read(options.data), _read(options.judge)
+    except GanzooError as error:
+        sys.exit(f"Error: {error}")
     network = ConvNet(data.spec.shape[0], len(data.classes), options.width)
     network.to(memory_format=torch.channels_last)
     train(network, data, options.epochs, options.mirror)
@@ -63,10 +71,10 @@ def main() -> None:
         "seed": options.seed,
     }
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    options.out.mkdir(exist_ok=True)
-    path = options.out / f"{options.name}.safetensors"
+    options.out.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, metadata={"format": "pt", "ganzoo": json.dumps(about)})
     path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
+    print(path)
 
 
 def train(network: ConvNet, data: Dataset, epochs: int, mirror: bool) -> None:
@@ -129,6 +137,12 @@ def accuracy_of(network: ConvNet, data: Dataset) -> float:
 
 def _read(source: str) -> Dataset:
     dataset = find_dataset(source)
+    if dataset.kind != "image" or dataset.labels is None or len(dataset) < BATCH:
+        raise GanzooError(
+            f"{source}: {len(dataset)} samples of kind {dataset.kind}, "
+            f"{'without' if dataset.labels is None else 'with'} labels; it takes at least {BATCH} "
+            "images with labels"
+        )
     return read_all(fit_images(dataset, SIZE, dataset.spec.shape[0]))
 
 
