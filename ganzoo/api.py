@@ -6,7 +6,6 @@ import contextlib
 import os
 import warnings
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,16 +26,13 @@ from ganzoo.engine.run import exists, free_number
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.exported import exported
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
-from ganzoo.registry.checkpoint import load_best
 from ganzoo.registry.init import initialise
-from ganzoo.registry.model_folder import read_card
-from ganzoo.registry.records import of_training
 from ganzoo.registry.run import Run
-from ganzoo.registry.save import About, write_model
-from ganzoo.sampler import Sampler
+from ganzoo.registry.save import write_model
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 
@@ -188,7 +184,7 @@ def _finish(loop: Loop) -> Run:
     with contextlib.ExitStack() as following:
         loop.train(following)
         if loop.first:
-            sampler, about = _exported(loop)
+            sampler, about = exported(loop)
             with run.writing("the model"):
                 write_model(run.model_path, sampler, about)
             figures = {name: measured.value for name, measured in about.metrics.items()}
@@ -197,26 +193,6 @@ def _finish(loop: Loop) -> Run:
                 observer.finished(run)
     loop.match.processes.wait()  # the first one writes the model; none leaves before
     return Run(run.path, run.config)
-
-
-def _exported(loop: Loop) -> tuple[Sampler, About]:
-    """What becomes the run's model: the generator as it is now, or that of the best step."""
-    run, match = loop.run, loop.match
-    ranked = run.ranked_steps() if run.config.schedule.keep == "best" else []
-    for step in ranked[: ranked.index(match.step) if match.step in ranked else None]:
-        try:
-            generator = load_best(run, step, type(match.architecture))
-        except GanzooError as error:
-            if step == ranked[0]:  # of the others, only those are kept that are new
-                text = f"step {step} was the best, and is gone: {error}"
-                warnings.warn(text, GanzooWarning, stacklevel=2)
-            continue
-        then = generator.about.training
-        training = {**loop.provenance(), "step": step, "seconds": then.get("seconds")}
-        return generator, replace(generator.about, training=training)
-    metrics = of_training(run.metrics())
-    about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
-    return loop.sampler(), about
 
 
 def _evaluation(config: RunConfig, match: Match) -> Evaluation | None:

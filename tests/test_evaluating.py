@@ -98,13 +98,16 @@ def test_the_best_step_is_kept_and_exported(digits_npz, tmp_path):
     best = lowest(run)
     assert best < 30, measured(run)
     assert sorted(run.checkpoints.steps()) == [best, 30]
-    assert [step for step, there in observer.told if there] == [10, 20, 30]
+    assert [step for step, there in observer.told if there] == [10, 20, 30, best]
     training = json.loads((run.model_path / "training.json").read_text())
     assert (training["step"], training["steps"]) == (best, 30)
     samples = ganzoo.load(run).sample(4)
     assert torch.equal(samples, ganzoo.load(run, step=best).sample(4))
     assert not torch.equal(samples, ganzoo.load(run, step=30).sample(4))
     assert "--evaluate-every 10 --keep best" in training["command"]
+    figure = ganzoo.load(run).metrics[FID]
+    assert figure.value == pytest.approx(measured(run)[best], rel=1e-4)
+    assert "chosen as the best of 3" in figure.how
     assert run.finished
     assert "is finished" in call("resume", run.path).stderr
     assert f"| step | {best} of 30 |" in (run.model_path / "README.md").read_text()

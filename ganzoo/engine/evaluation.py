@@ -10,6 +10,7 @@ import torch
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.engine.config import RunConfig
+from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.metrics.choose import make_extractor, usual
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, fid
@@ -38,6 +39,7 @@ class Evaluation:
             except GanzooError as error:
                 raise GanzooError(f"schedule.evaluate_data: {error}") from None
         dataset = fitted(dataset, spec, config.architecture)
+        self.data = data_origin(dataset, source, dataset.fingerprint())
         self.extractor = make_extractor(schedule.features, source, spec).to(device)
         real = features_read(self.extractor, dataset)
         check_enough(real, f"data set {dataset.name!r}")

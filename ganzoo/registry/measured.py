@@ -96,7 +96,8 @@ def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Me
 
     for name, measured in figures.items():
         old, new = data(before.get(name)), data(measured)
-        if old and new and old[0] != new[0]:
+        passing = name in before and "while training" in before[name].how
+        if old and new and old[0] != new[0] and not passing:
             warnings.warn(
                 f"figures against {old[1]} are replaced by those against {new[1]}",
                 GanzooWarning,
