@@ -41,7 +41,7 @@ def table() -> str:
         rows.append(f"| {' | '.join(cells)} |")
         for bound, found in bounds.items():
             value = metrics.get(f"fid[{FEATURES}]", {}).get(bound)
-            found |= set() if value is None else {f"{value:.2g}"}
+            found |= set() if value is None else {f"{value:.3g}"}
     lines = "\n".join(rows)
     floor, ceiling = (" and ".join(sorted(found, key=float)) for found in bounds.values())
     return f"{lines}\n\nReal against real has FID {floor}, noise {ceiling}.\n"
