@@ -39,52 +39,20 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
 @hookimpl
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
     named = "ganzoo.data.named"
-    both, train = ("train", "test"), ("train",)
+    both, train, mnist = ("train", "test"), ("train",), "ylecun/mnist"
     digits, pictures, stacked = "mnist-convnet", "cifar-convnet", "stacked-digits"
-    for name, maker, summary, splits, hub, features in (
-        ("mnist", "mnist", "70,000 handwritten digits, 28x28 grey", both, "ylecun/mnist", digits),
-        (
-            "fashion-mnist",
-            "fashion_mnist",
-            "70,000 clothes, 28x28",
-            both,
-            "zalando-datasets/fashion_mnist",
-            digits,
-        ),
-        (
-            "cifar10",
-            "cifar10",
-            "60,000 colour pictures, 32x32",
-            both,
-            "uoft-cs/cifar10",
-            pictures,
-        ),
-        (
-            "mnist-5k",
-            "mnist_5k",
-            "5,000 digits of mnist:train, no download",
-            train,
-            "ylecun/mnist",
-            digits,
-        ),
-        (
-            "stacked-mnist",
-            "stacked_mnist",
-            "50,000 of three digits in three channels, 1,000 modes",
-            both,
-            "ylecun/mnist",
-            stacked,
-        ),
-        (
-            "stacked-mnist-5k",
-            "stacked_mnist_5k",
-            "the same of mnist-5k, no download",
-            train,
-            "ylecun/mnist",
-            stacked,
-        ),
-    ):
-        yield DatasetEntry(name, f"{named}:{maker}", summary, splits, hub, features)
+    summary = "70,000 handwritten digits, 28x28 grey"
+    yield DatasetEntry("mnist", f"{named}:mnist", summary, both, mnist, digits)
+    summary, hub = "70,000 clothes, 28x28", "zalando-datasets/fashion_mnist"
+    yield DatasetEntry("fashion-mnist", f"{named}:fashion_mnist", summary, both, hub, digits)
+    summary, hub = "60,000 colour pictures, 32x32", "uoft-cs/cifar10"
+    yield DatasetEntry("cifar10", f"{named}:cifar10", summary, both, hub, pictures)
+    summary = "5,000 digits of mnist:train, no download"
+    yield DatasetEntry("mnist-5k", f"{named}:mnist_5k", summary, train, mnist, digits)
+    summary = "50,000 of three digits in three channels, 1,000 modes"
+    yield DatasetEntry("stacked-mnist", f"{named}:stacked_mnist", summary, both, mnist, stacked)
+    name, summary = "stacked-mnist-5k", "the same of mnist-5k, no download"
+    yield DatasetEntry(name, f"{named}:stacked_mnist_5k", summary, train, mnist, stacked)
     points = "ganzoo.data.points"
     yield DatasetEntry("ring", f"{points}:ring", "8 Gaussians on a circle, 2-D points")
     yield DatasetEntry("grid", f"{points}:grid", "25 Gaussians on a square grid, 2-D points")

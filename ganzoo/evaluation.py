@@ -11,8 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Final
 
-import torch
-
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, absolute, dataset_of
@@ -167,8 +165,8 @@ def _figures(
     found = distances(made, real) | classes_found(made, real)
     classes = generator.spec.classes
     if made.classes is not None and classes and classes == extractor.classes:
-        wanted = torch.arange(samples) % len(classes)  # as `features_made` lets them take turns
-        found["label_agreement"] = (made.classes == wanted).double().mean().item()
+        asked = generator.turns(samples)
+        found["label_agreement"] = (made.classes == asked).double().mean().item()
     return found
 
 
@@ -182,6 +180,7 @@ class _Real:
 
     def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
         self.key, self.extractor, self.dataset = key, extractor, dataset
+        self._ceilings: dict[int, dict[str, float]] = {}
         features = features_read(extractor, dataset)
         check_enough(features, f"data set {dataset.name!r}", times=2)
         self.reference = Reference(features, len(extractor.classes))
@@ -201,11 +200,13 @@ class _Real:
         found = distances(mixed[:half], Reference(mixed[half:]))
         return {name: _rounded(value) for name, value in found.items()}
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - one is kept, and no more than that
     def ceiling(self, samples: int) -> dict[str, float]:
-        """The distances of noise from them."""
-        noise = features_of_noise(self.extractor, self.dataset, samples)
-        return {name: _rounded(v) for name, v in distances(noise, self.reference).items()}
+        """The distances of so many samples of noise from them."""
+        if samples not in self._ceilings:
+            noise = features_of_noise(self.extractor, self.dataset, samples)
+            found = distances(noise, self.reference)
+            self._ceilings[samples] = {name: _rounded(value) for name, value in found.items()}
+        return self._ceilings[samples]
 
 
 def _check_alike(first: Dataset, second: Dataset) -> None:

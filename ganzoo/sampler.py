@@ -127,13 +127,17 @@ class Sampler:
             raise GanzooError(f"batch_size {batch_size}: it takes at least 1")
         latents = self.latents(count, seed)
         if labels is None and self.architecture.conditional:
-            labels = torch.arange(count) % len(self.spec.classes)
+            labels = self.turns(count)
         numbers = self._numbers(count, labels)
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
         with seeded(self.device, int(seed)):
             for start in range(0, count, batch_size):
                 part = slice(start, start + batch_size)
                 yield self(latents[part], None if numbers is None else numbers[part]).cpu()
+
+    def turns(self, count: int) -> Tensor:
+        """The classes taking turns, (count,): what a conditional one makes unasked."""
+        return torch.arange(count) % len(self.spec.classes)
 
     def _numbers(self, count: int, labels: Labels) -> Tensor | None:
         """The classes of `count` samples as numbers, (count,); None if not conditional."""

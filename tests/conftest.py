@@ -30,6 +30,7 @@ import pytest
 import torch
 from architectures import Labelled
 from click.testing import CliRunner, Result
+from PIL import Image
 
 import ganzoo as package
 from ganzoo import plugins
@@ -88,6 +89,17 @@ def digits_npz(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def set_options(settings: dict[str, object]) -> list[str]:
     return [arg for key, value in settings.items() for arg in ("--set", f"{key}={value}")]
+
+
+#: Enough to measure in a moment.
+FEW = ("--samples", 300, "--seeds", 1)
+
+
+def write_pictures(images: torch.Tensor, folder: Path) -> Path:
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image[0].numpy()).save(folder / f"{number:04}.png")
+    return folder
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -161,6 +173,14 @@ def trained(digits_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert result.exit_code == 0, result.output
     return out
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory) -> Path:
+    """A model folder of a module's own."""
+    folder = tmp_path_factory.mktemp("evaluated") / "model"
+    shutil.copytree(trained / "model", folder)
+    return folder
 
 
 @pytest.fixture

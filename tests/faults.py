@@ -141,14 +141,14 @@ class NumpyWeights(Generator):
 
 
 class OwnChance(Discriminator):
-    """Dropout that the seed does not reach."""
+    """Noise that the seed does not reach; never 0, or there would be no gradient by chance."""
 
     def forward(self, samples: Tensor) -> Tensor:
         score = super().forward(samples)
         if not self.training:
             return score
-        coin = torch.tensor([byte % 2 for byte in os.urandom(len(samples))])
-        return score * coin[:, None]
+        noise = torch.tensor([1 + byte / 255 for byte in os.urandom(len(samples))])
+        return score * noise[:, None]
 
 
 class Coarse(Generator):

@@ -255,7 +255,7 @@ def test_mistakes_are_told_before_a_run_is_made(mistake, digits_npz, tmp_path):
 
 def test_a_collapsed_generator_is_told_and_stops_nothing(digits_npz, tmp_path):
     """Without latents that matter, all samples are the same."""
-    from test_evaluate import Broken
+    from test_evaluate_faults import Broken
 
     from ganzoo import Architecture, Training
 

@@ -214,7 +214,7 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
         "failed  greedy": "logged(self, line",
         "failed  helpless": "help text",
         "failed  blind": "something to call",
-        "failed  company": "one row a sample, in any batch",
+        "failed  company": "the same row for a sample in any batch",
         "failed  nameless": "a ganzoo.Extractor with a name",
     }.items():
         assert text in told[key], told[key]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ganzoo.entries import DatasetEntry, ExtractorEntry
-from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.errors import GanzooError, one_line
 from ganzoo.files import user_path
 from ganzoo.metrics.extractor import Classifier, Extractor
 from ganzoo.plugins import catalogue
@@ -35,7 +35,7 @@ def make_extractor(
         raise GanzooError(f"{name} is for {' and '.join(entry.kinds)}, not {spec.kind}")
     try:
         made = entry.load()(weights)
-    except (GanzooError, WorkFailed):
+    except GanzooError:
         raise
     except Exception as error:
         raise GanzooError(

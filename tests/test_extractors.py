@@ -1,0 +1,157 @@
+"""What samples are compared by: extractors that come along, of plugins, in files of one's own."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import FEW, call
+from safetensors.torch import save_file
+
+import ganzoo
+from ganzoo import Extractor, Features, GanzooError
+from ganzoo.data.find import find_dataset
+from ganzoo.data.images import fit_images
+from ganzoo.data.named import mnist_5k
+from ganzoo.files import sha256
+from ganzoo.metrics import train_convnet
+from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.extractor import MNISTConvNet
+from ganzoo.metrics.figures import Reference, classes_found
+from ganzoo.metrics.inception import Inception
+
+
+def test_real_digits_have_all_classes_and_noise_has_not(digits):
+    data = fit_images(mnist_5k("train"), 32, 1)
+    extractor = MNISTConvNet()
+    real = extractor(data.samples[::5])
+    found = classes_found(real, Reference(extractor(data.samples[1::5]), 10))
+    assert found["modes"] == 10
+    assert found["kl"] < 0.01
+    assert 0.05 <= found["rarest_class"] <= found["commonest_class"] <= 0.15
+    nines = extractor(data.samples[data.labels == 9])
+    assert (nines.classes == 9).float().mean() > 0.97
+    one_class = classes_found(nines, Reference(real, 10))
+    assert one_class["kl"] == pytest.approx(math.log(10), abs=0.3)
+
+
+def test_stacked_digits_are_told_apart_and_their_modes_counted():
+    data = find_dataset("stacked-mnist-5k")
+    again = find_dataset("stacked-mnist-5k")
+    assert data.fingerprint() == again.fingerprint()
+    assert data.spec.shape == (3, 28, 28)
+    assert len(data.labels.unique()) == 1000
+    extractor = make_extractor("auto", "stacked-mnist-5k", data.spec)
+    real = extractor(data.samples[:600])
+    assert (real.classes == data.labels[:600]).float().mean() > 0.95
+    reference = Reference(real, 1000)
+    assert classes_found(real, reference)["kl"] == 0
+    # A generator that drops a digit in one channel drops 900 modes.
+    one = data.labels[:3000] // 100 == 7
+    found = classes_found(extractor(data.samples[:3000][one][:200]), reference)
+    assert 70 <= found["modes"] <= 110
+    assert found["kl"] > 1
+
+
+def test_a_plugins_extractor_is_chosen_by_its_name(model, digits_npz, tmp_path):
+    plugin = tmp_path / "mean.py"
+    plugin.write_text(
+        "import ganzoo\nfrom ganzoo import Extractor, ExtractorEntry, Features, hookimpl\n"
+        "class Mean(Extractor):\n"
+        "    name = 'mean'\n"
+        "    def features(self, samples):\n"
+        "        means = samples.float().mean((2, 3))\n"
+        "        return Features(means + samples[:, 0, 0, :2])\n"
+        "@hookimpl\n"
+        "def ganzoo_extractors():\n"
+        "    yield ExtractorEntry('mean', Mean, 'the mean of a picture')\n"
+    )
+    args = ("evaluate", model, "--data", digits_npz, *FEW, "--features", "mean", "--json")
+    result = call("--plugin", plugin, *args)
+    assert result.exit_code == 0, result.output
+    assert "fid[mean]" in json.loads(result.stdout)
+
+
+def test_an_extractor_of_ones_own_is_trained_and_named_by_its_weights(
+    model, digits_npz, tmp_path, capsys, monkeypatch
+):
+    """The script says what is wrong, overwrites nothing, and its file is taken by --features."""
+    monkeypatch.chdir(tmp_path)
+
+    def script(*args):
+        monkeypatch.setattr("sys.argv", ["train_convnet", *map(str, args)])
+        train_convnet.main()
+
+    few = ("--width", 4, "--epochs", 2)
+    script("mnist-convnet", "--data", digits_npz, "--judge", digits_npz, *few)
+    made = capsys.readouterr().out.strip()
+    assert made == "mnist-convnet.safetensors"
+    figures = ganzoo.evaluate(model, digits_npz, samples=300, seeds=1, features=made)
+    name = f"mnist-convnet-{sha256(tmp_path / made)[:8]}"
+    assert f"fid[{name}]" in figures
+    assert f"{name}: 0." in figures[f"fid[{name}]"].features
+    for args, told in {
+        ("mnist-convnet", "--data", digits_npz, "--judge", digits_npz): "exists already",
+        ("other", "--data", "nosuch", "--judge", digits_npz): "data set 'nosuch'",
+        ("other", "--data", "ring", "--judge", "ring"): "at least 128 images with labels",
+    }.items():
+        with pytest.raises(SystemExit, match=told):
+            script(*args)
+
+
+BAD_FEATURES = {
+    "an exception": lambda samples: 1 / 0,
+    "no Features": lambda samples: samples,
+    "fewer rows": lambda samples: Features(samples.float().flatten(1)[:1, :4]),
+    "one dimension": lambda samples: Features(samples.float().flatten(1)[:, 0]),
+    "not finite": lambda samples: Features(samples.float().flatten(1)[:, :4] / 0),
+    "no such class": lambda samples: Features(
+        samples.float().flatten(1)[:, :4], torch.full((len(samples),), 7)
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_FEATURES)
+def test_an_extractors_fault_is_told_as_its_plugins(fault, digits):
+    class Bad(Extractor):
+        name, classes = "bad", ("a", "b") if fault == "no such class" else ()
+
+        def features(self, samples):
+            return BAD_FEATURES[fault](samples)
+
+    with pytest.raises(GanzooError, match=r"'bad' gave no features.* a fault of its plugin"):
+        Bad()(digits[0][:10])
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_inception_from_a_file_of_ones_own(suffix, digits, tmp_path):
+    """Weights of chance: what is tested is the way, not the figure."""
+    torch.manual_seed(0)
+    path = tmp_path / f"inception{suffix}"
+    state = _chance(tmp_path)
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        save_file(state, path)
+    extractor = Inception(path)
+    found = extractor(digits[0][:2])
+    assert found.values.shape == (2, 2048)
+    assert extractor.name.startswith("inception-")
+    assert extractor.name != "inception-v3-compat"
+
+
+def _chance(folder: Path) -> dict[str, torch.Tensor]:
+    """A state dict of Inception's shapes, without its own weights."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Bare(FeatureExtractorInceptionV3):
+        def load_state_dict(self, state_dict, *args, **kwargs):
+            return None
+
+    nothing = folder / "nothing.pth"
+    torch.save({}, nothing)
+    made = Bare("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(nothing))
+    return {name: tensor.clone() for name, tensor in made.state_dict().items()}
