@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from conftest import SMALL, call, one_message, set_options
@@ -200,7 +201,7 @@ def test_a_fault_in_measuring_stops_no_training(digits_npz, tmp_path):
 
 def test_a_killed_run_measures_the_same(digits_npz, tmp_path):
     args = command(
-        *("train", "dcgan", "--data", digits_npz, "--steps", 120, "--precision", "fp32"),
+        *("train", "dcgan", "--data", digits_npz, "--steps", 60, "--precision", "fp32"),
         *("--evaluate-every", 15, "--keep", "best", "--log-every", 10, "--checkpoint-every", 20),
         *set_options(EVALUATED),
     )
@@ -216,11 +217,13 @@ def test_a_killed_run_measures_the_same(digits_npz, tmp_path):
 
 
 def test_other_data_to_evaluate_on(digits, digits_npz, tmp_path):
-    """The name of the data is in the configuration, and its figures are of it."""
-    result = train(digits_npz, tmp_path / "run", "--set", "schedule.evaluate_data=mnist-5k")
+    """The data is in the configuration, and the figures are of it."""
+    other = tmp_path / "other.npz"
+    np.savez(other, images=255 - digits[0][:400].numpy())
+    result = train(digits_npz, tmp_path / "run", "--set", f"schedule.evaluate_data={other}")
     assert result.exit_code == 0, result.output
     run = ganzoo.Run.open(tmp_path / "run")
-    figures = ganzoo.evaluate(run, "mnist-5k", samples=200, seeds=1)
+    figures = ganzoo.evaluate(run, other, samples=200, seeds=1)
     assert measured(run)[12] == pytest.approx(figures[FID].value, rel=0.001)
 
 
@@ -283,12 +286,19 @@ def test_a_collapsed_generator_is_told_and_stops_nothing(digits_npz, tmp_path):
 
 @pytest.mark.timing
 def test_the_share_is_what_it_costs(digits_npz, tmp_path):
-    """A run with evaluations takes as much longer as its share says, within a tenth."""
-    seconds = {}
-    for name, more in (("plain", []), ("evaluated", ["--evaluate-every", "60"])):
-        out, began = tmp_path / name, time.perf_counter()
+    """A run with evaluations takes as much longer as its share says, within 15%."""
+
+    def seconds(number: int, *more: object) -> tuple[float, ganzoo.Run]:
+        out, began = tmp_path / str(number), time.perf_counter()
         args = ("train", "dcgan", "--data", digits_npz, "--steps", 300, "--out", out)
         assert call(*args, *more, *set_options(EVALUATED)).exit_code == 0
-        seconds[name] = time.perf_counter() - began
-    share = ganzoo.Run.open(tmp_path / "evaluated").metrics()[-1]["evaluation_share"]
-    assert seconds["evaluated"] * (1 - share) == pytest.approx(seconds["plain"], rel=0.15)
+        return time.perf_counter() - began, ganzoo.Run.open(out)
+
+    evaluate = ("--evaluate-every", 60)
+    seconds(0, *evaluate)  # what is imported and compiled once
+    pairs = [(seconds(2 * n + 1), seconds(2 * n + 2, *evaluate)) for n in range(3)]
+    ratios = [
+        plain / (evaluated * (1 - run.metrics()[-1]["evaluation_share"]))
+        for (plain, _), (evaluated, run) in pairs
+    ]
+    assert sorted(ratios)[1] == pytest.approx(1, abs=0.15), ratios

@@ -85,7 +85,10 @@ def covered(generator: ganzoo.Generator) -> tuple[int, float]:
     return int((shares >= 0.4 / modes).sum()), float(near.float().mean())
 
 
-@pytest.mark.parametrize(("data", "modes", "steps"), [("ring", 8, 3000), ("grid", 25, 6000)])
+@pytest.mark.parametrize(
+    ("data", "modes", "steps"),
+    [("ring", 8, 3000), pytest.param("grid", 25, 6000, marks=pytest.mark.slow)],
+)
 def test_points_cover_all_modes(data, modes, steps, tmp_path):
     out = tmp_path / data
     run = ganzoo.train("points", data, steps=steps, precision="fp32", device="cpu", out=out)

@@ -90,7 +90,11 @@ def kill_while_writing(process, run: Path) -> str:
     return "killed in a checkpoint" if any(folder.glob(".step-*.ganzoo-tmp")) else "killed"
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name",
+    # What is broken off with all of the toolkit on is also in test_toolkit.py, in this process.
+    [pytest.param(n, marks=pytest.mark.slow if n == "dcgan with all" else ()) for n in STEPS],
+)
 def test_a_killed_run_ends_with_the_same_bytes(name, digits_npz, tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     every = STEPS[name] // 15
