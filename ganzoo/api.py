@@ -14,7 +14,7 @@ from torch import Tensor
 from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import Samples, dataset_of
+from ganzoo.data.find import Samples, dataset_of, source_of
 from ganzoo.engine.config import RunConfig, checked, merged, resolve
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.evaluation import Evaluation, decided
@@ -83,7 +83,7 @@ def train(
         {
             "objective": objective,
             "init": None if init is None else os.fspath(init),
-            "data": {"source": _source(data), "image_size": image_size},
+            "data": {"source": None if data is None else source_of(data), "image_size": image_size},
             "training": {"steps": steps, "batch_size": batch_size},
             "schedule": {
                 "log_every": log_every,
@@ -258,11 +258,6 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
     return dataset_of(data, labels)
-
-
-def _source(data: Samples | None) -> str | None:
-    """How the data is named in a configuration."""
-    return None if data is None or isinstance(data, Tensor | Dataset) else os.fspath(data)
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

@@ -8,12 +8,13 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import ClassVar, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import Samples, absolute, dataset_of
+from ganzoo.data.find import Samples, absolute, dataset_of, source_of
 from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
@@ -43,7 +44,7 @@ def evaluate(
     samples: int = 10_000,
     seeds: int = 3,
     seed: int = 0,
-    features: str = "auto",
+    features: str | os.PathLike[str] = "auto",
     weights: str | os.PathLike[str] | None = None,
     step: int | None = None,
     architecture: type[Architecture] | None = None,
@@ -53,7 +54,8 @@ def evaluate(
 
     model, step, architecture: as in `ganzoo.load`, or a generator. samples: made with each of
     `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
-    deviation. features: the extractor, see ``ganzoo list``; auto: the data set's usual one.
+    deviation. features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's
+    usual one.
     weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
 
     The figures of a model folder, a run's model or one of the local registry are written into its
@@ -63,7 +65,7 @@ def evaluate(
     Raises GanzooError for what the caller can mend; WorkFailed where the samples are not finite
     or all the same.
     """
-    if not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+    if not isinstance(seeds, Integral) or not 1 <= seeds <= MOST_SEEDS:
         raise GanzooError(f"seeds {seeds!r}: it takes 1 to {MOST_SEEDS}")
     target = None
     if isinstance(model, Generator):
@@ -72,7 +74,8 @@ def evaluate(
         target = target_of(model) if step is None else None
         where = find_device(device, "fp32").device
         generator = load(model, step=step, architecture=architecture, device=where)
-    source = absolute(os.fspath(data)) if isinstance(data, str | os.PathLike) else None
+    named = source_of(data)
+    source = None if named is None else absolute(named)
     whose = generator.name or "the generator"
     dataset = fitted(dataset_of(data), generator.spec, whose)
     generator.latents(samples, seed)  # an impossible number is told before anything is measured
@@ -88,17 +91,17 @@ def evaluate(
     ]
     about = _About(extractor, samples, range(seed, seed + seeds), real, record)
     measured = {name: about.measured(name, figures) for name in figures[0]}
-    named = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
+    figured = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
     if target is not None:
-        write_figures(target, generator, named)
-    return named
+        write_figures(target, generator, figured)
+    return figured
 
 
 def compare(
     made: Samples,
     real: Samples,
     *,
-    features: str = "auto",
+    features: str | os.PathLike[str] = "auto",
     weights: str | os.PathLike[str] | None = None,
 ) -> dict[str, float]:
     """The figures of one set of samples against another, by their names: ``fid[mnist-convnet]``.
@@ -107,7 +110,7 @@ def compare(
     same kind and shape. Raises GanzooError where they are not, or where there are too few.
     """
     first, second = dataset_of(made), dataset_of(real)
-    source = os.fspath(real) if isinstance(real, str | os.PathLike) else None
+    source = source_of(real)
     _check_alike(first, second)
     extractor = make_extractor(features, source, second.spec, _path(weights))
     mine, theirs = features_read(extractor, first), features_read(extractor, second)

@@ -193,3 +193,26 @@ def test_sets_that_are_not_alike_are_not_compared(digits):
         ganzoo.compare(digits[0], small)
     with pytest.raises(GanzooError, match="at least 130"):
         ganzoo.compare(digits[0][:100], digits[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"data": None}, "data of type NoneType"),
+        ({"data": np.zeros((300, 1, 16, 16), np.uint8)}, "torch.from_numpy"),
+        ({"features": 3}, "features 3"),
+        ({"features": Path("no.safetensors")}, "no such file"),
+        ({"seeds": "3"}, "seeds '3'"),
+        ({"samples": 300.0}, "300.0 samples"),
+        ({"weights": 3}, "no path"),
+    ],
+)
+def test_values_of_another_type(given, told, model, digits):
+    with pytest.raises(GanzooError, match=told):
+        ganzoo.evaluate(model, **{"data": digits[0][:300], "samples": 300, "seeds": 1} | given)
+
+
+def test_training_takes_no_data_of_another_type_either(tmp_path):
+    with pytest.raises(GanzooError, match="torch.from_numpy"):
+        ganzoo.train("vanilla", data=np.zeros((300, 1, 16, 16), np.uint8), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

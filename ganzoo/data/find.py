@@ -30,7 +30,21 @@ def dataset_of(data: Samples, labels: Tensor | None = None) -> Dataset:
         return data
     if isinstance(data, Tensor):
         return from_tensor(data, labels)
-    return find_dataset(os.fspath(data))
+    return find_dataset(source_of(data) or "")
+
+
+def source_of(data: Samples) -> str | None:
+    """How data is named in records, a name or a path; None for a tensor and a `Dataset`, which have
+    none. Raises GanzooError for what is none of these."""
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data)
+    if isinstance(data, Tensor | Dataset):
+        return None
+    hint = "; torch.from_numpy makes a tensor of an array" if hasattr(data, "__array__") else ""
+    raise GanzooError(
+        f"data of type {type(data).__name__}: it takes a name, a path, a tensor or a "
+        f"ganzoo.Dataset{hint}"
+    )
 
 
 def find_dataset(data: str) -> Dataset:

@@ -57,7 +57,7 @@ class Health:
     costs nothing that can be noticed.
     """
 
-    def __init__(self, training: Training, objective: Objective, every: int = 20) -> None:
+    def __init__(self, training: Training, objective: Objective, every: int) -> None:
         self.every = every
         self._told = training, objective  # for what to try
         self._sums: dict[str, Tensor] = {}  # by name, (2,): sum and weight

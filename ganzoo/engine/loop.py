@@ -42,7 +42,6 @@ class Loop:
         self.first = match.processes.first
         self.observers = observers if self.first else ()
         self.evaluation = evaluation if self.first else None
-        match.health.every = max(1, run.config.schedule.log_every // 5)
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line

@@ -47,7 +47,9 @@ class Networks:
 class Match:
     """Two players and the step in which they alternate.
 
-    rng: draws latents, alike in all processes, which cut their part from the whole batch.
+    batches: their rng draws latents, too, alike in all processes, which cut their part from the
+    whole batch.
+    health: takes in what is measured of the steps that are due.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Match:
         batches: Batches,
         device: Device,
         processes: Processes,
+        health: Health,
     ) -> None:
         self.architecture, self.training = architecture, training
         self.batches, self.device, self.processes = batches, device, processes
@@ -75,7 +78,7 @@ class Match:
         self.view = View(training, batches.rng, processes)
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
-        self.health = Health(training, objective)
+        self.health = health
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
         self._real: Iterator[tuple[Tensor, Tensor | None]] | None = None

@@ -18,6 +18,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.images import fit_images
 from ganzoo.engine.config import Data, RunConfig, objective_class
 from ganzoo.engine.devices import Device
+from ganzoo.engine.health import Health
 from ganzoo.engine.match import Match, Networks
 from ganzoo.engine.processes import Processes
 from ganzoo.errors import GanzooError
@@ -136,7 +137,10 @@ def make_match(
         config.training.dequantize,
         config.data.workers,
     )
-    match = Match(architecture, networks, objective, config.training, batches, device, processes)
+    health = Health(config.training, objective, every=max(1, config.schedule.log_every // 5))
+    match = Match(
+        architecture, networks, objective, config.training, batches, device, processes, health
+    )
     match.rehearse(config.architecture)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank)

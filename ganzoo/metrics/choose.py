@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ INCEPTION = "inception"
 
 
 def make_extractor(
-    asked: str, source: str | None, spec: SampleSpec, weights: Path | None = None
+    asked: str | os.PathLike[str], source: str | None, spec: SampleSpec, weights: Path | None = None
 ) -> Extractor:
     """The extractor called `asked`, a plugin's or a file of ``train_convnet``; or, for ``auto``,
     the usual one of the data set called `source`, else of samples of `spec`.
@@ -24,6 +25,9 @@ def make_extractor(
     weights: a file for it. Raises GanzooError where there is none, or it does not take such
     samples.
     """
+    if not isinstance(asked, str | os.PathLike):
+        raise GanzooError(f"features {asked!r}: it takes a name or a .safetensors file")
+    asked = os.fspath(asked)
     if is_file(asked):
         if spec.kind != "image" or weights is not None:
             what = "beside other weights" if weights is not None else f"for {spec.kind}"
