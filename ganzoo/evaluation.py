@@ -6,7 +6,7 @@ import functools
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
@@ -19,7 +19,7 @@ from ganzoo.engine.devices import find_device
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
-from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.choose import extractor_of, make_extractor
 from ganzoo.metrics.extractor import Extractor
 from ganzoo.metrics.figures import Reference, check_enough, classes_found, distances
 from ganzoo.metrics.samples import (
@@ -85,8 +85,11 @@ def evaluate(
     key = (extractor.name, record.sha256, repr(dataset.spec))
     real = _Real.of(key, extractor, dataset)
     record = record.model_copy(update={"samples": len(real.reference.features)})
+    # Of the extractor that fits the number of channels alone, classes of the same names, such as
+    # numbers, may be others.
+    meant = features != "auto" or extractor_of(source) is not None
     figures = [
-        _figures(extractor, generator, real.reference, samples, number)
+        _figures(extractor, generator, real.reference, samples, number, meant)
         for number in range(seed, seed + seeds)
     ]
     about = _About(extractor, samples, range(seed, seed + seeds), real, record)
@@ -116,7 +119,7 @@ def compare(
     mine, theirs = features_read(extractor, first), features_read(extractor, second)
     for found, dataset in ((mine, first), (theirs, second)):
         check_enough(found, f"data set {dataset.name!r}")
-    reference = Reference(theirs, len(extractor.classes))
+    reference = Reference.of(theirs, extractor)
     figures = distances(mine, reference) | classes_found(mine, reference)
     return {f"{name}[{extractor.name}]": value for name, value in figures.items()}
 
@@ -161,13 +164,19 @@ class _About:
 
 
 def _figures(
-    extractor: Extractor, generator: Generator, real: Reference, samples: int, seed: int
+    extractor: Extractor,
+    generator: Generator,
+    real: Reference,
+    samples: int,
+    seed: int,
+    meant: bool,
 ) -> dict[str, float]:
+    """meant: that the extractor's classes are those of the data."""
     made = features_made(extractor, generator, samples, seed)
     check_enough(made, f"samples={samples}")
     found = distances(made, real) | classes_found(made, real)
     classes = generator.spec.classes
-    if made.classes is not None and classes and classes == extractor.classes:
+    if meant and made.classes is not None and classes and classes == extractor.classes:
         asked = generator.turns(samples)
         found["label_agreement"] = (made.classes == asked).double().mean().item()
     return found
@@ -186,7 +195,7 @@ class _Real:
         self._ceilings: dict[int, dict[str, float]] = {}
         features = features_read(extractor, dataset)
         check_enough(features, f"data set {dataset.name!r}", times=2)
-        self.reference = Reference(features, len(extractor.classes))
+        self.reference = Reference.of(features, extractor)
 
     @classmethod
     def of(cls, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> _Real:
@@ -200,7 +209,7 @@ class _Real:
         """The distances of one half of the real samples from the other."""
         mixed = self.reference.features.shuffled()
         half = len(mixed) // 2
-        found = distances(mixed[:half], Reference(mixed[half:]))
+        found = distances(mixed[:half], replace(self.reference, features=mixed[half:]))
         return {name: _rounded(value) for name, value in found.items()}
 
     def ceiling(self, samples: int) -> dict[str, float]:

@@ -6,10 +6,17 @@ import warnings
 from dataclasses import replace
 
 from ganzoo.engine.loop import Loop
+from ganzoo.engine.run import RunFolder, model_step
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.registry.checkpoint import load_best
 from ganzoo.registry.model_folder import read_card
-from ganzoo.registry.records import DataRecord, Measured, of_training
+from ganzoo.registry.records import (
+    PASSING,
+    DataRecord,
+    Measured,
+    of_training,
+    read_metrics,
+)
 from ganzoo.registry.save import About
 from ganzoo.sampler import Sampler
 
@@ -28,11 +35,20 @@ def exported(loop: Loop) -> tuple[Sampler, About]:
             continue
         about = generator.about
         training = {**loop.provenance(), "step": step, "seconds": about.training.get("seconds")}
-        metrics = about.metrics | _measured(loop, step, len(ranked))
+        metrics = about.metrics | _judged(run, step) | _measured(loop, step, len(ranked))
         return generator, replace(about, training=training, metrics=metrics)
     metrics = of_training(run.metrics()) | _measured(loop, match.step, len(ranked))
     about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
     return loop.sampler(), about
+
+
+def _judged(run: RunFolder, step: int) -> dict[str, Measured]:
+    """The figures that ``ganzoo evaluate`` wrote into the run's model, where it is that of `step`:
+    its weights stay the same."""
+    if model_step(run.model_path) != step:
+        return {}
+    figures = read_metrics(run.model_path)
+    return {name: m for name, m in figures.items() if m.data and PASSING not in m.how}
 
 
 def _measured(loop: Loop, step: int, candidates: int) -> dict[str, Measured]:
@@ -40,7 +56,7 @@ def _measured(loop: Loop, step: int, candidates: int) -> dict[str, Measured]:
     evaluation = loop.evaluation
     if evaluation is None:
         return {}
-    how = f"{evaluation.samples} samples of seed 0, while training"
+    how = f"{evaluation.samples} samples of seed 0, {PASSING}"
     if candidates > 1:
         how += f"; the step was chosen as the best of {candidates} by this fid"
     lines = [line for line in loop.run.metrics() if line["step"] == step]

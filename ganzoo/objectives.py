@@ -86,7 +86,7 @@ class AdversarialObjective(Objective):
         Every few steps a heavier one does nearly what one at each step does, for less (Karras
         2020, arXiv:1912.04958, section 3.1).
         """
-        every = self.config.penalty_every
+        every = self.config.penalty_every if game.step else 1  # the warm-up is all of step 0
         if game.step % every:
             return {}
         weight, names = self.config.penalty_weight * every, self.config.penalty.split("+")

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import ganzoo
 from ganzoo import Extractor, Features
+from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.metrics.extractor import MNISTConvNet
 from ganzoo.metrics.figures import Reference
@@ -157,8 +158,10 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
 
     generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
     real = Reference(Asked()(digits[0]), 3)
-    made = evaluation._figures(Asked(), generator, real, 300, 0)
+    made = evaluation._figures(Asked(), generator, real, 300, 0, meant=True)
     assert made["label_agreement"] == pytest.approx(1 / 3)
+    made = evaluation._figures(Asked(), generator, real, 300, 0, meant=False)
+    assert "label_agreement" not in made
 
 
 def test_points_are_measured_by_their_values(models):
@@ -166,6 +169,34 @@ def test_points_are_measured_by_their_values(models):
     some = replace(ring, samples=ring.samples[:600], labels=ring.labels[:600])
     fid = ganzoo.evaluate(models["ring"], some, samples=300, seeds=1)["fid[values]"]
     assert fid.floor < 0.1 < fid.value
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (1e4, 0.1), (-1e7, 1e5)])
+def test_figures_of_values_do_not_depend_on_their_scale(mean, deviation):
+    """One distribution against itself, wherever it lies."""
+    rng = torch.Generator().manual_seed(0)
+    made, real = (
+        (torch.randn(400, 4, generator=rng, dtype=torch.float64) * deviation + mean).float()
+        for _ in range(2)
+    )
+    found = ganzoo.compare(made, real)
+    assert abs(found["kid[values]"]) < 0.1
+    assert 0.8 < found["precision[values]"] < 0.98
+    assert 0.8 < found["recall[values]"] < 0.98
+
+
+def test_samples_of_one_number_are_measured():
+    one = torch.linspace(0, 1, 50)[:, None]
+    found = ganzoo.compare(one, one)
+    assert found["fid[values]"] == pytest.approx(0, abs=1e-6)
+    assert found["precision[values]"] == 1
+
+
+def test_values_of_8_bits_that_are_no_images_are_measured():
+    levels = torch.randint(0, 256, (50, 3), generator=torch.Generator().manual_seed(0))
+    as_levels = Dataset("levels", levels.byte(), kind="array", low=-1.0, high=1.0)
+    as_floats = Dataset("floats", levels * (2 / 255) - 1, kind="array", low=-1.0, high=1.0)
+    assert ganzoo.compare(as_levels, as_floats)["fid[values]"] == pytest.approx(0, abs=1e-5)
 
 
 def test_what_was_swapped_meanwhile_is_not_touched(model, models, digits_npz, tmp_path):
@@ -187,6 +218,7 @@ def test_what_was_swapped_meanwhile_is_not_touched(model, models, digits_npz, tm
     assert "upgrade torch-ganzoo" in result.stderr
     assert json.loads((real / "metrics.json").read_text()) == newer
 
+    (real / "metrics.json").write_text(json.dumps(record))
     target = target_of(real)
     shutil.copy(models["vanilla"] / "model.safetensors", real / "model.safetensors")
     with pytest.warns(ganzoo.GanzooWarning, match="has other weights now"):

@@ -213,6 +213,6 @@ def test_values_of_another_type(given, told, model, digits):
 
 
 def test_training_takes_no_data_of_another_type_either(tmp_path):
-    with pytest.raises(GanzooError, match="torch.from_numpy"):
+    with pytest.raises(GanzooError, match=r"torch\.from_numpy"):
         ganzoo.train("vanilla", data=np.zeros((300, 1, 16, 16), np.uint8), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -14,9 +14,11 @@ import pytest
 import torch
 from conftest import SMALL, call, one_message, set_options
 from test_resume import command, kill_while_training
+from torch import nn
 
 import ganzoo
 from ganzoo import GanzooError, Observer
+from ganzoo.data.find import find_dataset
 
 FID = "fid[mnist-convnet]"
 EVALUATED = {"schedule.evaluate_samples": 200, **SMALL["dcgan"]}
@@ -65,6 +67,67 @@ def test_evaluating_changes_nothing_of_the_training(run, digits_npz, tmp_path):
     assert call(*args, *settings, "--out", tmp_path / "plain").exit_code == 0
     plain = (tmp_path / "plain" / "model" / "model.safetensors").read_bytes()
     assert plain == (run.model_path / "model.safetensors").read_bytes()
+
+
+def test_chance_that_the_networks_draw_stays_the_same_too(digits, tmp_path):
+    """Dropout comes from torch's global state, as an extractor's first weights do."""
+    settings = SMALL["vanilla"] | {"generator_dropout": 0.3, "schedule.evaluate_samples": 200}
+    plain, measured = (
+        ganzoo.train(
+            *("vanilla", digits[0]),
+            steps=4,
+            evaluate_every=every,
+            precision="fp32",
+            settings=settings,
+            out=tmp_path / f"every-{every}",
+        )
+        for every in (None, 2)
+    )
+    assert FID in measured.metrics()[-1]
+    before, after = ((r.model_path / "model.safetensors").read_bytes() for r in (plain, measured))
+    assert before == after
+
+
+class Far(nn.Module):
+    """Samples without bounds, whose features are too large for any figure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(2, 2)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.out(latent)
+        return made if self.training else made * 1e30
+
+
+class FarAway(ganzoo.Architecture):
+    kinds = ("points",)
+    training = ganzoo.Training(batch_size=8, steps=4)
+
+    class Config(ganzoo.Options):
+        latent_size: int = 2
+
+    def build_generator(self) -> nn.Module:
+        return Far()
+
+    def build_discriminator(self) -> nn.Module:
+        return nn.Linear(2, 1)
+
+
+def test_a_figure_that_is_not_finite_is_told_and_ends_no_training(tmp_path):
+    with pytest.warns(ganzoo.GanzooWarning, match="not evaluated: fid is"):
+        run = ganzoo.train(
+            FarAway,
+            find_dataset("ring"),
+            evaluate_every=2,
+            settings={"schedule.evaluate_samples": 50},
+            out=tmp_path / "run",
+        )
+    assert run.finished
+    with pytest.raises(ganzoo.WorkFailed, match=r"is (nan|inf)"):
+        ganzoo.evaluate(
+            ganzoo.load(run, architecture=FarAway), find_dataset("ring"), samples=50, seeds=1
+        )
 
 
 class Sequence(Observer):
@@ -139,6 +202,7 @@ def test_a_best_checkpoint_that_is_gone_is_told_and_the_model_kept(harm, digits_
     )
     best = lowest(run)
     before = (run.model_path / "model.safetensors").read_bytes()
+    judged = ganzoo.evaluate(run, digits_npz, samples=200, seeds=1)
     checkpoint = run.checkpoints.path(best)
     if harm == "gone":
         shutil.rmtree(checkpoint)
@@ -148,6 +212,8 @@ def test_a_best_checkpoint_that_is_gone_is_told_and_the_model_kept(harm, digits_
     assert resumed.finished
     if lowest(resumed) == best:
         assert (resumed.model_path / "model.safetensors").read_bytes() == before
+        kid = "kid[mnist-convnet]"
+        assert ganzoo.load(resumed).metrics[kid] == judged[kid]
     # Without the model, the next best that is there is taken, and it is said.
     shutil.rmtree(resumed.model_path)
     with pytest.warns(ganzoo.GanzooWarning, match=f"step {best} was the best, and is gone"):

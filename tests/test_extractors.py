@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ from ganzoo import Extractor, Features, GanzooError
 from ganzoo.data.find import find_dataset
 from ganzoo.data.images import fit_images
 from ganzoo.data.named import mnist_5k
+from ganzoo.engine.config import resolve
 from ganzoo.files import sha256
 from ganzoo.metrics import train_convnet
-from ganzoo.metrics.choose import make_extractor
+from ganzoo.metrics.choose import make_extractor, usual
 from ganzoo.metrics.extractor import MNISTConvNet
 from ganzoo.metrics.figures import Reference, classes_found
 from ganzoo.metrics.inception import Inception
+from ganzoo.registry.architectures import find_architecture
 
 
 def test_real_digits_have_all_classes_and_noise_has_not(digits):
@@ -54,6 +57,16 @@ def test_stacked_digits_are_told_apart_and_their_modes_counted():
     found = classes_found(extractor(data.samples[:3000][one][:200]), reference)
     assert 70 <= found["modes"] <= 110
     assert found["kl"] > 1
+
+
+def test_auto_takes_one_that_takes_the_channels(tmp_path, monkeypatch):
+    spec = replace(find_dataset("mnist-5k").spec, shape=(3, 28, 28))
+    assert usual("mnist-5k", spec) == "cifar-convnet"
+    (tmp_path / "values").mkdir()  # a folder of that name is not meant
+    monkeypatch.chdir(tmp_path)
+    settings = {"schedule.features": "values", "schedule.evaluate_every": 2}
+    config = resolve(find_architecture("vanilla"), "vanilla", {}, {}, settings)
+    assert config.schedule.features == "values"
 
 
 def test_a_plugins_extractor_is_chosen_by_its_name(model, digits_npz, tmp_path):
@@ -97,6 +110,8 @@ def test_an_extractor_of_ones_own_is_trained_and_named_by_its_weights(
         ("mnist-convnet", "--data", digits_npz, "--judge", digits_npz): "exists already",
         ("other", "--data", "nosuch", "--judge", digits_npz): "data set 'nosuch'",
         ("other", "--data", "ring", "--judge", "ring"): "at least 128 images with labels",
+        ("other", "--data", digits_npz, "--judge", "stacked-mnist-5k"): "and --judge 3",
+        ("other", "--data", digits_npz, "--judge", digits_npz, "--out", made): "--out",
     }.items():
         with pytest.raises(SystemExit, match=told):
             script(*args)

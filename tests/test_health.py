@@ -75,7 +75,7 @@ DIVERGED = Sick(
     steps=90,
     log_every=10,
     words="the game diverges",
-    tries=("training.generator_lr=0.1", "training.clip_gradients=1", "--precision fp32"),
+    tries=("training.generator_lr=0.1", "training.clip_gradients=1"),
 )
 SICK = {"overpowered": OVERPOWERED, "collapsed": COLLAPSED, "diverged": DIVERGED}
 

@@ -120,14 +120,17 @@ def test_it_goes_on_from_its_state():
         assert torch.equal(other.mix(round_of(number)).fake, expected)
 
 
-def test_a_process_without_a_part_in_the_state_begins_empty():
+def test_all_of_another_number_of_processes_begin_empty():
+    """Their buffers must be of one length, or they cannot be collected for the next checkpoint."""
     replay = make()
     replay.mix(round_of(0))
-    second = make(processes=Processes(1, 2))
-    assert (second.count, second.size) == (4, 32)
-    second.load_state(replay.state(torch.device("cpu")), torch.device("cpu"))
-    assert second.filled == 0
-    assert torch.equal(second.mix(round_of(1, 16)).fake, round_of(1, 16).fake)
+    state = replay.state(torch.device("cpu"))
+    for rank in (0, 1):
+        part = make(processes=Processes(rank, 2))
+        assert (part.count, part.size) == (4, 32)
+        part.load_state(state, torch.device("cpu"))
+        assert part.filled == 0
+        assert torch.equal(part.mix(round_of(1, 16)).fake, round_of(1, 16).fake)
 
 
 @pytest.mark.parametrize(

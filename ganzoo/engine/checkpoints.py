@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.files import read_json, sha256, write_folder, write_json
+from ganzoo.files import read_json, remove_folder, sha256, write_folder, write_json
 from ganzoo.tensors import load_tensors, save_tensors
 
 MANIFEST: Final = "manifest.json"
@@ -62,7 +63,8 @@ class Checkpoints:
         write_folder(path, fill)
         for old in self.steps()[keep:]:
             if old != best:
-                shutil.rmtree(self.path(old), ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    remove_folder(self.path(old))
         return path
 
     def read(self, step: int) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

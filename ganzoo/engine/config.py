@@ -157,9 +157,11 @@ def resolve(
         groups[place][option] = value
     if groups["data"].get("source"):
         groups["data"]["source"] = absolute(str(groups["data"]["source"]))
-    for key in ("evaluate_data", "features"):
-        if groups["schedule"].get(key):
-            groups["schedule"][key] = absolute(str(groups["schedule"][key]))
+    evaluate_data, features = (groups["schedule"].get(k) for k in ("evaluate_data", "features"))
+    if evaluate_data:
+        groups["schedule"]["evaluate_data"] = absolute(str(evaluate_data))
+    if str(features).endswith(".safetensors"):  # a name stays one, whatever lies in the folder
+        groups["schedule"]["features"] = absolute(str(features))
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
@@ -173,6 +175,8 @@ def resolve(
     schedule = make(Schedule, groups["schedule"], "schedule", "schedule.")
     if schedule.keep == "best" and schedule.evaluate_every is None:
         raise GanzooError("--keep best: which is best is not known without --evaluate-every N")
+    if schedule.evaluate_data is not None and schedule.evaluate_every is None:
+        raise GanzooError("schedule.evaluate_data: nothing is measured without --evaluate-every N")
     return RunConfig(
         architecture=name,
         plugin=dict(plugin),

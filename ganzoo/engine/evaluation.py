@@ -13,7 +13,7 @@ from ganzoo.engine.config import RunConfig
 from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.metrics.choose import make_extractor, usual
-from ganzoo.metrics.figures import Reference, check_enough, classes_found, fid
+from ganzoo.metrics.figures import Reference, check_enough, check_finite, classes_found, fid
 from ganzoo.metrics.samples import features_made, features_read, fitted
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
@@ -44,7 +44,7 @@ class Evaluation:
         real = features_read(self.extractor, dataset)
         check_enough(real, f"data set {dataset.name!r}")
         check_enough(real[: self.samples], f"schedule.evaluate_samples={self.samples}")
-        self.real = Reference(real, len(self.extractor.classes))
+        self.real = Reference.of(real, self.extractor)
         self.seconds = time.perf_counter() - began  # spent on evaluations so far
 
     def measure(self, sampler: Sampler) -> dict[str, float]:
@@ -54,6 +54,7 @@ class Evaluation:
         try:
             made = features_made(self.extractor, sampler, self.samples, 0)
             figures = {"fid": fid(made, self.real)} | classes_found(made, self.real)
+            check_finite(figures)
         except Exception as error:  # a measurement must not end the training
             text = str(error) if isinstance(error, GanzooError) else repr(error)
             warnings.warn(f"not evaluated: {text}", GanzooWarning, stacklevel=2)

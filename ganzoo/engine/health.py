@@ -15,11 +15,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from ganzoo.architecture import Training
-from ganzoo.engine.advice import advice
+from ganzoo.engine.advice import Setting, advice
 from ganzoo.engine.measures import Watch
 from ganzoo.engine.processes import Processes
-from ganzoo.objectives import Objective
 
 #: A sickness must show in so many lines in a row, over at least so many steps.
 LINES: Final = 3
@@ -57,9 +55,9 @@ class Health:
     costs nothing that can be noticed.
     """
 
-    def __init__(self, training: Training, objective: Objective, every: int) -> None:
+    def __init__(self, setting: Setting, every: int) -> None:
         self.every = every
-        self._told = training, objective  # for what to try
+        self.setting = setting  # for what to try
         self._sums: dict[str, Tensor] = {}  # by name, (2,): sum and weight
         self._first: dict[str, Tensor] = {}  # of the first step that was measured
         self._memory: dict[str, Any] = {"warned": [], "streaks": {}, "first": {}, "largest": {}}
@@ -106,7 +104,7 @@ class Health:
             worse = worse or bool(why)
             if self._lasts(sickness, bool(why), step):
                 self._memory["warned"].append(sickness)
-                told.append(f"step {step}: {why}. {advice(sickness, *self._told)}")
+                told.append(f"step {step}: {why}. {advice(sickness, self.setting)}")
         return {f"health_{name}": v for name, v in figures.items() if name not in LOSSES}, told
 
     def _overpowered(self, step: int, figures: Mapping[str, float]) -> str:

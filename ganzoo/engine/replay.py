@@ -97,8 +97,11 @@ class Replay:
         }
 
     def load_state(self, tensors: dict[str, Tensor], device: torch.device) -> None:
-        """Put a state back. A process that had no part in it begins with an empty buffer."""
+        """Put a state back. Of another number of processes, all begin with an empty buffer: their
+        buffers grow alike, and are collected so."""
         self.filled, self.kept = 0, {}
+        if len({key.rpartition(".")[2] for key in tensors}) != self.processes.world:
+            return
         for key, values in tensors.items():
             name, _, rank = key.rpartition(".")
             if rank != str(self.processes.rank):

@@ -16,6 +16,7 @@ from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.images import fit_images
+from ganzoo.engine.advice import Setting
 from ganzoo.engine.config import Data, RunConfig, objective_class
 from ganzoo.engine.devices import Device
 from ganzoo.engine.health import Health
@@ -137,7 +138,8 @@ def make_match(
         config.training.dequantize,
         config.data.workers,
     )
-    health = Health(config.training, objective, every=max(1, config.schedule.log_every // 5))
+    setting = Setting(config.training, objective, dataset.kind, device.precision)
+    health = Health(setting, every=max(1, config.schedule.log_every // 5))
     match = Match(
         architecture, networks, objective, config.training, batches, device, processes, health
     )

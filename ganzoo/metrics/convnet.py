@@ -21,7 +21,8 @@ class ConvNet(nn.Module):
         super().__init__()
         self.channels, self.classes, self.width = channels, classes, width
         widths = [channels, width, 2 * width, 4 * width]
-        stages = [_stage(*pair) for pair in itertools.pairwise(widths)]
+        pairs = enumerate(itertools.pairwise(widths))
+        stages = [_stage(*pair, halve=index > 0) for index, pair in pairs]
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(4 * width, classes)
@@ -38,9 +39,9 @@ def to_size(images: Tensor) -> Tensor:
     return F.interpolate(images, (SIZE, SIZE), mode="bilinear", antialias=True)
 
 
-def _stage(before: int, after: int) -> nn.Sequential:
-    """Two convolutions at one resolution; all but the first stage begin by halving it."""
-    layers: list[nn.Module] = [] if before <= 3 else [nn.MaxPool2d(2)]
+def _stage(before: int, after: int, halve: bool) -> nn.Sequential:
+    """Two convolutions at one resolution; with `halve`, at half of that before."""
+    layers: list[nn.Module] = [nn.MaxPool2d(2)] if halve else []
     for width in (before, after):
         layers += [nn.Conv2d(width, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
         layers.append(nn.ReLU(inplace=True))

@@ -61,6 +61,9 @@ class Extractor:
     classes: tuple[str, ...] = ()
     #: What the card says of it: its training and its own accuracy.
     about: str = ""
+    #: Whether features have a scale of chance, such as that of a table's column: then KID, whose
+    #: kernel needs one near 1, is computed of features that are scaled by the real ones.
+    unscaled: bool = False
     #: Where samples are handed over; see `to`.
     device: torch.device = torch.device("cpu")
 
@@ -117,6 +120,7 @@ class Values(Extractor):
     """The values of a sample themselves: for points, rows and whatever has few of them."""
 
     name = "values"
+    unscaled = True
 
     def features(self, samples: Tensor) -> Features:
         return Features(samples.flatten(1))
@@ -158,7 +162,8 @@ class Classifier(Extractor):
     def features(self, samples: Tensor) -> Features:
         if samples.shape[1] != self.channels:
             raise GanzooError(
-                f"{self.name} takes images of {self.channels} channels, not {samples.shape[1]}"
+                f"{self.name} takes images of {self.channels} channel{'s' * (self.channels > 1)}, "
+                f"not {samples.shape[1]}"
             )
         values, logits = self.network(samples)
         return Features(values, logits.argmax(1))
@@ -182,6 +187,11 @@ class StackedDigits(Extractor):
 
     def __init__(self, weights: Path | None = None) -> None:
         self.digits = MNISTConvNet() if weights is None else Classifier(weights)
+        if (self.digits.channels, len(self.digits.classes)) != (1, 10):
+            raise GanzooError(
+                f"{weights}: a classifier of {len(self.digits.classes)} classes and "
+                f"{self.digits.channels} channels; stacked-digits takes one of 10 and 1"
+            )
         self.name = "stacked-digits" if weights is None else f"stacked-{self.digits.name}"
         self.classes = tuple(f"{number:03}" for number in range(1000))
         self.about = self.digits.about

@@ -5,6 +5,8 @@ The distances are torch-fidelity's own functions, so that the figures are those 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -12,8 +14,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from ganzoo.errors import GanzooError
-from ganzoo.metrics.extractor import Features
+from ganzoo.errors import GanzooError, WorkFailed
+from ganzoo.metrics.extractor import Extractor, Features
 
 KID_SUBSETS: Final = 100
 KID_SUBSET_SIZE: Final = 1000
@@ -26,11 +28,24 @@ SEED: Final = 2020  # torch-fidelity's own, of KID's subsets
 class Reference:
     """The features of real samples, and what of them is needed again and again.
 
-    classes: how many there are; 0 where the extractor is no classifier.
+    classes: how many there are; 0 where the extractor is no classifier. unscaled: that KID is of
+    the features scaled to the real ones' mean 0 and deviation 1, since its kernel is cubic, and
+    means nothing on other scales.
     """
 
     features: Features
     classes: int = 0
+    unscaled: bool = False
+
+    @classmethod
+    def of(cls, features: Features, extractor: Extractor) -> Reference:
+        """What `extractor` found in real samples."""
+        return cls(features, len(extractor.classes), extractor.unscaled)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """(D,) float64."""
+        return self.features.values.double().mean(0)
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -44,8 +59,9 @@ class Reference:
 
 
 def least(length: int) -> int:
-    """The fewest samples whose covariance of `length` features has full rank."""
-    return length + 2
+    """The fewest samples whose covariance of `length` features has full rank, and which have the
+    neighbours that precision and recall look at."""
+    return max(length, NEIGHBOURHOOD) + 2
 
 
 def check_enough(features: Features, what: str, times: int = 1) -> None:
@@ -64,7 +80,8 @@ def statistics(features: Features) -> dict[str, Any]:
     from torch_fidelity.metric_fid import fid_features_to_statistics
 
     made: dict[str, Any] = fid_features_to_statistics(features.values)
-    return made
+    length = features.values.shape[1]
+    return {**made, "sigma": made["sigma"].reshape(length, length)}  # of one feature it is flat
 
 
 def fid(made: Features, real: Reference) -> float:
@@ -79,9 +96,13 @@ def kid(made: Features, real: Reference) -> float:
     """Binkowski 2018 (arXiv:1801.01401): the mean over 100 subsets of up to 1,000 samples."""
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
+    values = [made.values, real.features.values]
+    if real.unscaled:
+        deviation = real.features.values.double().std(0)
+        deviation[deviation == 0] = 1
+        values = [((v.double() - real.mean) / deviation).float() for v in values]
     found = kid_features_to_metric(
-        made.values,
-        real.features.values,
+        *values,
         kid_subsets=KID_SUBSETS,
         kid_subset_size=min(KID_SUBSET_SIZE, len(made), len(real.features)),
         rng_seed=SEED,
@@ -98,9 +119,10 @@ def precision_recall(made: Features, real: Reference) -> tuple[float, float]:
         prc_features_to_metric,
     )
 
+    # From the real ones' mean: float32 has few digits for distances far away from 0.
+    centred = [(_some(f).values.double() - real.mean).float() for f in (made, real.features)]
     found = prc_features_to_metric(
-        _some(made).values,
-        _some(real.features).values,
+        *centred,
         prc_neighborhood=NEIGHBOURHOOD,
         prc_batch_size=2000,
         save_cpu_ram=True,
@@ -114,14 +136,25 @@ def _some(features: Features) -> Features:
 
 
 def distances(made: Features, real: Reference) -> dict[str, float]:
-    """``fid``, ``kid``, ``precision`` and ``recall``."""
+    """``fid``, ``kid``, ``precision`` and ``recall``. Raises WorkFailed where one is not finite."""
     precision, recall = precision_recall(made, real)
-    return {
+    found = {
         "fid": fid(made, real),
         "kid": kid(made, real),
         "precision": precision,
         "recall": recall,
     }
+    check_finite(found)
+    return found
+
+
+def check_finite(figures: Mapping[str, float]) -> None:
+    """Raise WorkFailed where a figure is no number."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise WorkFailed(
+                f"{name} is {value}: the features are too large, or too unlike, to be measured"
+            )
 
 
 def classes_found(made: Features, real: Reference) -> dict[str, float]:

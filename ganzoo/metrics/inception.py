@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -63,17 +62,21 @@ def _state(path: Path) -> dict[str, Tensor]:
     """The tensors in a file, which may hold nothing else."""
     if not path.is_file():
         raise GanzooError(f"{path}: there is no such file")
-    if path.suffix == ".safetensors":
-        return load_tensors(path)
+    state = load_tensors(path) if path.suffix == ".safetensors" else _unpickled(path)
+    if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+        raise GanzooError(f"{path}: some weights are not finite")
+    return state
+
+
+def _unpickled(path: Path) -> dict[str, Tensor]:
+    """A state dict of torch's, of which nothing but tensors is unpickled."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError):
+    except Exception:  # torch's reader raises what it stumbles on, IndexErrors too
         # Without torch's own text, which advises to unpickle it all the same.
         raise GanzooError(f"{path}: cannot be read as a state dict of tensors alone") from None
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise GanzooError(f"{path}: it holds no state dict of tensors")
-    if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
-        raise GanzooError(f"{path}: some weights are not finite")
     return state
 
 
@@ -83,8 +86,8 @@ def _download() -> Path:
     path = data_home() / "inception" / URL_INCEPTION_V3.rpartition("/")[2]
     if path.is_file():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), PUBLISHED, progress=False)
     except (OSError, RuntimeError) as error:
         raise WorkFailed(

@@ -16,7 +16,8 @@ from ganzoo.metrics.extractor import Extractor, Features
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
 
-CHUNK: Final = 1000  # samples that are made or decoded at once
+MADE: Final = 250  # samples that are made at once: a generator of large pictures takes much memory
+CHUNK: Final = 1000  # samples that are decoded at once
 
 
 def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int) -> Features:
@@ -27,7 +28,7 @@ def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int)
     parts: list[Features] = []
     first: Tensor | None = None
     varied = False
-    for samples in sampler.stream(count, seed, CHUNK):
+    for samples in sampler.stream(count, seed, MADE):
         if not samples.isfinite().all():
             raise WorkFailed(
                 "the samples are not finite, so nothing can be measured: the generator's weights "
@@ -106,12 +107,15 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
 
 
 def as_stored(samples: Tensor, spec: SampleSpec) -> Tensor:
-    """Samples as files hold them: images as uint8, by rounding; others as they are.
+    """Samples as extractors take them: images as files hold them, uint8, by rounding; others as
+    float32.
 
     The range of the spec is mapped, not that of the samples: stretching the fakes' own range is
     a known way to a wrong FID.
     """
-    if spec.kind != "image" or samples.dtype == torch.uint8:
+    if spec.kind != "image":
+        return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
+    if samples.dtype == torch.uint8:
         return samples
     low = -1.0 if spec.low is None else spec.low
     high = 1.0 if spec.high is None else spec.high

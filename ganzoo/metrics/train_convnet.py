@@ -1,13 +1,13 @@
 """Train a classifier that samples are judged by, and write it with its own accuracy.
 
     python -m ganzoo.metrics.train_convnet mnist-convnet --data mnist:test --judge mnist-5k
-    python -m ganzoo.metrics.train_convnet cifar-convnet --data cifar10 --judge cifar10:test \
-        --mirror --epochs 12
+    python -m ganzoo.metrics.train_convnet cifar-convnet --data cifar10-train.zip \
+        --judge cifar10-test.zip --mirror --epochs 12
 
-The weights that come with ganzoo were trained so. They are written into the current folder; the
-accuracy is that on the data of --judge, which is not trained on. Pictures are turned, shifted,
-scaled and blurred a little on the way, so that one that was scaled up from fewer pixels is not a
-stranger.
+The weights that come with ganzoo were trained so, those of CIFAR-10 on JPEG files of it. They are
+written into the current folder; the accuracy is that on the data of --judge, which is not trained
+on. Pictures are turned, shifted, scaled and blurred a little on the way, so that one that was
+scaled up from fewer pixels is not a stranger.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> None:
     asked.add_argument("name", help="of the extractor; also that of the file")
     asked.add_argument("--data", required=True, help="to train on: as ganzoo train takes it")
     asked.add_argument("--judge", required=True, help="to measure the accuracy on")
-    asked.add_argument("--width", type=int, default=32, help="a fourth of the features")
-    asked.add_argument("--epochs", type=int, default=20)
+    asked.add_argument("--width", type=_positive, default=32, help="a fourth of the features")
+    asked.add_argument("--epochs", type=_positive, default=20)
     asked.add_argument("--mirror", action="store_true", help="mirror half of the pictures")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--out", type=Path, default=Path(), help="the folder for NAME.safetensors")
@@ -52,8 +52,12 @@ def main() -> None:
     torch.manual_seed(options.seed)
     try:
         data, judge = _read(options.data), _read(options.judge)
+        _check_alike(data, judge)
+        options.out.mkdir(parents=True, exist_ok=True)
     except GanzooError as error:
         sys.exit(f"Error: {error}")
+    except OSError as error:
+        sys.exit(f"Error: --out {options.out}: {error}")
     network = ConvNet(data.spec.shape[0], len(data.classes), options.width)
     network.to(memory_format=torch.channels_last)
     train(network, data, options.epochs, options.mirror)
@@ -71,7 +75,6 @@ def main() -> None:
         "seed": options.seed,
     }
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    options.out.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, metadata={"format": "pt", "ganzoo": json.dumps(about)})
     path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
     print(path)
@@ -133,6 +136,22 @@ def accuracy_of(network: ConvNet, data: Dataset) -> float:
     network.eval()
     found = torch.cat([network(part)[1].argmax(1) for part in images.split(1000)])
     return (found == labels).float().mean().item()
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+    return value
+
+
+def _check_alike(data: Dataset, judge: Dataset) -> None:
+    """Raise GanzooError where a classifier of one cannot be judged by the other."""
+    for what, ours, theirs in (
+        ("channels", data.spec.shape[0], judge.spec.shape[0]),
+        ("classes", data.classes, judge.classes),
+    ):
+        if ours != theirs:
+            raise GanzooError(f"--data has the {what} {ours}, and --judge {theirs}")
 
 
 def _read(source: str) -> Dataset:

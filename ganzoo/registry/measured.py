@@ -19,7 +19,7 @@ from ganzoo.registry.generator import Generator
 from ganzoo.registry.model_folder import read_card, read_object
 from ganzoo.registry.own_text import BEGIN, read_own
 from ganzoo.registry.places import find_place
-from ganzoo.registry.records import FORMAT, Measured, metrics_json, read_metrics
+from ganzoo.registry.records import FORMAT, PASSING, Measured, metrics_json, read_metrics
 from ganzoo.registry.save import NAMELESS, describe
 
 
@@ -49,7 +49,32 @@ def target_of(model: str | os.PathLike[str]) -> Target | None:
                 GanzooWarning,
                 stacklevel=4,
             )
-    return None if folder is None else Target(folder, sha256(folder / WEIGHTS))
+    if folder is None:
+        return None
+    _check_writable(folder)
+    return Target(folder, sha256(folder / WEIGHTS))
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise GanzooError where figures cannot be written, before they are measured."""
+    if not os.access(folder, os.W_OK):
+        raise GanzooError(
+            f"{folder}: cannot be written, and the figures belong there: permission denied. "
+            "In Python, ganzoo.evaluate(ganzoo.load(folder), data) measures and writes nothing"
+        )
+    _record(folder)
+    read_metrics(folder)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """metrics.json as it is; empty where there is none. Raises GanzooError where it is newer."""
+    record = read_object(folder, METRICS) or metrics_json({})
+    if record.get("format") != FORMAT:
+        raise GanzooError(
+            f"{folder / METRICS}: format {record.get('format')!r}; this one knows {FORMAT}, and "
+            "leaves it as it is; upgrade torch-ganzoo"
+        )
+    return record
 
 
 def write_figures(target: Target, generator: Generator, figures: Mapping[str, Measured]) -> None:
@@ -67,12 +92,7 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
             stacklevel=4,
         )
         return
-    record = read_object(folder, METRICS) or metrics_json({})
-    if record.get("format") != FORMAT:
-        raise GanzooError(
-            f"{folder / METRICS}: format {record.get('format')!r}; this one knows {FORMAT}, and "
-            "leaves it as it is; upgrade torch-ganzoo"
-        )
+    record = _record(folder)
     _warn_of_other_data(read_metrics(folder), figures)
     merged = {**record.get("metrics", {}), **metrics_json(dict(figures))["metrics"]}
     card = read_card(folder)
@@ -96,7 +116,7 @@ def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Me
 
     for name, measured in figures.items():
         old, new = data(before.get(name)), data(measured)
-        passing = name in before and "while training" in before[name].how
+        passing = name in before and PASSING in before[name].how
         if old and new and old[0] != new[0] and not passing:
             warnings.warn(
                 f"figures against {old[1]} are replaced by those against {new[1]}",

@@ -12,6 +12,7 @@ from ganzoo.options import Options, make
 from ganzoo.registry.model_folder import read_object
 
 FORMAT: Final = 1
+PASSING: Final = "while training"  # in how a figure was measured that training itself took
 
 
 class Record(Options):

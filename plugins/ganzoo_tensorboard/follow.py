@@ -66,7 +66,8 @@ class TensorBoard(Observer):
 
     def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
-            self.writer.add_scalar(f"measured/{name}", value, step)
+            if "[" not in name:  # those of quality are in the logged lines
+                self.writer.add_scalar(f"measured/{name}", value, step)
 
     def ended(self, run: RunFolder) -> None:
         self.writer.close()
@@ -82,7 +83,7 @@ def grouped(name: str) -> str:
     for group in ("discriminator", "generator", "health"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name.removeprefix(f'{group}_')}"
-    return f"speed/{name}"
+    return f"measured/{name}" if "[" in name else f"speed/{name}"
 
 
 def read_wav(path: Path) -> tuple[torch.Tensor, int]:
