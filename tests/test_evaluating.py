@@ -19,6 +19,7 @@ from torch import nn
 import ganzoo
 from ganzoo import GanzooError, Observer
 from ganzoo.data.find import find_dataset
+from ganzoo.errors import WorkFailed
 
 FID = "fid[mnist-convnet]"
 EVALUATED = {"schedule.evaluate_samples": 200, **SMALL["dcgan"]}
@@ -124,7 +125,7 @@ def test_a_figure_that_is_not_finite_is_told_and_ends_no_training(tmp_path):
             out=tmp_path / "run",
         )
     assert run.finished
-    with pytest.raises(ganzoo.WorkFailed, match=r"is (nan|inf)"):
+    with pytest.raises(WorkFailed, match=r"is (nan|inf)"):
         ganzoo.evaluate(
             ganzoo.load(run, architecture=FarAway), find_dataset("ring"), samples=50, seeds=1
         )
