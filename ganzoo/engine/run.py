@@ -68,10 +68,10 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the last step is done and the model of it written. Where the model's record of
-        that is damaged it is not: the checkpoints are there to write the model anew."""
+        """Whether the last step is done and the model of it written."""
         training = model_training(self.model_path)
         if not training and (self.model_path / TRAINING).exists():
+            # The checkpoints may be good, and the model can be written anew from them.
             warnings.warn(
                 f"{self.model_path / TRAINING} is damaged, so that the run counts as not finished; "
                 f"this writes its model anew: ganzoo resume {pasted(self.path)}",
