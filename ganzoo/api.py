@@ -27,6 +27,8 @@ from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, p
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.exported import exported
+from ganzoo.files import pasted, user_path
+from ganzoo.layout import CONFIG
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
@@ -98,8 +100,9 @@ def train(
             },
         },
     )
-    if out is not None and Path(out).exists():
-        raise exists(Path(out))
+    wanted = None if out is None else user_path(out)
+    if wanted is not None and wanted.exists():
+        raise exists(wanted)
     found, name = _architecture(architecture)
     resolved = resolve(found, name, plugin_of(name), asked, settings or {})
     with processes_of(resolved.schedule.device) as processes:
@@ -109,7 +112,7 @@ def train(
             resolved = resolved.model_copy(update={"init": named})
         following = _following(resolved, observers, resolved.schedule.observers, processes)
         evaluation = _evaluation(resolved, match)
-        folder = Path(out) if out is not None else _free_folder(name, match, processes)
+        folder = wanted or _free_folder(name, match, processes)
         made = Run.create(folder, resolved) if processes.first else Run(folder, resolved)
         with made.lock() if processes.first else contextlib.nullcontext():
             return _finish(Loop(match, made, following, evaluation))
@@ -136,6 +139,8 @@ def resume(
     config = config.observed_by(o for o in observers if isinstance(o, str))
     if opened.finished and config.training.steps == opened.config.training.steps:
         return opened
+    if data is None:
+        _check_data(opened)
     found = architecture or find_architecture(config.architecture, config.plugin)
     with processes_of(config.schedule.device) as processes:
         match, config = _match(found, config, _dataset(data, labels, config), processes)
@@ -164,12 +169,22 @@ def _take_over(run: Run, config: RunConfig) -> int:
     if newest is None and had:
         raise GanzooError(
             f"{run.path} has no good checkpoint left to go on from. To train anew with the same "
-            f"options: ganzoo train --config {run.path / 'config.json'} --out ANOTHER"
+            f"options: ganzoo train --config {pasted(run.path / CONFIG)} --out ANOTHER"
         )
     run.reconfigure(config)
     step = NONE if newest is None else newest
     run.forget_metrics_after(step)
     return step
+
+
+def _check_data(run: Run) -> None:
+    """Raise GanzooError where the data that a run was trained on was moved."""
+    source = run.config.data.source  # a name, or an absolute path
+    if source is not None and Path(source).is_absolute() and not Path(source).exists():
+        raise GanzooError(
+            f"{run.path} is trained on {source}, which is not there: put it back, or edit "
+            f"data.source in {run.path / CONFIG}"
+        )
 
 
 def _free_folder(name: str, match: Match, processes: Processes) -> Path:
@@ -261,9 +276,12 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
 
 
 def _extended(run: Run, steps: int) -> RunConfig:
-    newest = run.checkpoints.newest_good() or 0
-    if steps < newest:
-        raise GanzooError(f"--steps {steps}: {run.path} is at step {newest} already")
+    if steps < max(run.checkpoints.steps(), default=0):  # else they need not be read for this
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GanzooWarning)  # _take_over tells of damaged ones
+            newest = run.checkpoints.newest_good() or 0
+        if steps < newest:
+            raise GanzooError(f"--steps {steps}: {run.path} is at step {newest} already")
     values = run.config.training.model_dump() | {"steps": steps}
     training = make(Training, values, "training", "training.")
     return run.config.model_copy(update={"training": training})

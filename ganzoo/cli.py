@@ -6,7 +6,6 @@ torch, nor a command before it is asked for.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import click
 
 from ganzoo.entries import CommandEntry, Entry
-from ganzoo.errors import GanzooError, GanzooWarning, memory_message, plain, unknown
+from ganzoo.errors import FULL, GanzooError, GanzooWarning, memory_message, plain, unknown
 from ganzoo.plugins import add_plugin_file, catalogue
 from ganzoo.version import __version__
 
@@ -36,7 +35,7 @@ class Commands(click.Group):
             if message is None:
                 raise  # a fault of ganzoo's or a plugin's: its traceback is needed
             click.echo(f"Error: {plain(message)}", err=True)
-            sys.exit(1 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EIO) else 2)
+            sys.exit(1 if getattr(error, "errno", None) in FULL else 2)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

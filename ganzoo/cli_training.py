@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganzoo.cli_base import TEXT
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.files import pasted, user_path
 
 if TYPE_CHECKING:
     from ganzoo.registry.run import Run
@@ -79,7 +80,7 @@ def train(
     from ganzoo import api
     from ganzoo.engine.config import read_config
 
-    config = read_config(Path(file)) if file else {}
+    config = read_config(user_path(file)) if file else {}
     name = architecture or config.get("architecture")
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
@@ -97,13 +98,16 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     from ganzoo.registry.run import Run
 
     opened = Run.open(run)
-    if opened.finished and steps in (None, opened.config.training.steps):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GanzooWarning)  # api.resume tells them
+        finished = opened.finished
+    if finished and steps in (None, opened.config.training.steps):
         click.echo(
-            f"{run} is finished: step {opened.config.training.steps}. To go on: ganzoo resume "
-            f"{run} --steps N",
+            f"{opened.path} is finished: step {opened.config.training.steps}. To go on: ganzoo "
+            f"resume {pasted(opened.path)} --steps N",
             err=True,
         )
-        click.echo(run)
+        click.echo(opened.path)
         return
     _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar]))
 
@@ -119,10 +123,10 @@ def _follow(work: Any) -> None:
     except Interrupted as stopped:
         if observer.telling:
             click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
-            click.echo(f"  ganzoo resume {stopped.run}", err=True)
+            click.echo(f"  ganzoo resume {pasted(stopped.run)}", err=True)
         sys.exit(128 + stopped.signal)
     if observer.telling:
         click.echo(f"Samples: {run.path / 'samples'}", err=True)
         click.echo(f"Model:   {run.model_path}", err=True)
-        click.echo(f"Next:    ganzoo sample {run.path}", err=True)
+        click.echo(f"Next:    ganzoo sample {pasted(run.path)}", err=True)
         click.echo(str(run.path))

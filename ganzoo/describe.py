@@ -9,7 +9,7 @@ from ganzoo.engine.config import Data, Schedule, objective_class, own_objective
 from ganzoo.engine.run import RunFolder
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
-from ganzoo.files import user_path
+from ganzoo.files import pasted, user_path
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.options import table
 from ganzoo.plugins import catalogue
@@ -51,6 +51,7 @@ def _run(run: RunFolder) -> dict[str, Any]:
     return {
         "run": str(run.path),
         "finished": run.finished,
+        "model": str(run.model_path) if is_model(run.model_path) else None,
         "checkpoints": sorted(run.checkpoints.steps()),
         "last_metrics": metrics[-1] if metrics else None,
         "config": run.config.model_dump(mode="json"),
@@ -96,6 +97,8 @@ def text(described: dict[str, Any]) -> str:
             lines += [f"  {name}: {_short(inner)}" for name, inner in value.items()]
         else:
             lines.append(f"{key}: {_short(value)}")
+    if "run" in described and described["model"]:
+        lines.append(f"Its card: ganzoo info {pasted(described['model'])}")
     return "\n".join(lines)
 
 

@@ -52,7 +52,7 @@ class Entry:
                 value: Any = importlib.import_module(module)
             for part in attribute.split("."):
                 value = getattr(value, part)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise GanzooError(
                 f"{self.name!r} cannot be used: importing {self.target} raised "
                 f"{type(error).__name__}: {error}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from typing import Final
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk's fault, not the place's
 
 
 class GanzooError(Exception):
@@ -25,7 +28,7 @@ class GanzooWarning(UserWarning):
 
 def cannot_write(what: object, error: OSError) -> GanzooError:
     """The error for a file or folder that could not be written: a full disk, or a wrong place."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+    if error.errno in FULL:
         return WorkFailed(f"{what}: cannot be written: {one_line(error)}. Make room and try again")
     return GanzooError(f"{what}: cannot be written: {one_line(error)}")
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -26,7 +27,13 @@ def user_path(path: str | os.PathLike[str]) -> Path:
         return found
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise GanzooError(f"{str(path)[:100]!r}: no path: {error}") from None
-    return found if found.name else found.resolve()
+    return found.resolve() if found.name in ("", "..") else found  # a name of its own
+
+
+def pasted(path: str | os.PathLike[str]) -> str:
+    """A path as part of a command that a user pastes: quoted, and not taken for an option."""
+    text = os.fspath(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -65,7 +72,7 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
     A folder that is there already is replaced only when the new one is complete; where not
     `replace`, FileExistsError is raised, also where another process has made it meanwhile.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_parent(path)
     path = path.resolve()  # a link stays one, and what it leads to is replaced
     beside = _beside(path, "tmp")
     beside.mkdir()
@@ -117,8 +124,26 @@ def _rename_new(beside: Path, path: Path) -> None:
         raise
 
 
+def _make_parent(path: Path) -> None:
+    """Make the folder that `path` is to lie in. Raises OSError that says what is in its place."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        wrong = [p for p in path.parents if os.path.lexists(p) and not p.is_dir()]
+        if not wrong:
+            raise
+        raise NotADirectoryError(error.errno, f"{wrong[0]} is no folder") from None
+
+
+_LONGEST: Final = 255  # bytes of a file's name
+
+
 def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.ganzoo-{what}")
+    end = f".{secrets.token_hex(4)}.ganzoo-{what}"
+    name = path.name
+    if what == "tmp":  # the name in an "old" one is needed to put it back
+        name = os.fsdecode(os.fsencode(name)[: _LONGEST - 1 - len(end)])
+    return path.with_name(f".{name}{end}")
 
 
 _LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.ganzoo-(?P<what>tmp|old)")

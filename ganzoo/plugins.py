@@ -15,6 +15,7 @@ from typing import Final
 
 from ganzoo.catalogue import Catalogue, Plugin
 from ganzoo.errors import GanzooError, unknown
+from ganzoo.files import user_path
 from ganzoo.version import __version__
 
 GROUP: Final = "ganzoo"
@@ -129,7 +130,10 @@ def add_plugin_file(path: str | os.PathLike[str]) -> Plugin:
 
     Raises GanzooError where the file is missing or broken: it was asked for by name.
     """
-    file = Path(path).resolve()
+    try:
+        file = user_path(path).resolve()
+    except (OSError, RuntimeError) as error:
+        raise GanzooError(f"--plugin {path}: {error}") from None
     if not file.is_file():
         raise GanzooError(f"--plugin {path}: there is no such file")
     if any(plugin.module == str(file) for plugin in catalogue().plugins):

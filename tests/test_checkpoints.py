@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import SMALL
+from conftest import SMALL, call
 
 import ganzoo
 from ganzoo import Run
@@ -134,6 +134,42 @@ def test_extending_gives_what_a_longer_run_would(trained, digits, tmp_path):
     weights = [run.model_path / "model.safetensors" for run in (long, extended)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert Run.open(trained.path).config.training.steps == 50
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]"])
+def test_a_model_whose_record_is_damaged_is_written_anew(content, trained, digits):
+    expected = (trained.model_path / "model.safetensors").read_bytes()
+    (trained.model_path / "training.json").write_bytes(content)
+    with pytest.warns(ganzoo.GanzooWarning, match="counts as not finished") as told:
+        resumed = ganzoo.resume(trained.path, data=digits[0])
+    assert len([w for w in told if "not finished" in str(w.message)]) == 1
+    assert resumed.finished
+    assert (trained.model_path / "model.safetensors").read_bytes() == expected
+
+
+def test_extending_tells_of_a_damaged_checkpoint_once(trained, digits):
+    (trained.checkpoints.path(30) / "networks.safetensors").write_bytes(b"")
+    with pytest.warns(ganzoo.GanzooWarning, match="step-0000030") as told:
+        ganzoo.resume(trained, steps=31, data=digits[0])
+    assert len([w for w in told if "step-0000030" in str(w.message)]) == 1
+
+
+def test_what_the_configuration_names_and_is_not_there(trained):
+    config = json.loads((trained.path / "config.json").read_text())
+    for change, text in (
+        ({"data": {**config["data"], "source": "/nowhere/x.npz"}}, "put it back, or edit data"),
+        ({"architecture": "vanila"}, "Did you mean 'vanilla'"),
+    ):
+        (trained.path / "config.json").write_text(json.dumps({**config, **change}))
+        with pytest.raises(ganzoo.GanzooError, match=text):
+            ganzoo.resume(trained.path, steps=40)
+
+
+def test_the_home_folder_may_stand_for_itself(trained, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained.path.parent))
+    assert "is finished" in call("resume", "~/run").stderr
+    again = call("train", "--config", "~/run/config.json", "--out", "~/run")
+    assert f"{trained.path} exists already" in again.stderr
 
 
 def test_another_number_of_threads_is_said(trained, digits):

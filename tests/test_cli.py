@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from conftest import PLUGIN, SMALL, call, set_options
 from PIL import Image
 
 import ganzoo as package
+from ganzoo.engine.signals import Interrupted
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,23 @@ def test_sample_writes_a_grid(run, tmp_path):
     assert (tmp_path / "2.png").read_bytes() != (tmp_path / "4.png").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["x" * 251, "é" * 125])
+def test_a_name_may_be_as_long_as_the_disk_allows(name, run, tmp_path):
+    told = call("sample", run, "-o", tmp_path / f"{name}.png")
+    assert told.exit_code == 0, told.stderr
+    assert [file.name for file in tmp_path.iterdir()] == [f"{name}.png"]
+
+
+@pytest.mark.parametrize(("name", "pasted"), [("-my run", "./-my run"), ("it's", "it's")])
+def test_a_command_that_is_printed_can_be_pasted(name, pasted, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, name)
+    told = call("resume", "--", name).stderr.split("To go on: ")[1]
+    assert shlex.split(told)[:3] == ["ganzoo", "resume", pasted]
+    assert call(*shlex.split(told)[1:3]).exit_code == 0
+    assert str(Interrupted(2, Path(name), 1)).endswith(f"ganzoo resume {shlex.quote(pasted)}")
+
+
 def test_list_and_info_in_json(run):
     rows = json.loads(call("list", "--json", "?cgan*").stdout)
     assert {row["name"]: row["kind"] for row in rows} == {
@@ -83,6 +102,7 @@ def test_list_and_info_in_json(run):
     assert described["options"]["objective."][0]["default"] == "wgan-gp"
     assert json.loads(call("info", run, "--json").stdout)["finished"]
     assert json.loads(call("info", run / "model", "--json").stdout)["config"]["format"] == 1
+    assert f"ganzoo info {run / 'model'}" in call("info", run).stdout
     for name in ("vanilla", "dcgan", "wgan-gp", run, run / "model"):
         assert call("info", name).exit_code == 0
 

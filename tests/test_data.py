@@ -84,6 +84,49 @@ def test_a_folder_of_other_sizes_and_colours_is_fitted(tmp_path):
     assert grey[:, 0, 8, 8].tolist() == [76, 128, 29, 255]
 
 
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+    picture = Image.new("L", (64, 48), 0)
+    picture.paste(255, (0, 0, 64, 24))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter to the right
+    picture.save(tmp_path / "a.jpg", exif=turned)
+    picture.save(tmp_path / "b.png", exif=turned)
+    picture.save(tmp_path / "c.jpg", exif=b"Exif\0\0 nonsense")
+    images = read_all(fit_images(find_dataset(str(tmp_path)), 16, 1)).samples[:, 0]
+    assert (images[:2, :, 12] > 250).all()
+    assert (images[:2, :, 3] < 5).all()
+    assert (images[2, 3] > 250).all()
+
+
+def test_transparent_pixels_are_white(tmp_path):
+    Image.new("RGBA", (16, 16), (200, 0, 0, 0)).save(tmp_path / "a.png")
+    Image.new("LA", (16, 16), (0, 0)).save(tmp_path / "b.png")
+    palette = Image.new("P", (16, 16), 1)
+    palette.putpalette([0, 0, 0, 90, 0, 0])
+    palette.save(tmp_path / "c.png", transparency=1)
+    Image.new("L", (16, 16), 7).save(tmp_path / "d.png", transparency=7)
+    Image.new("RGBA", (16, 16), (200, 0, 0, 255)).save(tmp_path / "e.png")
+    images = read_all(fit_images(find_dataset(str(tmp_path)), 16, 3)).samples
+    assert images[:4].unique().tolist() == [255]
+    assert images[4, :, 8, 8].tolist() == [200, 0, 0]
+
+
+def test_a_folder_is_in_colour_where_not_only_its_first_image_is(tmp_path):
+    for number in range(150):
+        mode = "RGB" if number == 76 else "LA" if number % 2 else "L"
+        Image.new(mode, (9, 8)).save(tmp_path / f"{number:03}.png")
+    assert find_dataset(str(tmp_path)).spec.shape == (3, 8, 8)
+    (tmp_path / "076.png").write_bytes(b"")
+    assert find_dataset(str(tmp_path)).spec.shape == (1, 8, 8)
+
+
+def test_a_folder_named_by_dots_has_its_own_name(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert find_dataset(".").name == "digits"
+    monkeypatch.chdir(folder / "class-1")
+    assert find_dataset("..").name == "digits"
+
+
 def test_arrays_are_fitted_like_files(digits, folder):
     files = read_all(fit_images(find_dataset(str(folder)), 32, 1))
     arrays = fit_images(from_tensor(*(part[:200] for part in digits)), 32, 1)
@@ -202,6 +245,7 @@ def test_streaming_trains_and_resumes_exactly(workers, folder, tmp_path):
     [
         ("empty.npz", b"", "empty"),
         ("bad.npz", b"PK\x03\x04 nonsense", "not a readable .npz"),
+        ("text.npz", b"a,b\n1,2\n", "it is no zip archive"),
         ("bad.zip", b"PK\x03\x04 nonsense", "not a readable zip"),
         ("short-images-idx3-ubyte", struct.pack(">4B3I", 0, 0, 8, 3, 9, 28, 28), "cut short"),
         ("x.gz", b"\x1f\x8b\x08 nonsense", "not a kind of data"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from conftest import PLUGIN, call
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.plugins import catalogue
 from ganzoo.testing import ArchitectureTests, Fault, architecture_checks, plugin_checks
-from ganzoo.testing.check import NotHere
+from ganzoo.testing.check import Check, NotHere
 
 #: ganzoo's own architectures, small enough to be tried in seconds.
 OWN = {
@@ -219,6 +220,35 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
     }.items():
         assert text in told[key], told[key]
     assert told["ok      ganzoo-parts"] == "health"
+
+
+HALF = """
+from ganzoo import ArchitectureEntry, DatasetEntry, hookimpl
+
+@hookimpl
+def ganzoo_architectures():
+    yield ArchitectureEntry("gone", "nowhere:Net")
+    yield ArchitectureEntry("leaves", "leaving:Net")
+
+@hookimpl
+def ganzoo_datasets():
+    yield DatasetEntry("whole", "math:floor")
+"""
+
+
+def test_an_entry_that_cannot_be_imported_hides_no_other(ganzoo, distribution):
+    site = distribution("ganzoo-half", HALF)
+    (site / "leaving.py").write_text("import sys\nsys.exit(3)\n")
+    done = ganzoo("check-plugin", "ganzoo-half", "--json", PYTHONPATH=str(site))
+    assert done.returncode == 1, done.stderr
+    found = {result["of"]: result for result in json.loads(done.stdout)}
+    assert "nowhere" in found["gone"]["text"]
+    assert "SystemExit" in found["leaves"]["text"]
+    assert [found[of]["outcome"] for of in ("ganzoo-half", "gone", "leaves", "whole")] == [
+        *("ok", "failed", "failed", "ok")
+    ]
+    with pytest.raises(Fault, match="SystemExit: 3"):
+        Check("leaves", "", functools.partial(sys.exit, 3))()
 
 
 def test_check_plugin_takes_an_architecture_a_distribution_or_an_entry_point(ganzoo, distribution):

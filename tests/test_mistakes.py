@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 
 import pytest
 import torch
@@ -115,6 +116,11 @@ MISTAKES = {
         ["train", "sngan", "--data", "DATA", "--set", "objective.real_label=0.9"],
         "'real_label'",
     ),
+    "data of nobody": (["train", "dcgan", "--data", "~nobody1/x"], "no path"),
+    "out of nobody": (["train", "dcgan", "--data", "DATA", "--out", "~nobody1/x"], "no path"),
+    "config of nobody": (["train", "--config", "~nobody1/x.json"], "no path"),
+    "run of nobody": (["resume", "~nobody1/x"], "no path"),
+    "plugin of nobody": (["--plugin", "~nobody1/x.py", "list"], "no path"),
     "long name": (["train", "dcgan", "--data", "DATA", "--out", "x" * 300], "name too long"),
 }
 
@@ -158,6 +164,29 @@ def test_configuration_files_that_are_wrong(content, expected, digits_npz, tmp_p
     assert result.exit_code == 2, result.output
     assert expected in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_in_what_is_no_folder(digits_npz, tmp_path):
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "rows.csv").write_text("a,b")
+    train = ["train", "vanilla", "--data", digits_npz, *set_options(SMALL["vanilla"]), "--out"]
+    for place in (tmp_path / "dangling", tmp_path / "rows.csv"):
+        for command in (train, ["new-plugin", "good"]):
+            told = call(*command, place / "x" / "y")
+            assert told.exit_code == 2
+            assert f"{place} is no folder" in told.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_toml_file_is_utf_8_in_any_locale(tmp_path):
+    (tmp_path / "recipe.toml").write_text('architecture = "größe"', encoding="utf-8")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        told = call("train", "--config", tmp_path / "recipe.toml")
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    assert "unknown architecture 'größe'" in told.stderr
 
 
 def test_a_penalty_can_be_switched_off(digits_npz, tmp_path):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import call, one_message
 
 GOOD = """
 from ganzoo import ArchitectureEntry, hookimpl
@@ -163,6 +164,13 @@ def ganzoo_commands():
         assert "Traceback" not in told.stderr
     file = Path(site) / "ganzoo_greet.py"
     assert ganzoo("--plugin", file, "greet", "file").stdout == "hello file\n"
+
+
+def test_a_plugin_file_that_is_a_link_to_itself(tmp_path):
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    told = call("--plugin", tmp_path / "loop.py", "list")
+    assert told.exit_code == 2
+    assert one_message(told.stderr)
 
 
 def test_unknown_name_in_ganzoo_plugins(ganzoo):

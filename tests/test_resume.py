@@ -18,7 +18,8 @@ from conftest import SMALL, set_options
 from PIL import Image
 
 import ganzoo
-from ganzoo import Run
+from ganzoo import GanzooError, Run
+from ganzoo.engine.config import RunConfig
 from ganzoo.engine.observer import Observer
 from ganzoo.engine.signals import Interrupted
 
@@ -208,6 +209,19 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(digits_npz, tmp_path):
     finally:
         if mounted.returncode == 0:
             subprocess.run(["umount", disk], check=True)
+
+
+def test_a_run_that_cannot_be_written_leaves_no_folder(tmp_path):
+    config = RunConfig(architecture="vanilla", objective="hinge")
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        with pytest.raises(GanzooError, match=r"--out .*run: cannot be written"):
+            Run.create(tmp_path / "run", config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert list(tmp_path.iterdir()) == []
+    assert Run.create(tmp_path / "run", config).config == config
 
 
 def test_a_signal_in_python_raises_interrupted(digits, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,8 @@ def idx_images(path: Path) -> Dataset:
 def npz_images(path: Path) -> Dataset:
     """An .npz with images (uint8; N,H,W or N,H,W,C or N,C,H,W) or floating point samples, and
     labels where they are. Nothing in it is unpickled."""
+    if not zipfile.is_zipfile(path):
+        raise GanzooError(f"{path}: not a readable .npz: it is no zip archive, as np.savez makes")
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = [key for key in archive.files if key in (*_IMAGE_KEYS, *_LABEL_KEYS)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ganzoo.core_entries import PICTURES
@@ -20,6 +23,8 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
 
 _LARGEST: Final = 1 << 29  # bytes of one image file; a larger one is a fault or an attack
+_LOOKED_AT: Final = 100  # files whose headers are read, to see whether there is colour
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # or encrypted
 
 
 class ImageFiles:
@@ -37,15 +42,26 @@ class ImageFiles:
         return files
 
     def native(self) -> tuple[int, int]:
-        """Channels and short side of the first image that can be opened."""
-        for index in range(len(self)):
+        """Channels and short side: the side of the first image that can be opened, and 3 channels
+        where it or one of those that lie evenly apart is in colour."""
+        first = next(self._headers(range(len(self))), None)
+        if first is None:
+            raise GanzooError(f"{self.root}: none of its {len(self)} images can be read")
+        channels, side = first
+        apart = range(0, len(self), -(-len(self) // _LOOKED_AT))
+        if channels == 1 and any(other == 3 for other, _ in self._headers(apart)):
+            channels = 3
+        return channels, side
+
+    def _headers(self, indices: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Channels and short side of those that can be opened; their pixels are not read."""
+        for index in indices:
             try:
-                with Image.open(io.BytesIO(self._read(index))) as image:
-                    grey = image.mode in ("1", "L") or image.mode.startswith("I")
-                    return (1 if grey else 3), min(image.size)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                with self._open(index) as file, Image.open(file) as image:
+                    grey = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+                    yield (1 if grey else 3), min(image.size)
+            except (*_DAMAGED, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                 continue
-        raise GanzooError(f"{self.root}: none of its {len(self)} images can be read")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,6 +81,7 @@ class ImageFiles:
 
     def _fit(self, image: Image.Image) -> Tensor:
         image.draft("RGB" if self.channels == 3 else "L", (self.size, self.size))
+        _turn_upright(image)
         side = min(image.size)
         left, top = ((length - side) // 2 for length in image.size)
         image = image.crop((left, top, left + side, top + side))
@@ -73,6 +90,8 @@ class ImageFiles:
         if image.mode.startswith("I"):  # 16-bit grey, which PIL's convert would clip
             deep = np.asarray(image).astype(np.float32) / 256
             image = Image.fromarray(deep.clip(0, 255).astype(np.uint8))
+        elif image.has_transparency_data:
+            image = _over_white(image)
         picture = image.convert("RGB" if self.channels == 3 else "L")
         if side != self.size:
             picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
@@ -88,23 +107,37 @@ class ImageFiles:
 
     def _read(self, index: int) -> bytes:
         """A file's bytes. Raises OSError or ValueError where it cannot be read."""
+        try:
+            with self._open(index) as file:
+                return file.read()
+        except _DAMAGED as error:
+            raise ValueError(str(error)) from error
+
+    def _open(self, index: int) -> IO[bytes]:
         if self.sizes[index] > _LARGEST:
             raise ValueError(f"{self.sizes[index]} bytes are too many for one image")
-        try:
-            return self._content(index)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise ValueError(str(error)) from error  # damaged, encrypted, of unknown compression
-
-    def _content(self, index: int) -> bytes:
         if self.root.is_dir():
-            return (self.root / self.names[index]).read_bytes()
+            return (self.root / self.names[index]).open("rb")
         # A worker process must not share the parent's file position: one handle a process.
         if self._zip is None or self._zip[0] != os.getpid():
             self._zip = (os.getpid(), zipfile.ZipFile(self.root))
-        return self._zip[1].read(self.names[index])
+        return self._zip[1].open(self.names[index])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_zip": None}
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """Turn a photograph as its camera says; one whose EXIF data are damaged stays as it is."""
+    image.load()  # what is wrong with its pixels is told
+    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """What is seen on white paper: beneath transparent pixels any colour may be hidden."""
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
 def image_folder(path: Path) -> Dataset:

@@ -15,6 +15,7 @@ from ganzoo.data.arrays import is_idx
 from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
+from ganzoo.files import user_path
 from ganzoo.plugins import catalogue
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
@@ -56,7 +57,7 @@ def find_dataset(data: str) -> Dataset:
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
         return _made(entry, split or entry.splits[0], f"the data set {name!r}")
-    path = Path(data).expanduser()
+    path = user_path(data)
     if path.exists():
         return _from_path(path)
     if os.sep in data or path.suffix:
@@ -66,9 +67,10 @@ def find_dataset(data: str) -> Dataset:
 
 def absolute(data: str) -> str:
     """What names the same data from any folder: a path made absolute, a name as it is."""
-    named = data.partition(":")[0] in catalogue().entries(DatasetEntry)
-    path = Path(data).expanduser()
-    return str(path.resolve()) if path.exists() and not named else data
+    if data.partition(":")[0] in catalogue().entries(DatasetEntry):
+        return data
+    path = user_path(data)
+    return str(path.resolve()) if path.exists() else data
 
 
 def _from_path(path: Path) -> Dataset:

@@ -93,7 +93,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The values of a ``--config`` file: JSON (a run's config.json, too) or TOML."""
     if path.suffix == ".toml":
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
         except (ValueError, RecursionError) as error:

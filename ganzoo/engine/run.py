@@ -7,14 +7,23 @@ import errno
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from ganzoo.engine.checkpoints import Checkpoints
 from ganzoo.engine.config import RunConfig, load_run_config
-from ganzoo.errors import GanzooError, WorkFailed
-from ganzoo.files import read_json, remove_leftovers, write_bytes, write_json
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, cannot_write
+from ganzoo.files import (
+    pasted,
+    read_json,
+    remove_leftovers,
+    user_path,
+    write_bytes,
+    write_folder,
+    write_json,
+)
 from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
 
 
@@ -30,22 +39,25 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> Self:
-        """Make a new run folder. Raises GanzooError where something is there already."""
+        """Make a new run folder, whole or not at all. Raises GanzooError where something is there
+        already, or it cannot be written."""
+
+        def fill(folder: Path) -> None:
+            (folder / GRIDS).mkdir()
+            write_json(folder / CONFIG, config.model_dump(mode="json"))
+
         try:
-            path.mkdir(parents=True)
+            write_folder(path, fill, replace=False)
         except FileExistsError:
             raise exists(path) from None
         except OSError as error:
-            raise GanzooError(f"--out {path}: cannot be made: {error.strerror}") from None
-        run = cls(path, config)
-        (path / GRIDS).mkdir()
-        write_json(path / CONFIG, config.model_dump(mode="json"))
-        return run
+            raise cannot_write(f"--out {path}", error) from None
+        return cls(path, config)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
         """The run in a folder. Raises GanzooError where it holds none."""
-        folder = Path(path)
+        folder = user_path(path)
         if not is_run(folder):
             what = "is no run folder" if folder.is_dir() else "does not exist"
             raise GanzooError(f"{folder} {what}. A run folder is what ganzoo train makes.")
@@ -58,6 +70,14 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the last step is done and the model of it written."""
         training = model_training(self.model_path)
+        if not training and (self.model_path / TRAINING).exists():
+            # The checkpoints may be good, and the model can be written anew from them.
+            warnings.warn(
+                f"{self.model_path / TRAINING} is damaged, so that the run counts as not finished; "
+                f"this writes its model anew: ganzoo resume {pasted(self.path)}",
+                GanzooWarning,
+                stacklevel=2,
+            )
         return bool(training) and training.get("steps") == self.config.training.steps
 
     def ranked_steps(self) -> list[int]:
@@ -89,7 +109,7 @@ class RunFolder:
         if not (self.path / METRICS_LOG).is_file():
             return lines  # not there yet, or something that would never end
         with contextlib.suppress(FileNotFoundError):
-            for text in (self.path / METRICS_LOG).read_text(errors="replace").splitlines():
+            for text in (self.path / METRICS_LOG).read_text("utf-8", "replace").splitlines():
                 with contextlib.suppress(ValueError):
                     line = json.loads(text, parse_constant=_no_constant)
                     if isinstance(line, dict) and isinstance(line.get("step"), int):
@@ -108,7 +128,7 @@ class RunFolder:
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one object to metrics.jsonl."""
-        with (self.path / METRICS_LOG).open("a") as file:
+        with (self.path / METRICS_LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def forget_metrics_after(self, step: int) -> None:
@@ -133,7 +153,7 @@ class RunFolder:
             mend = "Make room on that disk, then" if full else "When that is mended"
             raise WorkFailed(
                 f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
-                f"ganzoo resume {self.path}"
+                f"ganzoo resume {pasted(self.path)}"
             ) from error
 
     @contextlib.contextmanager
@@ -166,11 +186,14 @@ def model_step(model: Path) -> int | None:
 
 
 def model_training(model: Path) -> dict[str, Any]:
-    """What a run's model folder says of its training; empty where there is none."""
+    """What a run's model folder says of its training; empty where that is missing or damaged."""
     if not (model / TRAINING).is_file():
         return {}
-    training = read_json(model / TRAINING)
-    return training if isinstance(training, dict) else {}
+    with contextlib.suppress(GanzooError):
+        training = read_json(model / TRAINING)
+        if isinstance(training, dict):
+            return training
+    return {}
 
 
 def ranked(lines: list[dict[str, Any]]) -> list[int]:
@@ -184,7 +207,8 @@ def ranked(lines: list[dict[str, Any]]) -> list[int]:
 def exists(path: Path) -> GanzooError:
     """The error for an output folder that is there already."""
     if is_run(path):
-        advice = f"It holds a run: go on with it by: ganzoo resume {path}, or choose another --out."
+        resume = f"ganzoo resume {pasted(path)}"
+        advice = f"It holds a run: go on with it by: {resume}, or choose another --out."
     else:
         advice = "Choose another --out, or rename it."
     return GanzooError(f"--out {path} exists already; nothing is written into it. {advice}")

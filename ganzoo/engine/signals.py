@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from ganzoo.files import pasted
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -19,7 +21,7 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, number: int, run: Any, step: int) -> None:
-        super().__init__(f"stopped at step {step}; go on with: ganzoo resume {run}")
+        super().__init__(f"stopped at step {step}; go on with: ganzoo resume {pasted(run)}")
         self.signal, self.run, self.step = number, run, step
 
 

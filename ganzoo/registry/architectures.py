@@ -17,10 +17,13 @@ def find_architecture(name: str, plugin: Mapping[str, str] | None = None) -> typ
     plugin: where a run or a model had it from, for the message where it is no longer installed.
     """
     entries = catalogue().entries(ArchitectureEntry)
-    if name not in entries and plugin is not None:
+    hint = "See: ganzoo list"
+    if name not in entries and plugin is not None and _is_here(plugin):
+        hint = f"It comes from {plugin['distribution']} {plugin.get('version', '')}. {hint}"
+    elif name not in entries and plugin is not None:
         raise GanzooError(f"architecture {name!r} is not here; {_remedy(plugin)}")
     found: type[Architecture] = (
-        catalogue().find(ArchitectureEntry, "architecture", name, "See: ganzoo list").load()
+        catalogue().find(ArchitectureEntry, "architecture", name, hint).load()
     )
     check_class(found)
     return found
@@ -30,6 +33,13 @@ def check_class(architecture: object) -> None:
     """Raise GanzooError where an object is no architecture."""
     if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
         raise GanzooError(f"architecture {architecture!r} is no subclass of ganzoo.Architecture")
+
+
+def _is_here(plugin: Mapping[str, str]) -> bool:
+    """Whether that very plugin is installed and whole: then it is the name that is wrong."""
+    wanted = (plugin.get("distribution", ""), plugin.get("module"))
+    here = [p for p in catalogue().plugins if (p.distribution, p.module) == wanted]
+    return bool(wanted[0] and here) and not any(p.problems for p in here)
 
 
 def _remedy(plugin: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ class Check:
 
     name: str
     about: str
-    run: Callable[[], None]
+    run: Callable[[], object]
 
     def __call__(self) -> None:
         with calling(self.name):
@@ -48,6 +48,6 @@ def calling(method: str) -> Iterator[None]:
         yield
     except (Fault, NotHere):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin may call sys.exit
         came = f"{type(error).__name__}: {one_line(error)}"
         raise Fault(method, "no exception", came) from error

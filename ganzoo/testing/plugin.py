@@ -21,7 +21,7 @@ from ganzoo.entries import (
     ObjectiveEntry,
     ObserverEntry,
 )
-from ganzoo.errors import unknown
+from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import find_architecture
 from ganzoo.testing import entries, networks, players, runs
@@ -111,7 +111,7 @@ def plugin_checks(name: str) -> Iterator[tuple[str, Check]]:
     found = [plugin for plugin in known.plugins if name in (plugin.name, plugin.distribution)]
     architectures = known.entries(ArchitectureEntry)
     if not found and name in architectures:
-        yield from ((name, check) for check in architecture_checks(name))
+        yield from ((name, check) for check in _checks_of(architectures[name]))
         return
     if not found:
         names = {n for p in known.plugins for n in (p.name, p.distribution) if n}
@@ -134,7 +134,11 @@ def healthy(plugin: Plugin) -> None:
 
 def _checks_of(entry: Entry) -> list[Check]:
     if isinstance(entry, ArchitectureEntry):
-        return architecture_checks(entry.name)
+        try:
+            return architecture_checks(entry.name)
+        except GanzooError:  # it cannot be imported: told when it is tried once more
+            load = functools.partial(find_architecture, entry.name)
+            return [Check("target", "It can be imported.", load)]
     functions: dict[type[Entry], Callable[[Any], None]] = {
         ObjectiveEntry: entries.objective,
         KindEntry: entries.kind,
