@@ -24,8 +24,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-layers = [nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 128, 4, 1, 0, bias=False)]
-for before, after in ((128, 64), (64, 32), (32, 1)):
+layers = [nn.Unflatten(1, (100, 1, 1)), nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False)]
+for before, after in ((256, 128), (128, 64), (64, 1)):
     layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
     layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
 network = nn.Sequential(*layers, nn.Tanh()).eval()
