@@ -22,13 +22,13 @@ from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observer import Observer, make_observers
 from ganzoo.engine.processes import Processes, processes_of
-from ganzoo.engine.run import exists, free_number
+from ganzoo.engine.run import exists, free_number, model_training
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.exported import exported
 from ganzoo.files import pasted, user_path
-from ganzoo.layout import CONFIG
+from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
@@ -170,6 +170,13 @@ def _take_over(run: Run, config: RunConfig) -> int:
         raise GanzooError(
             f"{run.path} has no good checkpoint left to go on from. To train anew with the same "
             f"options: ganzoo train --config {pasted(run.path / CONFIG)} --out ANOTHER"
+        )
+    record = run.model_path / TRAINING
+    if record.exists() and not model_training(run.model_path):
+        warnings.warn(
+            f"{record} is damaged: the run counts as not finished, and its model is written anew",
+            GanzooWarning,
+            stacklevel=2,
         )
     run.reconfigure(config)
     step = NONE if newest is None else newest

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganzoo.cli_base import TEXT
-from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.errors import GanzooError
 from ganzoo.files import pasted, user_path
 
 if TYPE_CHECKING:
@@ -98,10 +97,7 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     from ganzoo.registry.run import Run
 
     opened = Run.open(run)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GanzooWarning)  # api.resume tells them
-        finished = opened.finished
-    if finished and steps in (None, opened.config.training.steps):
+    if opened.finished and steps in (None, opened.config.training.steps):
         click.echo(
             f"{opened.path} is finished: step {opened.config.training.steps}. To go on: ganzoo "
             f"resume {pasted(opened.path)} --steps N",

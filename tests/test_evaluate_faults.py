@@ -17,6 +17,8 @@ from torch import nn
 import ganzoo
 from ganzoo import GanzooError
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import find_dataset
+from ganzoo.errors import WorkFailed
 
 WEIGHTS = Path(ganzoo.__file__).parent / "metrics" / "weights" / "mnist-convnet.safetensors"
 
@@ -216,3 +218,45 @@ def test_training_takes_no_data_of_another_type_either(tmp_path):
     with pytest.raises(GanzooError, match=r"torch\.from_numpy"):
         ganzoo.train("vanilla", data=np.zeros((300, 1, 16, 16), np.uint8), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+class Far(nn.Module):
+    """Samples without bounds, whose features are too large for any figure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(2, 2)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.out(latent)
+        return made if self.training else made * 1e30
+
+
+class FarAway(ganzoo.Architecture):
+    kinds = ("points",)
+    training = ganzoo.Training(batch_size=8, steps=4)
+
+    class Config(ganzoo.Options):
+        latent_size: int = 2
+
+    def build_generator(self) -> nn.Module:
+        return Far()
+
+    def build_discriminator(self) -> nn.Module:
+        return nn.Linear(2, 1)
+
+
+def test_a_figure_that_is_not_finite_is_told_and_ends_no_training(tmp_path):
+    with pytest.warns(ganzoo.GanzooWarning, match="not evaluated: fid is"):
+        run = ganzoo.train(
+            FarAway,
+            find_dataset("ring"),
+            evaluate_every=2,
+            settings={"schedule.evaluate_samples": 50},
+            out=tmp_path / "run",
+        )
+    assert run.finished
+    with pytest.raises(WorkFailed, match=r"is (nan|inf)"):
+        ganzoo.evaluate(
+            ganzoo.load(run, architecture=FarAway), find_dataset("ring"), samples=50, seeds=1
+        )

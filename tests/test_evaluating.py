@@ -14,12 +14,9 @@ import pytest
 import torch
 from conftest import SMALL, call, one_message, set_options
 from test_resume import command, kill_while_training
-from torch import nn
 
 import ganzoo
 from ganzoo import GanzooError, Observer
-from ganzoo.data.find import find_dataset
-from ganzoo.errors import WorkFailed
 
 FID = "fid[mnist-convnet]"
 EVALUATED = {"schedule.evaluate_samples": 200, **SMALL["dcgan"]}
@@ -87,48 +84,6 @@ def test_chance_that_the_networks_draw_stays_the_same_too(digits, tmp_path):
     assert FID in measured.metrics()[-1]
     before, after = ((r.model_path / "model.safetensors").read_bytes() for r in (plain, measured))
     assert before == after
-
-
-class Far(nn.Module):
-    """Samples without bounds, whose features are too large for any figure."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.out = nn.Linear(2, 2)
-
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = self.out(latent)
-        return made if self.training else made * 1e30
-
-
-class FarAway(ganzoo.Architecture):
-    kinds = ("points",)
-    training = ganzoo.Training(batch_size=8, steps=4)
-
-    class Config(ganzoo.Options):
-        latent_size: int = 2
-
-    def build_generator(self) -> nn.Module:
-        return Far()
-
-    def build_discriminator(self) -> nn.Module:
-        return nn.Linear(2, 1)
-
-
-def test_a_figure_that_is_not_finite_is_told_and_ends_no_training(tmp_path):
-    with pytest.warns(ganzoo.GanzooWarning, match="not evaluated: fid is"):
-        run = ganzoo.train(
-            FarAway,
-            find_dataset("ring"),
-            evaluate_every=2,
-            settings={"schedule.evaluate_samples": 50},
-            out=tmp_path / "run",
-        )
-    assert run.finished
-    with pytest.raises(WorkFailed, match=r"is (nan|inf)"):
-        ganzoo.evaluate(
-            ganzoo.load(run, architecture=FarAway), find_dataset("ring"), samples=50, seeds=1
-        )
 
 
 class Sequence(Observer):

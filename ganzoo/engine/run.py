@@ -7,14 +7,13 @@ import errno
 import json
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from ganzoo.engine.checkpoints import Checkpoints
 from ganzoo.engine.config import RunConfig, load_run_config
-from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, cannot_write
+from ganzoo.errors import GanzooError, WorkFailed, cannot_write
 from ganzoo.files import (
     pasted,
     read_json,
@@ -70,14 +69,6 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the last step is done and the model of it written."""
         training = model_training(self.model_path)
-        if not training and (self.model_path / TRAINING).exists():
-            # The checkpoints may be good, and the model can be written anew from them.
-            warnings.warn(
-                f"{self.model_path / TRAINING} is damaged, so that the run counts as not finished; "
-                f"this writes its model anew: ganzoo resume {pasted(self.path)}",
-                GanzooWarning,
-                stacklevel=2,
-            )
         return bool(training) and training.get("steps") == self.config.training.steps
 
     def ranked_steps(self) -> list[int]:

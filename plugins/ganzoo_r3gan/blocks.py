@@ -91,7 +91,7 @@ class Upsample(nn.Module):
 class Downsample(nn.Module):
     """Half the size, by the same filter as bilinear doubling: 1-3-3-1 in each direction.
 
-    In float32, since on a CPU the way back through it takes about ten times as long in bfloat16.
+    In float32: a CPU is slow at the way back through such a convolution in bfloat16.
     """
 
     kernel: Tensor
