@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture, Training
     from ganzoo.data.dataset import Dataset
-    from ganzoo.engine.observer import Observer
-    from ganzoo.engine.run import RunFolder
-    from ganzoo.evaluation import compare, evaluate
+    from ganzoo.engine.observers import Observer
     from ganzoo.game import Game
     from ganzoo.kinds import Kind
-    from ganzoo.metrics.extractor import Extractor, Features
+    from ganzoo.measure.evaluate import compare, evaluate
+    from ganzoo.measure.extractor import Extractor, Features
+    from ganzoo.models.generator import Generator
+    from ganzoo.models.load import load
+    from ganzoo.models.references import list_architectures, list_models
+    from ganzoo.models.run import Run
     from ganzoo.objectives import (
         AdversarialObjective,
         Hinge,
@@ -44,38 +47,35 @@ if TYPE_CHECKING:
         Wasserstein,
     )
     from ganzoo.options import Options
-    from ganzoo.registry.find import load
-    from ganzoo.registry.generator import Generator
-    from ganzoo.registry.places import list_architectures, list_models
-    from ganzoo.registry.run import Run
+    from ganzoo.runs.folder import RunFolder
     from ganzoo.spec import SampleSpec
 
 _WHERE = {
     "AdversarialObjective": "ganzoo.objectives",
     "Architecture": "ganzoo.architecture",
     "Dataset": "ganzoo.data.dataset",
-    "Extractor": "ganzoo.metrics.extractor",
-    "Features": "ganzoo.metrics.extractor",
+    "Extractor": "ganzoo.measure.extractor",
+    "Features": "ganzoo.measure.extractor",
     "Game": "ganzoo.game",
-    "Generator": "ganzoo.registry.generator",
+    "Generator": "ganzoo.models.generator",
     "Hinge": "ganzoo.objectives",
     "Kind": "ganzoo.kinds",
     "LeastSquares": "ganzoo.objectives",
     "Minimax": "ganzoo.objectives",
     "NonSaturating": "ganzoo.objectives",
     "Objective": "ganzoo.objectives",
-    "Observer": "ganzoo.engine.observer",
+    "Observer": "ganzoo.engine.observers",
     "Options": "ganzoo.options",
-    "Run": "ganzoo.registry.run",
-    "RunFolder": "ganzoo.engine.run",
+    "Run": "ganzoo.models.run",
+    "RunFolder": "ganzoo.runs.folder",
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.architecture",
     "Wasserstein": "ganzoo.objectives",
-    "compare": "ganzoo.evaluation",
-    "evaluate": "ganzoo.evaluation",
-    "list_architectures": "ganzoo.registry.places",
-    "list_models": "ganzoo.registry.places",
-    "load": "ganzoo.registry.find",
+    "compare": "ganzoo.measure.evaluate",
+    "evaluate": "ganzoo.measure.evaluate",
+    "list_architectures": "ganzoo.models.references",
+    "list_models": "ganzoo.models.references",
+    "load": "ganzoo.models.load",
     "resume": "ganzoo.api",
     "train": "ganzoo.api",
 }

@@ -15,26 +15,26 @@ from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, dataset_of, source_of
-from ganzoo.engine.config import RunConfig, checked, merged, resolve
-from ganzoo.engine.devices import find_device
-from ganzoo.engine.evaluation import Evaluation, decided
+from ganzoo.devices import find_device
+from ganzoo.engine.export import exported
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
-from ganzoo.engine.observer import Observer, make_observers
+from ganzoo.engine.observers import Observer, make_observers
 from ganzoo.engine.processes import Processes, processes_of
-from ganzoo.engine.run import exists, free_number, model_training
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.exported import exported
 from ganzoo.files import pasted, user_path
 from ganzoo.layout import CONFIG, TRAINING
+from ganzoo.measure.training import Evaluation, decided
+from ganzoo.models.architectures import check_class, find_architecture, plugin_of
+from ganzoo.models.init import initialise
+from ganzoo.models.run import Run
+from ganzoo.models.save import write_model
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
-from ganzoo.registry.architectures import check_class, find_architecture, plugin_of
-from ganzoo.registry.init import initialise
-from ganzoo.registry.run import Run
-from ganzoo.registry.save import write_model
+from ganzoo.runs.config import RunConfig, checked, merged, resolve
+from ganzoo.runs.folder import exists, free_number, model_training
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 

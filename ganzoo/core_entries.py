@@ -38,7 +38,7 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
 
 @hookimpl
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
-    named = "ganzoo.data.named"
+    named = "ganzoo.kinds.image.named"
     both, train, mnist = ("train", "test"), ("train",), "ylecun/mnist"
     digits, pictures, stacked = "mnist-convnet", "cifar-convnet", "stacked-digits"
     summary = "70,000 handwritten digits, 28x28 grey"
@@ -60,7 +60,7 @@ def ganzoo_datasets() -> Iterator[DatasetEntry]:
 
 @hookimpl
 def ganzoo_readers() -> Iterator[ReaderEntry]:
-    files = "ganzoo.data.files"
+    files = "ganzoo.kinds.image.files"
     yield ReaderEntry(
         "images",
         f"{files}:image_folder",
@@ -94,7 +94,7 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 
 @hookimpl
 def ganzoo_extractors() -> Iterator[ExtractorEntry]:
-    where = "ganzoo.metrics.extractor"
+    where = "ganzoo.measure.extractor"
     yield ExtractorEntry(
         "mnist-convnet",
         f"{where}:MNISTConvNet",
@@ -113,14 +113,14 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
         "stacked-digits", f"{where}:StackedDigits", "mnist-convnet on each of three channels", IMAGE
     )
     yield ExtractorEntry(
-        "inception", "ganzoo.metrics.inception:Inception", "Inception v3, for published FIDs", IMAGE
+        "inception", "ganzoo.measure.inception:Inception", "Inception v3, for published FIDs", IMAGE
     )
     yield ExtractorEntry("values", f"{where}:Values", "the values of a sample themselves", ())
 
 
 @hookimpl
 def ganzoo_commands() -> Iterator[CommandEntry]:
-    models, training, plugins = (f"ganzoo.cli_{part}" for part in ("models", "training", "plugins"))
+    models, training, plugins = (f"ganzoo.cli.{part}" for part in ("models", "training", "plugins"))
     yield CommandEntry("list", f"{models}:list_", "What has a name: models, architectures, data.")
     yield CommandEntry("info", f"{models}:info", "An architecture's options, or a model's card.")
     yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")

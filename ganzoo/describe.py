@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ganzoo.architecture import Training
-from ganzoo.engine.config import Data, Schedule, objective_class, own_objective
-from ganzoo.engine.run import RunFolder
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import pasted, user_path
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
+from ganzoo.models.architectures import find_architecture, plugin_of
+from ganzoo.models.fetch import fetch_about
+from ganzoo.models.folder import read_card, read_config, read_object
+from ganzoo.models.hub_name import is_repo
+from ganzoo.models.references import find_place, known_models
 from ganzoo.options import table
 from ganzoo.plugins import catalogue
-from ganzoo.registry.architectures import find_architecture, plugin_of
-from ganzoo.registry.fetch import fetch_about
-from ganzoo.registry.hub_name import is_repo
-from ganzoo.registry.model_folder import read_card, read_config, read_object
-from ganzoo.registry.places import find_place, known_models
+from ganzoo.runs.config import Data, Schedule, objective_class, own_objective
+from ganzoo.runs.folder import RunFolder
 
 
 def describe(name: str) -> dict[str, Any]:

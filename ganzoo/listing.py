@@ -11,8 +11,8 @@ from ganzoo.entries import (
     ObserverEntry,
 )
 from ganzoo.errors import GanzooError
+from ganzoo.models.references import Place, known_models, matches, summary
 from ganzoo.plugins import catalogue
-from ganzoo.registry.places import Place, known_models, matches, summary
 
 Row = dict[str, str]
 
@@ -26,7 +26,7 @@ def rows(pattern: str, remote: bool) -> tuple[list[Row], GanzooError | None]:
     found = [_model(place) for place in known_models()]
     failure = None
     if remote:
-        from ganzoo.registry.hub import list_remote
+        from ganzoo.models.hub import list_remote
 
         try:
             found += [

@@ -70,7 +70,7 @@ def ganzoo_architectures():
 @pytest.fixture(scope="session")
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """1,000 real digits (1000, 1, 28, 28) uint8 and their labels."""
-    from ganzoo.data.named import mnist_5k
+    from ganzoo.kinds.image.named import mnist_5k
 
     dataset = mnist_5k("train")
     assert isinstance(dataset.samples, torch.Tensor)

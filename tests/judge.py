@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganzoo.data.images import fit_images
-from ganzoo.data.named import mnist_5k
+from ganzoo.kinds.image.fit import fit_images
+from ganzoo.kinds.image.named import mnist_5k
 from ganzoo.sampler import seeded
 
 HELD_OUT = 1000  # of the 5,000 images

@@ -17,12 +17,12 @@ from huggingface_hub import ModelCard
 
 import ganzoo
 from ganzoo import GanzooError
-from ganzoo.engine.config import RunConfig
 from ganzoo.kinds import kind_of
-from ganzoo.registry.card import Facts, render
-from ganzoo.registry.model_folder import ModelConfig
-from ganzoo.registry.own_text import Own, merge, read_own
-from ganzoo.registry.records import TrainingRecord
+from ganzoo.models.card import Facts, render
+from ganzoo.models.folder import ModelConfig
+from ganzoo.models.own_text import Own, merge, read_own
+from ganzoo.models.records import TrainingRecord
+from ganzoo.runs.config import RunConfig
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from conftest import SMALL, call
 
 import ganzoo
 from ganzoo import Run
-from ganzoo.engine.checkpoints import write_manifest
+from ganzoo.runs.checkpoints import write_manifest
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import ganzoo
 from ganzoo.data.batches import Batches, read_all
 from ganzoo.data.dataset import Dataset, from_tensor
 from ganzoo.data.find import find_dataset
-from ganzoo.data.images import fit_images
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.kinds.image.fit import fit_images
 
 
 def write_images(root: Path, images: torch.Tensor, labels: torch.Tensor) -> None:

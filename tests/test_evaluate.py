@@ -17,9 +17,9 @@ import ganzoo
 from ganzoo import Extractor, Features
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
-from ganzoo.metrics.extractor import MNISTConvNet
-from ganzoo.metrics.figures import Reference
-from ganzoo.registry.measured import target_of, write_figures
+from ganzoo.measure.extractor import MNISTConvNet
+from ganzoo.measure.figures import Reference
+from ganzoo.models.measured import target_of, write_figures
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
             values = samples.float().flatten(1)[:, :4]
             return Features(values, torch.zeros(len(samples), dtype=torch.int64))
 
-    from ganzoo import evaluation
+    from ganzoo.measure import evaluate as evaluation
 
     generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
     real = Reference(Asked()(digits[0]), 3)

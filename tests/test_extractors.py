@@ -15,16 +15,16 @@ from safetensors.torch import save_file
 import ganzoo
 from ganzoo import Extractor, Features, GanzooError
 from ganzoo.data.find import find_dataset
-from ganzoo.data.images import fit_images
-from ganzoo.data.named import mnist_5k
-from ganzoo.engine.config import resolve
 from ganzoo.files import sha256
-from ganzoo.metrics import train_convnet
-from ganzoo.metrics.choose import make_extractor, usual
-from ganzoo.metrics.extractor import MNISTConvNet
-from ganzoo.metrics.figures import Reference, classes_found
-from ganzoo.metrics.inception import Inception
-from ganzoo.registry.architectures import find_architecture
+from ganzoo.kinds.image.fit import fit_images
+from ganzoo.kinds.image.named import mnist_5k
+from ganzoo.measure import train_convnet
+from ganzoo.measure.choose import make_extractor, usual
+from ganzoo.measure.extractor import MNISTConvNet
+from ganzoo.measure.figures import Reference, classes_found
+from ganzoo.measure.inception import Inception
+from ganzoo.models.architectures import find_architecture
+from ganzoo.runs.config import resolve
 
 
 def test_real_digits_have_all_classes_and_noise_has_not(digits):

@@ -18,8 +18,8 @@ from conftest import call, set_options
 from test_step import PairGAN, Waits, make_match
 
 import ganzoo
-from ganzoo.engine.checkpoints import write_manifest
-from ganzoo.engine.measures import distances, separation
+from ganzoo.measure.watch import distances, separation
+from ganzoo.runs.checkpoints import write_manifest
 
 SMALL = {"widths": [32, 64], "training.batch_size": 50, "data.image_size": 16}
 OPTIONS = {"device": "cpu", "precision": "fp32", "sample_every": 10**6, "checkpoint_every": 10**6}

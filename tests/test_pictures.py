@@ -9,7 +9,7 @@ from PIL import Image
 from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import from_tensor
 from ganzoo.data.find import find_dataset
-from ganzoo.data.images import fit_images
+from ganzoo.kinds.image.fit import fit_images
 
 
 def test_a_folder_of_other_sizes_and_colours_is_fitted(tmp_path):

@@ -13,9 +13,9 @@ import pytest
 from conftest import ROOT, call
 
 from ganzoo.core_entries import ganzoo_commands
-from ganzoo.engine.config import read_config, resolve
+from ganzoo.models.architectures import find_architecture
 from ganzoo.options import parse
-from ganzoo.registry.architectures import find_architecture
+from ganzoo.runs.config import read_config, resolve
 
 COMMANDS = {entry.name: entry.load() for entry in ganzoo_commands()}
 README = (ROOT / "README.md").read_text()

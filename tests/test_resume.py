@@ -19,9 +19,9 @@ from PIL import Image
 
 import ganzoo
 from ganzoo import GanzooError, Run
-from ganzoo.engine.config import RunConfig
-from ganzoo.engine.observer import Observer
+from ganzoo.engine.observers import Observer
 from ganzoo.engine.signals import Interrupted
+from ganzoo.runs.config import RunConfig
 
 STEPS = {"vanilla": 900, "dcgan": 240, "wgan-gp": 60, "dcgan with all": 200}
 SETTINGS = SMALL | {

@@ -12,11 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import ganzoo
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
-from ganzoo.engine.config import resolve
 from ganzoo.engine.match import Match
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
-from ganzoo.registry.architectures import find_architecture
+from ganzoo.models.architectures import find_architecture
+from ganzoo.runs.config import resolve
 
 
 def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:

@@ -10,16 +10,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from ganzoo.engine.evaluation import Evaluation
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.match import Match
-from ganzoo.engine.observer import Observer
+from ganzoo.engine.observers import Observer
 from ganzoo.engine.provenance import provenance
-from ganzoo.engine.run import RunFolder
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
+from ganzoo.measure.training import Evaluation
+from ganzoo.runs.folder import RunFolder
 from ganzoo.sampler import Sampler
 
 

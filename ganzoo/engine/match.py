@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture, Training
 from ganzoo.data.batches import Batches
+from ganzoo.devices import Device
 from ganzoo.engine.average import MovingAverage
-from ganzoo.engine.devices import Device
-from ganzoo.engine.health import Health
-from ganzoo.engine.measures import Watch
 from ganzoo.engine.player import Player
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.replay import Replay
@@ -21,6 +19,8 @@ from ganzoo.engine.totals import Totals
 from ganzoo.engine.view import View
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, call, score_of
+from ganzoo.measure.health import Health
+from ganzoo.measure.watch import Watch
 from ganzoo.objectives import Objective
 from ganzoo.sampler import seeded
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Training
-from ganzoo.engine.devices import Device
+from ganzoo.devices import Device
 from ganzoo.engine.processes import Processes
 
 

@@ -13,11 +13,11 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.engine.config import RunConfig, Schedule, objective_class, own_objective
 from ganzoo.engine.match import Match
 from ganzoo.entries import DatasetEntry
 from ganzoo.options import Options
 from ganzoo.plugins import catalogue
+from ganzoo.runs.config import RunConfig, Schedule, objective_class, own_objective
 from ganzoo.version import __version__
 
 

@@ -15,16 +15,16 @@ from torch import Tensor
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.images import fit_images
-from ganzoo.engine.advice import Setting
-from ganzoo.engine.config import Data, RunConfig, objective_class
-from ganzoo.engine.devices import Device
-from ganzoo.engine.health import Health
+from ganzoo.devices import Device
 from ganzoo.engine.match import Match, Networks
 from ganzoo.engine.processes import Processes
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_of
+from ganzoo.kinds.image.fit import fit_images
+from ganzoo.measure.advice import Setting
+from ganzoo.measure.health import Health
 from ganzoo.options import make
+from ganzoo.runs.config import Data, RunConfig, objective_class
 from ganzoo.spec import SampleSpec
 
 

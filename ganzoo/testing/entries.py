@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo.engine.observer import Observer
+from ganzoo.engine.observers import Observer
 from ganzoo.entries import Entry, ExtractorEntry, KindEntry
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game
 from ganzoo.kinds import Kind
-from ganzoo.metrics.extractor import Extractor
+from ganzoo.measure.extractor import Extractor
+from ganzoo.models.load import load
 from ganzoo.objectives import Objective
 from ganzoo.plugins import catalogue
-from ganzoo.registry.find import load
 from ganzoo.spec import SampleSpec
 from ganzoo.testing.check import Fault, NotHere, calling
 

@@ -22,8 +22,8 @@ from ganzoo.entries import (
     ObserverEntry,
 )
 from ganzoo.errors import GanzooError, unknown
+from ganzoo.models.architectures import find_architecture
 from ganzoo.plugins import catalogue
-from ganzoo.registry.architectures import find_architecture
 from ganzoo.testing import entries, networks, players, runs
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere

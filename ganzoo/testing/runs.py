@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from ganzoo.api import resume, train
+from ganzoo.models.load import load
+from ganzoo.models.run import Run
 from ganzoo.plugins import file_of
-from ganzoo.registry.find import load
-from ganzoo.registry.run import Run
 from ganzoo.sampler import Sampler
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Fault, NotHere, calling

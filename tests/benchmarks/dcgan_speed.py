@@ -27,9 +27,9 @@ from torch import nn
 
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
-from ganzoo.engine.config import resolve
 from ganzoo.engine.processes import Processes
-from ganzoo.registry.architectures import find_architecture
+from ganzoo.models.architectures import find_architecture
+from ganzoo.runs.config import resolve
 from ganzoo.spec import SampleSpec
 
 BATCH, SIZE, LATENT = 64, 64, 100

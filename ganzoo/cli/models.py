@@ -1,0 +1,190 @@
+"""The commands on models: list, info, sample, add, remove, publish. Without torch until needed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ganzoo.cli.base import TEXT, print_json
+from ganzoo.errors import GanzooError, plain
+from ganzoo.plugins import catalogue
+
+
+@click.command("list")
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.option("--remote", is_flag=True, help="Also the Hub's models that are tagged ganzoo.")
+def list_(pattern: str, as_json: bool, remote: bool) -> None:
+    """List models, architectures, data sets and objectives, and where each comes from."""
+    from ganzoo.listing import rows
+
+    found, failure = rows(pattern, remote)
+    _warn_of_plugins()
+    if as_json:
+        print_json(found)
+    else:
+        for row in found:
+            line = f"{row['name']:<16} {row['kind']:<13} {row['summary']:<46} {row['origin']}"
+            click.echo(plain(line))
+        if not found:
+            click.echo(f"Nothing is called {pattern!r}. All: ganzoo list", err=True)
+    if failure is not None:
+        raise failure
+
+
+def _warn_of_plugins() -> None:
+    for plugin in catalogue().plugins:
+        for problem in plugin.problems:
+            told = plain(f"plugin {plugin.name}: {problem}")
+            click.echo(f"Warning: {told} (see: ganzoo plugins)", err=True)
+        if plugin.slow:
+            click.echo(
+                f"Warning: plugin {plugin.name} took {plugin.seconds:.1f} s to import; its hooks "
+                "should import its networks only when they are used",
+                err=True,
+            )
+
+
+@click.command()
+@click.argument("name", type=TEXT)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def info(name: str, as_json: bool) -> None:
+    """Show an architecture's options, or a model's card."""
+    from ganzoo.describe import describe, text
+
+    described = describe(name)
+    if as_json:
+        print_json(described)
+    elif described.get("card") and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        from ganzoo.models.own_text import body
+
+        # Without the metadata, which is for the Hub.
+        Console().print(Markdown(plain(body(described["card"])), hyperlinks=False))
+    else:
+        click.echo(plain(text(described)))
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.option("-n", "count", type=int, default=64, show_default=True, help="How many samples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
+@click.option("--label", type=TEXT, help="A class, by number or name, for a conditional model.")
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option(
+    "-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples, with the kind's end]."
+)
+def sample(
+    model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
+) -> None:
+    """Sample from MODEL into a file: a run or model folder, a name of ganzoo list, hf://..."""
+    from ganzoo.models.load import load
+
+    generator = load(model, step=step)
+    samples = generator.sample(count, seed, label)
+    click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.option("--data", type=TEXT, required=True, help="What it should look like: unseen data.")
+@click.option("--samples", type=int, default=10_000, show_default=True, help="For each seed.")
+@click.option("--seeds", type=int, default=3, show_default=True, help="How many, for the spread.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The first of them.")
+@click.option(
+    "--features",
+    type=TEXT,
+    default="auto",
+    show_default=True,
+    help="The extractor: a name of ganzoo list, or a .safetensors of train_convnet.",
+)
+@click.option(
+    "--inception-weights",
+    type=TEXT,
+    metavar="FILE",
+    help="Features of Inception, from a file that is here.",
+)
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda or mps.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def evaluate(
+    model: str,
+    data: str,
+    features: str,
+    inception_weights: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure MODEL against real data: FID, KID, precision, recall, the classes it makes."""
+    from ganzoo.measure import evaluate as evaluation
+    from ganzoo.measure.choose import INCEPTION
+
+    if inception_weights is not None:
+        if features not in ("auto", INCEPTION):
+            raise GanzooError(f"--inception-weights is for --features inception, not {features}")
+        features = INCEPTION
+    figures = evaluation.evaluate(
+        model, data, features=features, weights=inception_weights, **options
+    )
+    if as_json:
+        print_json(
+            {name: m.model_dump(mode="json", exclude_defaults=True) for name, m in figures.items()}
+        )
+        return
+    for line in evaluation.told(figures):
+        click.echo(plain(line))
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("name", metavar="NAME", type=TEXT)
+def add(model: str, name: str) -> None:
+    """Copy MODEL into the local registry as NAME, for every command and ganzoo.load."""
+    from ganzoo.models.local import add as add_model
+
+    path = add_model(model, name)
+    click.echo(f"Next: ganzoo sample {name}", err=True)
+    click.echo(str(path))
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=TEXT)
+def remove(name: str) -> None:
+    """Remove NAME from the local registry."""
+    from ganzoo.models.local import remove as remove_model
+
+    click.echo(f"Removed {remove_model(name)}", err=True)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("target", metavar="hf://OWNER/NAME", type=TEXT)
+@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
+@click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")
+@click.option("--revision", type=TEXT, help="A tag for the commit, or a branch that is there.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead.")
+@click.option("--discriminator", is_flag=True, help="Send it along, so that --init can go on.")
+@click.option("--license", type=TEXT, help="Of the weights, for the card: mit, cc-by-4.0.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+def publish(model: str, target: str, step: int | None, dry_run: bool, **options: Any) -> None:
+    """Publish MODEL to the Hugging Face Hub; log in with hf auth login."""
+    from ganzoo.models.publish import publish as publish_model
+    from ganzoo.models.upload import Wanted
+
+    wanted = Wanted(**options)
+    done = publish_model(model, target, wanted, step=step, dry_run=dry_run)
+    if dry_run:
+        click.echo(f"Would go to {done.url}:", err=True)
+        for name, size in done.files.items():
+            click.echo(f"{size:>12} {name}")
+        return
+    if not done.changed:
+        click.echo("Nothing changed; no commit was made.", err=True)
+    elif not wanted.create_pr:
+        at = f"@{wanted.revision}" if wanted.revision else ""
+        click.echo(f"Next: ganzoo sample {target}{at}", err=True)
+    click.echo(done.url)

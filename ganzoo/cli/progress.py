@@ -1,0 +1,95 @@
+"""Progress of a training: a bar on a terminal, plain lines anywhere else. On standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ganzoo.engine.observers import Observer
+from ganzoo.runs.folder import RunFolder
+
+
+class Lines(Observer):
+    """One plain line a logged step."""
+
+    #: Whether this process is the one that tells; of several, the others' observers hear nothing.
+    telling = False
+
+    def started(self, run: RunFolder, step: int) -> None:
+        self.telling = True
+        self.last = run.config.training.steps
+        self.began, self.first = time.monotonic(), step
+        begins = f"from step {step}" if step else "from the beginning"
+        self.say(f"{run.path}: {run.config.architecture}, {begins} to {self.last}")
+
+    def logged(self, line: dict[str, Any]) -> None:
+        self.say(
+            f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}"
+        )
+
+    def say(self, text: str) -> None:
+        # A reader that left, or a full disk behind a redirection, must not stop the training.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            print(text, file=sys.stderr, flush=True)
+
+    def left(self, step: int) -> str:
+        """The time left at the pace so far."""
+        spent = time.monotonic() - self.began
+        seconds = int(spent / max(1, step - self.first) * (self.last - step))
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+class Bar(Lines):
+    """A bar with step, losses, samples a second and time left."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+
+    def started(self, run: RunFolder, step: int) -> None:
+        super().started(run, step)
+        self.task = self.bar.add_task("", total=self.last, completed=step)
+
+    def stepped(self, step: int) -> None:
+        self.bar.update(self.task, completed=step)
+
+    def logged(self, line: dict[str, Any]) -> None:
+        self.bar.update(self.task, description=numbers(line))
+
+    def sampled(self, step: int, path: Path) -> None:
+        self.say(f"step {step}: {path}")
+
+    def say(self, text: str) -> None:
+        self.bar.console.print(text, highlight=False, markup=False)
+
+
+def numbers(line: dict[str, Any]) -> str:
+    """The figures of a line of metrics that a person follows."""
+    measured = [f"  {name} {value:.4g}" for name, value in line.items() if name.startswith("fid[")]
+    return (
+        f"D {line['discriminator_loss']:.3f}  G {line['generator_loss']:.3f}  "
+        f"{line['samples_per_second']:.0f} samples/s{''.join(measured)}"
+    )
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Lines]:
+    """The observer that fits where standard error goes."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines()
+        return
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, redirect_stderr=False, redirect_stdout=False) as bar:
+        yield Bar(bar)

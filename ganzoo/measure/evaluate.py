@@ -1,0 +1,241 @@
+"""What ``import ganzoo`` offers for measuring: evaluate a model, compare two sets of samples."""
+
+from __future__ import annotations
+
+import functools
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from numbers import Integral
+from pathlib import Path
+from typing import ClassVar, Final
+
+from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import Samples, absolute, dataset_of, source_of
+from ganzoo.devices import find_device
+from ganzoo.engine.provenance import data_origin
+from ganzoo.errors import GanzooError
+from ganzoo.files import user_path
+from ganzoo.measure.choose import extractor_of, make_extractor
+from ganzoo.measure.extractor import Extractor
+from ganzoo.measure.figures import Reference, check_enough, classes_found, distances
+from ganzoo.measure.samples import (
+    features_made,
+    features_of_noise,
+    features_read,
+    fitted,
+    other_details,
+)
+from ganzoo.models.generator import Generator
+from ganzoo.models.load import load
+from ganzoo.models.measured import target_of, write_figures
+from ganzoo.models.records import DataRecord, Measured
+
+MOST_SEEDS: Final = 100
+
+
+def evaluate(
+    model: str | os.PathLike[str] | Generator,
+    data: Samples,
+    *,
+    samples: int = 10_000,
+    seeds: int = 3,
+    seed: int = 0,
+    features: str | os.PathLike[str] = "auto",
+    weights: str | os.PathLike[str] | None = None,
+    step: int | None = None,
+    architecture: type[Architecture] | None = None,
+    device: str = "auto",
+) -> dict[str, Measured]:
+    """Measure a model against real data, and return the figures by their names.
+
+    model, step, architecture: as in `ganzoo.load`, or a generator. samples: made with each of
+    `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
+    deviation. features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's
+    usual one.
+    weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
+
+    The figures of a model folder, a run's model or one of the local registry are written into its
+    ``metrics.json`` and its card. Those of a bundled model, of the Hub, of a step or of a
+    generator in memory are only returned.
+
+    Raises GanzooError for what the caller can mend; WorkFailed where the samples are not finite
+    or all the same.
+    """
+    if not isinstance(seeds, Integral) or not 1 <= seeds <= MOST_SEEDS:
+        raise GanzooError(f"seeds {seeds!r}: it takes 1 to {MOST_SEEDS}")
+    target = None
+    if isinstance(model, Generator):
+        generator = model
+    else:
+        target = target_of(model) if step is None else None
+        where = find_device(device, "fp32").device
+        generator = load(model, step=step, architecture=architecture, device=where)
+    named = source_of(data)
+    source = None if named is None else absolute(named)
+    whose = generator.name or "the generator"
+    dataset = fitted(dataset_of(data), generator.spec, whose)
+    generator.latents(samples, seed)  # an impossible number is told before anything is measured
+    extractor = make_extractor(features, source, generator.spec, _path(weights))
+    extractor.to(generator.device)
+    record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
+    key = (extractor.name, record.sha256, repr(dataset.spec))
+    real = _Real.of(key, extractor, dataset)
+    record = record.model_copy(update={"samples": len(real.reference.features)})
+    # Of the extractor that fits the number of channels alone, classes of the same names, such as
+    # numbers, may be others.
+    meant = features != "auto" or extractor_of(source) is not None
+    figures = [
+        _figures(extractor, generator, real.reference, samples, number, meant)
+        for number in range(seed, seed + seeds)
+    ]
+    about = _About(extractor, samples, range(seed, seed + seeds), real, record)
+    measured = {name: about.measured(name, figures) for name in figures[0]}
+    figured = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
+    if target is not None:
+        write_figures(target, generator, figured)
+    return figured
+
+
+def compare(
+    made: Samples,
+    real: Samples,
+    *,
+    features: str | os.PathLike[str] = "auto",
+    weights: str | os.PathLike[str] | None = None,
+) -> dict[str, float]:
+    """The figures of one set of samples against another, by their names: ``fid[mnist-convnet]``.
+
+    made: what another program has written, say. Both are data as `ganzoo.train` takes it, of the
+    same kind and shape. Raises GanzooError where they are not, or where there are too few.
+    """
+    first, second = dataset_of(made), dataset_of(real)
+    source = source_of(real)
+    _check_alike(first, second)
+    extractor = make_extractor(features, source, second.spec, _path(weights))
+    mine, theirs = features_read(extractor, first), features_read(extractor, second)
+    for found, dataset in ((mine, first), (theirs, second)):
+        check_enough(found, f"data set {dataset.name!r}")
+    reference = Reference.of(theirs, extractor)
+    figures = distances(mine, reference) | classes_found(mine, reference)
+    return {f"{name}[{extractor.name}]": value for name, value in figures.items()}
+
+
+def told(figures: Mapping[str, Measured]) -> Iterator[str]:
+    """Figures as lines for a terminal."""
+    yield f"{'':<30} {'value':>10} {'spread':>9} {'real:real':>10} {'noise':>10}"
+    for name, m in figures.items():
+        cells = (m.value, m.spread, m.floor, m.ceiling)
+        value, spread, floor, ceiling = ("" if c is None else f"{c:.5g}" for c in cells)
+        yield f"{name:<30} {value:>10} {spread:>9} {floor:>10} {ceiling:>10}"
+    yield from dict.fromkeys(
+        f"{m.how}, {m.data.source or m.data.name}; {m.features}" for m in figures.values() if m.data
+    )
+
+
+@dataclass(frozen=True)
+class _About:
+    """How figures were measured, for their records."""
+
+    extractor: Extractor
+    samples: int
+    seeds: range
+    real: _Real
+    data: DataRecord
+
+    def measured(self, name: str, figures: Sequence[dict[str, float]]) -> Measured:
+        values = [figure[name] for figure in figures]
+        spread = statistics.stdev(values) if len(values) > 1 else None
+        first, last, count = self.seeds[0], self.seeds[-1], len(self.real.reference.features)
+        seeds = f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
+        return Measured(
+            value=_rounded(statistics.fmean(values)),
+            spread=None if spread is None else _rounded(spread, 2),
+            floor=self.real.floor.get(name),
+            ceiling=self.real.ceiling(self.samples).get(name),
+            how=f"{self.samples} samples of {seeds}, against {count} real ones",
+            features=f"{self.extractor.name}: {self.extractor.about}",
+            by=f"torch-fidelity {version('torch-fidelity')}" if name in self.real.floor else "",
+            data=self.data,
+        )
+
+
+def _figures(
+    extractor: Extractor,
+    generator: Generator,
+    real: Reference,
+    samples: int,
+    seed: int,
+    meant: bool,
+) -> dict[str, float]:
+    """meant: that the extractor's classes are those of the data."""
+    made = features_made(extractor, generator, samples, seed)
+    check_enough(made, f"samples={samples}")
+    found = distances(made, real) | classes_found(made, real)
+    classes = generator.spec.classes
+    if meant and made.classes is not None and classes and classes == extractor.classes:
+        asked = generator.turns(samples)
+        found["label_agreement"] = (made.classes == asked).double().mean().item()
+    return found
+
+
+class _Real:
+    """The real samples' side, which is kept for the next model: features, and what bounds figures.
+
+    key: the extractor and the data that it is of.
+    """
+
+    newest: ClassVar[_Real | None] = None
+
+    def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
+        self.key, self.extractor, self.dataset = key, extractor, dataset
+        self._ceilings: dict[int, dict[str, float]] = {}
+        features = features_read(extractor, dataset)
+        check_enough(features, f"data set {dataset.name!r}", times=2)
+        self.reference = Reference.of(features, extractor)
+
+    @classmethod
+    def of(cls, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> _Real:
+        """The one that is kept, where it is the same."""
+        if cls.newest is None or cls.newest.key != key:
+            cls.newest = cls(key, extractor, dataset)
+        return cls.newest
+
+    @functools.cached_property
+    def floor(self) -> dict[str, float]:
+        """The distances of one half of the real samples from the other."""
+        mixed = self.reference.features.shuffled()
+        half = len(mixed) // 2
+        found = distances(mixed[:half], replace(self.reference, features=mixed[half:]))
+        return {name: _rounded(value) for name, value in found.items()}
+
+    def ceiling(self, samples: int) -> dict[str, float]:
+        """The distances of so many samples of noise from them."""
+        if samples not in self._ceilings:
+            noise = features_of_noise(self.extractor, self.dataset, samples)
+            found = distances(noise, self.reference)
+            self._ceilings[samples] = {name: _rounded(value) for name, value in found.items()}
+        return self._ceilings[samples]
+
+
+def _check_alike(first: Dataset, second: Dataset) -> None:
+    """Raise GanzooError where two sets of samples cannot be compared as they are."""
+    ours, theirs = (read.spec for read in (first, second))
+    alike = ours.kind == theirs.kind and ours.shape == theirs.shape
+    if not alike or other_details(ours, theirs):
+        raise GanzooError(
+            f"data set {first.name!r} has samples of kind {ours.kind} {ours.shape}, and "
+            f"{second.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"
+        )
+
+
+def _path(weights: str | os.PathLike[str] | None) -> Path | None:
+    return None if weights is None else user_path(weights)
+
+
+def _rounded(value: float, digits: int = 5) -> float:
+    """To so many significant digits: more are chance."""
+    return float(f"{value:.{digits}g}")

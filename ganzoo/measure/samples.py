@@ -1,0 +1,173 @@
+"""Samples on their way to an extractor: made by a generator, read from a data set, or noise."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.batches import none_readable
+from ganzoo.data.dataset import Dataset
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
+from ganzoo.kinds.image.fit import fit_images
+from ganzoo.measure.extractor import Extractor, Features
+from ganzoo.sampler import Sampler
+from ganzoo.spec import SampleSpec
+
+MADE: Final = 250  # samples that are made at once: a generator of large pictures takes much memory
+CHUNK: Final = 1000  # samples that are decoded at once
+
+
+def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int) -> Features:
+    """The features of `count` samples of a generator, labels taking turns.
+
+    Raises WorkFailed where they are not finite or all the same.
+    """
+    parts: list[Features] = []
+    first: Tensor | None = None
+    varied = False
+    for samples in sampler.stream(count, seed, MADE):
+        if not samples.isfinite().all():
+            raise WorkFailed(
+                "the samples are not finite, so nothing can be measured: the generator's weights "
+                "have diverged"
+            )
+        first = samples[:1] if first is None else first
+        varied = varied or not bool((samples == first).all())
+        parts.append(extractor(as_stored(samples, sampler.spec)))
+    if not varied:
+        raise WorkFailed(
+            f"all {count} samples are the same: the generator has collapsed, and nothing can be "
+            "measured of it"
+        )
+    return Features.joined(parts)
+
+
+def features_read(extractor: Extractor, dataset: Dataset) -> Features:
+    """The features of a data set's samples, in their order.
+
+    What cannot be read is left out and warned of. Raises GanzooError where nothing can be, and
+    where values are none that the data set's range allows.
+    """
+    check_values(dataset)
+    parts: list[Features] = []
+    faults: list[str] = []
+    for part in torch.arange(len(dataset)).split(CHUNK):
+        samples = _read(dataset, part, faults)
+        if samples is not None:
+            parts.append(extractor(as_stored(samples, dataset.spec)))
+    if not parts:
+        raise none_readable(dataset)
+    if faults:
+        warnings.warn(
+            f"data set {dataset.name!r}: {len(faults)} of {len(dataset)} samples cannot be read "
+            f"and are left out: {faults[0]}" + (", ..." if len(faults) > 1 else ""),
+            GanzooWarning,
+            stacklevel=2,
+        )
+    return Features.joined(parts)
+
+
+def check_values(dataset: Dataset) -> None:
+    """Raise GanzooError where a data set's tensor has values that its range does not allow."""
+    samples, spec = dataset.samples, dataset.spec
+    if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
+        return
+    name = f"data set {dataset.name!r}"
+    if not samples.is_floating_point():
+        raise GanzooError(f"{name}: samples of type {samples.dtype}; uint8 or floats are taken")
+    if not samples.isfinite().all():
+        raise GanzooError(f"{name}: some values are not finite")
+    low, high = float(samples.min()), float(samples.max())
+    if (spec.low is not None and low < spec.low - 1e-3) or (
+        spec.high is not None and high > spec.high + 1e-3
+    ):
+        raise GanzooError(
+            f"{name}: values from {low:g} to {high:g}, and its range is {spec.low} to {spec.high}"
+        )
+
+
+def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Features:
+    """The features of uniform noise over the range of the samples; where they have none, between
+    the least and the largest value that each of their numbers has in the data."""
+    rng = torch.Generator().manual_seed(0)
+    spec, samples = dataset.spec, dataset.samples
+    low, high = spec.low, spec.high
+    least, most = torch.tensor(low or 0.0), torch.tensor(high or 0.0)
+    if low is None or high is None:
+        assert isinstance(samples, Tensor)  # what is read one by one is images
+        least, most = samples.amin(0), samples.amax(0)
+    parts = []
+    for begin in range(0, count, CHUNK):
+        drawn = torch.rand(min(CHUNK, count - begin), *spec.shape, generator=rng)
+        parts.append(extractor(as_stored(drawn * (most - least) + least, spec)))
+    return Features.joined(parts)
+
+
+def as_stored(samples: Tensor, spec: SampleSpec) -> Tensor:
+    """Samples as extractors take them: images as files hold them, uint8, by rounding; others as
+    float32.
+
+    The range of the spec is mapped, not that of the samples: stretching the fakes' own range is
+    a known way to a wrong FID.
+    """
+    if spec.kind != "image":
+        return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
+    if samples.dtype == torch.uint8:
+        return samples
+    low = -1.0 if spec.low is None else spec.low
+    high = 1.0 if spec.high is None else spec.high
+    return ((samples - low) * (255 / (high - low))).round().clamp(0, 255).to(torch.uint8)
+
+
+def fitted(dataset: Dataset, spec: SampleSpec, whose: str) -> Dataset:
+    """The data as samples of `spec` are compared with: its images at their size.
+
+    Raises GanzooError where they are of another kind, have other channels or another shape.
+    """
+    if dataset.kind != spec.kind:
+        raise GanzooError(
+            f"{whose} makes samples of kind {spec.kind}, but the data set {dataset.name!r} is of "
+            f"kind {dataset.kind}"
+        )
+    shape = dataset.spec.shape
+    if spec.kind == "image":
+        channels, height, width = spec.shape
+        if shape[0] != channels:
+            raise GanzooError(
+                f"{whose} makes images of {channels} channel{'s' * (channels > 1)}, but those of "
+                f"the data set {dataset.name!r} have {shape[0]}; give data of the same"
+            )
+        if height == width:
+            return fit_images(dataset, height, channels)
+    if shape != spec.shape:
+        raise GanzooError(
+            f"{whose} makes samples of shape {spec.shape}, but those of the data set "
+            f"{dataset.name!r} have {shape}"
+        )
+    if other_details(dataset.spec, spec):
+        raise GanzooError(
+            f"{whose} makes other {spec.kind} than the data set {dataset.name!r} has: their "
+            "details (columns, sample rate) differ"
+        )
+    return dataset
+
+
+def other_details(ours: SampleSpec, theirs: SampleSpec) -> bool:
+    """Whether two specs say that their samples mean something else: other columns, another sample
+    rate. One without details says nothing."""
+    return bool(ours.details and theirs.details and ours.details != theirs.details)
+
+
+def _read(dataset: Dataset, index: Tensor, faults: list[str]) -> Tensor | None:
+    if isinstance(dataset.samples, Tensor):
+        return dataset.samples[index]
+    found = []
+    for number in index.tolist():
+        try:
+            found.append(dataset.samples[number])
+        except (OSError, ValueError) as error:
+            faults.append(f"{dataset.samples.name(number)} ({error})")
+    return torch.stack(found) if found else None

@@ -1,0 +1,232 @@
+"""The card: what a model is, in words, from what was recorded and measured and nothing else."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import GanzooError, one_line
+from ganzoo.kinds import Kind
+from ganzoo.models.folder import ModelConfig, is_distribution
+from ganzoo.models.own_text import BEGIN, UNKNOWN, Ours, Own, end_line
+from ganzoo.models.records import DataRecord, Measured, TrainingRecord
+from ganzoo.spec import SampleSpec
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card tells. name: what `ganzoo.load` is called with. samples: the grid's file."""
+
+    name: str
+    config: ModelConfig
+    spec: SampleSpec
+    kind: Kind
+    training: TrainingRecord
+    metrics: dict[str, Measured]
+    paper: str = ""
+    samples: str = ""
+
+
+def render(
+    facts: Facts,
+    own: Own,
+    license: str | None = None,
+    digests: dict[str, str] | None = None,
+) -> str:
+    """The whole card, with YAML metadata as the Hub wants it.
+
+    license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
+    digests: of the user's parts in the folder that this is published from; see `merge`.
+    """
+    data = facts.training.data
+    ours = Ours(
+        own=digests or {},
+        tags=["ganzoo", "gan", facts.config.architecture, facts.spec.kind],
+        datasets=[data.hub] if data and data.hub else [],
+        pipeline_tag=facts.kind.pipeline_tag,
+        results=[name for name, measured in facts.metrics.items() if measured.data is not None],
+    )
+    parts = (own.before, BEGIN, *_sections(facts), end_line(ours), own.after)
+    body = "\n\n".join(part for part in parts if part)
+    return f"---\n{_metadata(facts, own, ours, license)}\n---\n\n{body}\n"
+
+
+def _metadata(facts: Facts, own: Own, ours: Ours, license: str | None) -> str:
+    from huggingface_hub import ModelCardData
+
+    kept = dict(own.metadata)
+    written: dict[str, Any] = {
+        "library_name": "ganzoo",
+        "license": license or own.license or UNKNOWN,
+        "pipeline_tag": kept.pop("pipeline_tag", None) or ours.pipeline_tag,
+        "tags": list(dict.fromkeys([*ours.tags, *kept.pop("tags", ())])),
+        "datasets": list(dict.fromkeys([*ours.datasets, *kept.pop("datasets", ())])) or None,
+    }
+    results = [*_results(facts), *own.results]
+    if results:
+        written |= {"model_name": facts.name.rsplit("/", 1)[-1], "eval_results": results}
+    try:
+        text: str = ModelCardData(**written, **kept).to_yaml()
+    except (TypeError, ValueError) as error:
+        raise GanzooError(f"the card's metadata does not fit: {one_line(error)}") from None
+    return text
+
+
+def _results(facts: Facts) -> Iterator[Any]:
+    from huggingface_hub import EvalResult
+
+    for name, measured in facts.metrics.items():
+        if measured.data is not None:
+            yield EvalResult(
+                task_type=facts.kind.pipeline_tag or "other",
+                dataset_type=measured.data.hub or measured.data.name,
+                dataset_name=measured.data.name,
+                dataset_split=measured.data.split,
+                metric_type=name.partition("[")[0],
+                metric_name=name,
+                metric_value=measured.value,
+            )
+
+
+def _sections(facts: Facts) -> Iterator[str]:
+    spec, config = facts.spec, facts.config
+    data = facts.training.data
+    shape = "x".join(str(length) for length in spec.shape)
+    on = f" on {_plain(data.source or data.name)}" if data and data.name else ""
+    paper = f" ({_plain(facts.paper)})" if facts.paper else ""
+    yield f"# {_plain(config.architecture)}{on}"
+    yield (
+        f"The generator of a GAN, architecture `{_plain(config.architecture)}`{paper}. It makes "
+        f"samples of kind {_plain(spec.kind)}, {shape}"
+        + (f", of {len(spec.classes)} classes." if spec.classes else ".")
+    )
+    if facts.samples.endswith((".png", ".jpg", ".webp")):
+        yield f"![64 samples]({facts.samples})"
+        yield "The first 64 samples of seed 0, none left out."
+    elif facts.samples:
+        yield f"`{facts.samples}` has the first 64 samples of seed 0, none left out."
+    yield "## Use"
+    yield _usage(facts)
+    yield "## Measured"
+    yield from _measured(facts.metrics)
+    yield "## Training"
+    yield from _training(facts.training)
+    yield "## Limits"
+    yield "\n".join(f"- {limit}" for limit in _limits(facts))
+
+
+def _usage(facts: Facts) -> str:
+    spec = facts.spec
+    shape = ", ".join(str(length) for length in (16, *spec.shape))
+    bounds = f" in [{spec.low:g}, {spec.high:g}]" if None not in (spec.low, spec.high) else ""
+    packages = ["torch-ganzoo"]
+    distribution = facts.config.plugin.get("distribution", "")
+    if is_distribution(distribution) and distribution not in packages:
+        packages.append(distribution)
+    module = facts.config.plugin.get("module", "")
+    name, extra, note = _plain(facts.config.architecture), "", ""
+    if not distribution:
+        extra = f", architecture={name}"
+        where = f"in `{_plain(module)}`, a file" if module else "a class"
+        note = f"\n\nThe architecture `{name}` is {where} that nobody packaged, and is not here."
+    return (
+        f"```python\nimport ganzoo  # pip install {_plain(' '.join(packages))}\n\n"
+        f'generator = ganzoo.load("{_plain(facts.name)}"{extra})\n'
+        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}\n```{note}"
+    )
+
+
+def _measured(metrics: dict[str, Measured]) -> Iterator[str]:
+    quality = {name: m for name, m in metrics.items() if m.data is not None}
+    others = {name: m for name, m in metrics.items() if m.data is None}
+    if quality:
+        yield from _quality(quality)
+    if others:
+        rows = ["| what | value | how |", "| --- | --- | --- |"]
+        for name, measured in others.items():
+            rows.append(f"| {_plain(name)} | {_value(measured)} | {_plain(measured.how)} |")
+        yield "\n".join(rows)
+    if metrics:
+        yield "The same figures are in `metrics.json`."
+    if not quality:
+        yield "The quality of the samples was not measured."
+
+
+def _quality(metrics: dict[str, Measured]) -> Iterator[str]:
+    rows = [
+        "| what | value | real against real | noise | how |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, measured in metrics.items():
+        data = measured.data or DataRecord()
+        split = f":{data.split}" if data.split else ""
+        how = f"{_plain(measured.how)}, against {_plain(data.name + split)}"
+        bounds = ["" if b is None else str(b) for b in (measured.floor, measured.ceiling)]
+        rows.append(f"| {_plain(name)} | {_value(measured)} | {' | '.join(bounds)} | {how} |")
+    yield "\n".join(rows)
+    if any(measured.floor is not None for measured in metrics.values()):
+        yield (
+            "Real against real is one half of the data against the other: a fid or kid much below "
+            "it is not to be expected, a precision above it is, of a generator with little "
+            "variety. Noise stands in place of samples. What stands after ± is the standard "
+            "deviation over the seeds."
+        )
+    known = dict.fromkeys(
+        " ".join(filter(None, (m.features and f"{m.features}.", m.by and f"Measured by {m.by}.")))
+        for m in metrics.values()
+    )
+    yield from (_plain(text) for text in known if text)
+
+
+def _value(measured: Measured) -> str:
+    spread = "" if measured.spread is None else f" ± {measured.spread}"
+    return f"{measured.value}{spread} {_plain(measured.unit)}".strip()
+
+
+def _training(training: TrainingRecord) -> Iterator[str]:
+    if training.step is None:
+        yield "How it was trained was not recorded."
+        return
+    if training.command:
+        yield f"```console\n$ {' '.join(training.command.split())}\n```"
+    else:
+        yield "It was trained from Python, on a class or data that has no name for the command."
+    data = training.data or DataRecord()
+    of = f" of {training.steps}" if training.steps not in (None, training.step) else ""
+    rows = {
+        "data": data.source or data.name,
+        "samples in it": data.samples,
+        "SHA-256 of them": data.sha256,
+        "step": f"{training.step}{of}",
+        "objective": training.objective,
+        "seed": training.seed,
+        "precision": training.precision,
+        "hardware": training.device,
+        "processes": training.processes,
+        "threads": training.threads,
+        "versions": ", ".join(f"{name} {version}" for name, version in training.versions.items()),
+    }
+    table = [
+        f"| {key} | {_plain(value)} |" for key, value in rows.items() if value not in (None, "")
+    ]
+    yield "\n".join(["| | |", "| --- | --- |", *table])
+
+
+def _limits(facts: Facts) -> Iterator[str]:
+    data = facts.training.data
+    yield (
+        f"It makes nothing but what {_plain(data.source or data.name)} shows, with its faults."
+        if data and data.name
+        else "What it was trained on is not recorded."
+    )
+    yield "Whether samples repeat training samples was not checked."
+    if facts.training.steps and (facts.training.step or 0) < facts.training.steps:
+        yield "Its training was not finished at this step."
+
+
+def _plain(value: Any) -> str:
+    """A value from a file as text that cannot break out of its place in the card."""
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    return text.replace("|", "\\|").replace("`", "'").replace('"', "'")

@@ -1,0 +1,232 @@
+"""A loaded generator: sample, interpolate, look at, save, export, push."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.architecture import Architecture
+from ganzoo.errors import GanzooError, cannot_write
+from ganzoo.files import user_path
+from ganzoo.layout import is_model
+from ganzoo.models.card import render
+from ganzoo.models.export import export
+from ganzoo.models.hub_name import HubName
+from ganzoo.models.own_text import Own
+from ganzoo.models.package import check_finite, package_of, scratch
+from ganzoo.models.records import Measured, read_metrics
+from ganzoo.models.save import NAMELESS, About, describe, write_model
+from ganzoo.models.upload import Published, Wanted, check, upload
+from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Generator(Sampler):
+    """A trained generator: ``generator.sample(16, seed=0)``, ``generator(latents, labels)``.
+
+    name: of its architecture. spec: what one sample is. config: the architecture's options.
+    source: what it was loaded from. revision: the commit on the Hub, where it came from there.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        network: nn.Module,
+        name: str = "",
+        about: About | None = None,
+        source: str = "",
+        revision: str | None = None,
+    ) -> None:
+        super().__init__(architecture, network, name)
+        self.about = About() if about is None else about
+        self.source, self.revision = source, revision
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained, as ``training.json`` has it."""
+        return self.about.training
+
+    @property
+    def metrics(self) -> dict[str, Measured]:
+        """What was measured, by name: ``.value``, and ``.how`` it was measured."""
+        return self.about.metrics
+
+    @property
+    def card(self) -> str:
+        """The text of its card, Markdown with YAML metadata."""
+        if self.about.card:
+            return self.about.card
+        return render(describe(self, self.about, self.source or NAMELESS), Own())
+
+    def __repr__(self) -> str:
+        shape = "x".join(str(length) for length in self.spec.shape)
+        where = f" from {self.source}" if self.source else ""
+        return f"<Generator {self.name}{where}: {self.spec.kind} {shape} on {self.device}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """16 samples, for a notebook; None where its kind of sample is no picture."""
+        if ".png" not in self.kind.suffixes:
+            return None
+        return self.kind.render(self.sample(16), ".png")
+
+    def to(self, device: str | torch.device, dtype: torch.dtype | str | None = None) -> Generator:
+        """Move the network; returns the generator itself. dtype: of its weights.
+
+        Raises GanzooError where there is no such device, or `dtype` is not floating point.
+        """
+        kind = checked_dtype(dtype)
+        self.network.to(checked_device(device), kind)
+        if kind not in (None, torch.float32):
+            # What was measured of the quality was measured in full precision.
+            kept = {name: m for name, m in self.about.metrics.items() if m.data is None}
+            self.about = replace(self.about, metrics=kept)
+        return self
+
+    def interpolate(
+        self,
+        start: int | Tensor,
+        end: int | Tensor,
+        count: int = 8,
+        labels: Label | None = None,
+    ) -> Tensor:
+        """Samples on the great circle from one latent to another: (count, *shape) on the CPU.
+
+        start, end: a latent, (*latent_shape), or a seed, whose first latent is meant. Both are
+        among the samples. Normal latents lie near a sphere, and a straight line would leave it
+        (White 2016, arXiv:1609.04468). Raises GanzooError for latents that are opposite or not
+        finite.
+        """
+        if not 2 <= count <= MOST_SAMPLES:
+            raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
+        first, last = self._latent(start), self._latent(end)
+        weights = torch.linspace(0, 1, count, dtype=torch.float64)
+        return self(great_circle(first, last, weights), labels).cpu()
+
+    def _latent(self, given: int | Tensor) -> Tensor:
+        seed = isinstance(given, Integral)
+        latent = (
+            self.latents(1, int(given))[0] if seed else as_tensor(given, "latent").detach().cpu()
+        )
+        if tuple(latent.shape) != self.latent_shape:
+            raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
+        return latent
+
+    def to_images(
+        self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None
+    ) -> list[Image]:
+        """Pictures (PIL): of `samples`, (N, *shape), or of so many new ones of `seed`.
+
+        Raises GanzooError where its kind of sample is no picture.
+        """
+        if isinstance(samples, Integral):
+            samples = self.sample(int(samples), seed, labels)
+        return self.kind.pictures(self.checked(samples))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        name: str = NAMELESS,
+        license: str | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write it as a model folder, which `ganzoo.load` takes and the Hub shows.
+
+        name: what `ganzoo.load` will be called with, for the card. license: of the weights, an
+        identifier of the Hub's such as ``mit``. overwrite: replace a model folder that is there.
+        Raises GanzooError where something is there already, or it cannot be written.
+        """
+        folder = user_path(path)
+        if folder.exists() and not (overwrite and is_model(folder)):
+            hint = "give overwrite=True" if is_model(folder) else "choose another folder"
+            raise GanzooError(f"{folder} exists already; nothing is written into it: {hint}")
+        try:
+            write_model(folder, self, self.about, name, license)
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+        return folder
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write the network for torch.export, as a ``.pt2``: latents (and labels) to samples.
+
+        The number of samples may differ from call to call. What it computes was compared with
+        this generator's own samples. Raises GanzooError where it cannot be exported.
+        """
+        return export(self, user_path(path))
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        revision: str | None = None,
+        create_pr: bool = False,
+        license: str | None = None,
+        token: str | None = None,
+    ) -> Published:
+        """Publish it as ``hf://owner/name``, or ``owner/name``, as it is in memory now.
+
+        private, revision, create_pr, license, token, and what is raised, are as in `Run.publish`.
+        """
+        target, wanted = HubName.parse(name), Wanted(private, revision, create_pr, token, license)
+        check(target, wanted)
+        check_finite(self)
+        with scratch() as folder:
+            path = folder / "model"
+            write_model(path, self, self.about)
+            about = replace(self.about, metrics=read_metrics(path))
+            return upload(package_of(path, self, about, str(target)), target, wanted)
+
+
+def checked_device(device: str | torch.device) -> torch.device:
+    """The device. Raises GanzooError where torch cannot use it here."""
+    try:
+        found = torch.device(device)
+        if found.type == "meta":
+            raise ValueError("it has no memory")
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        first = str(error).partition("\n")[0]
+        raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
+    return found
+
+
+def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """The type of weights, also by its name. Raises GanzooError where networks cannot have it."""
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if found is None and dtype is None:
+        return None
+    if found not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        raise GanzooError(
+            f"dtype {dtype!r}: it takes a floating-point type of torch: float32, bfloat16, float16 "
+            "or float64"
+        )
+    return found
+
+
+def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent).
+
+    The direction turns evenly; the length goes straight from the one to the other.
+    """
+    a, b = first.double().flatten(), last.double().flatten()
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise GanzooError("interpolate: a latent has values that are not finite")
+    t = weights.double()[:, None]
+    lengths = (1 - t) * a.norm() + t * b.norm()
+    a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
+    angle = (a @ b).clamp(-1, 1).acos()
+    if float(angle) > torch.pi - 1e-4:
+        raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
+    if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
+        turned = (1 - t) * a + t * b
+    else:
+        turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+    return (lengths * turned).to(first.dtype).view(-1, *first.shape)

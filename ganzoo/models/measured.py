@@ -1,0 +1,132 @@
+"""Figures of quality into a model folder: its metrics.json and its card."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganzoo.errors import GanzooError, GanzooWarning, cannot_write
+from ganzoo.files import sha256, write_bytes, write_json
+from ganzoo.layout import CARD, METRICS, SAMPLES, WEIGHTS
+from ganzoo.models.card import render
+from ganzoo.models.folder import read_card, read_object
+from ganzoo.models.generator import Generator
+from ganzoo.models.own_text import BEGIN, read_own
+from ganzoo.models.records import FORMAT, PASSING, Measured, metrics_json, read_metrics
+from ganzoo.models.references import find_place
+from ganzoo.models.save import NAMELESS, describe
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model folder of the user's own, and the SHA-256 of the weights in it."""
+
+    folder: Path
+    weights: str
+
+
+def target_of(model: str | os.PathLike[str]) -> Target | None:
+    """Where the figures of a model can be written. None for a bundled model and for one of the
+    Hub, which are not the user's to change, and for a run that is not finished."""
+    place = find_place(model)
+    folder = place.path if place.kind in ("folder", "local") else None
+    if place.kind == "run":
+        from ganzoo.runs.folder import RunFolder
+
+        assert place.path is not None
+        run = RunFolder.open(place.path)
+        folder = run.model_path if run.finished else None
+        if folder is None:
+            warnings.warn(
+                f"{run.path} is not finished: the figures are of its newest checkpoint, and are "
+                "not written down",
+                GanzooWarning,
+                stacklevel=4,
+            )
+    if folder is None:
+        return None
+    _check_writable(folder)
+    return Target(folder, sha256(folder / WEIGHTS))
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise GanzooError where figures cannot be written, before they are measured."""
+    if not os.access(folder, os.W_OK):
+        raise GanzooError(
+            f"{folder}: cannot be written, and the figures belong there: permission denied. "
+            "In Python, ganzoo.evaluate(ganzoo.load(folder), data) measures and writes nothing"
+        )
+    _record(folder)
+    read_metrics(folder)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """metrics.json as it is; empty where there is none. Raises GanzooError where it is newer."""
+    record = read_object(folder, METRICS) or metrics_json({})
+    if record.get("format") != FORMAT:
+        raise GanzooError(
+            f"{folder / METRICS}: format {record.get('format')!r}; this one knows {FORMAT}, and "
+            "leaves it as it is; upgrade torch-ganzoo"
+        )
+    return record
+
+
+def write_figures(target: Target, generator: Generator, figures: Mapping[str, Measured]) -> None:
+    """Write the figures of a model into its folder; others that stand there stay as they are.
+
+    Only metrics.json and ganzoo's part of the card are written, and nothing where the weights are
+    no longer those that were measured, which is warned of.
+    """
+    folder = target.folder
+    if sha256(folder / WEIGHTS) != target.weights:
+        warnings.warn(
+            f"{folder} has other weights now than those that were measured: the figures are not "
+            "written down",
+            GanzooWarning,
+            stacklevel=4,
+        )
+        return
+    record = _record(folder)
+    _warn_of_other_data(read_metrics(folder), figures)
+    merged = {**record.get("metrics", {}), **metrics_json(dict(figures))["metrics"]}
+    card = read_card(folder)
+    try:
+        write_json(folder / METRICS, {**record, "metrics": merged})
+        about = replace(generator.about, metrics=read_metrics(folder))
+        grid = f"{SAMPLES}{generator.kind.suffixes[0]}"
+        shown = grid if (folder / grid).exists() else ""
+        facts = describe(generator, about, _name(card), shown)
+        write_bytes(folder / CARD, render(facts, read_own(card, str(folder / CARD))).encode())
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Measured]) -> None:
+    """The same figure against other data is another figure, and takes the place of the first."""
+
+    def data(measured: Measured | None) -> Any:
+        found = measured.data if measured is not None else None
+        return found and (found.sha256, found.source or found.name)
+
+    for name, measured in figures.items():
+        old, new = data(before.get(name)), data(measured)
+        passing = name in before and PASSING in before[name].how
+        if old and new and old[0] != new[0] and not passing:
+            warnings.warn(
+                f"figures against {old[1]} are replaced by those against {new[1]}",
+                GanzooWarning,
+                stacklevel=4,
+            )
+            return
+
+
+def _name(card: str) -> str:
+    """What ganzoo's part of the card says to load, which stays."""
+    found = re.search(r'ganzoo\.load\("([^"\n]+)"', card.partition(BEGIN)[2])
+    return html.unescape(found[1]) if found else NAMELESS

@@ -1,0 +1,116 @@
+"""What a model folder tells of its model: how it was trained, and what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pydantic
+
+from ganzoo.layout import METRICS, TRAINING
+from ganzoo.models.folder import read_object
+from ganzoo.options import Options, make
+
+FORMAT: Final = 1
+PASSING: Final = "while training"  # in how a figure was measured that training itself took
+
+
+class Record(Options):
+    """Base of records: a newer ganzoo may write more into one than this one knows."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class DataRecord(Record):
+    """A data set. hub: its identifier on the Hub. sha256: of its samples and labels."""
+
+    name: str = ""
+    source: str | None = None
+    hub: str | None = None
+    split: str | None = None
+    samples: int | None = None
+    sha256: str | None = None
+
+
+class TrainingRecord(Record):
+    """``training.json``: where the weights come from. command: what trains the same again."""
+
+    step: int | None = None
+    steps: int | None = None
+    command: str | None = None
+    data: DataRecord | None = None
+    seed: int | None = None
+    objective: str | None = None
+    precision: str | None = None
+    device: str | None = None
+    processes: int | None = None
+    threads: int | None = None
+    versions: dict[str, str] = {}
+
+
+class Measured(Record):
+    """One figure. how: what was done to measure it. data: what it was measured against.
+
+    Figures with `data` are of quality, and go into the card's metadata as results. spread: the
+    standard deviation over the seeds that `value` is the mean of. floor: the same figure for one
+    half of the real samples against the other. ceiling: for noise against them. features: what
+    they were compared by, with its own accuracy. by: the library, and its version.
+    """
+
+    value: int | float
+    how: str
+    unit: str = ""
+    spread: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
+    features: str = ""
+    by: str = ""
+    data: DataRecord | None = None
+
+
+class _Metrics(Record):
+    format: int = FORMAT
+    metrics: dict[str, Measured] = {}
+
+
+def read_training(path: Path) -> TrainingRecord:
+    """``training.json`` of a model folder. Raises GanzooError where it is damaged."""
+    return make(TrainingRecord, read_object(path, TRAINING), str(path / TRAINING))
+
+
+def read_metrics(path: Path) -> dict[str, Measured]:
+    """``metrics.json`` of a model folder. Raises GanzooError where it is damaged."""
+    return make(_Metrics, read_object(path, METRICS), str(path / METRICS)).metrics
+
+
+def metrics_json(metrics: dict[str, Measured]) -> dict[str, Any]:
+    """What ``metrics.json`` holds."""
+    written = {
+        name: m.model_dump(mode="json", exclude_defaults=True) for name, m in metrics.items()
+    }
+    return {"format": FORMAT, "metrics": written}
+
+
+def of_training(lines: list[dict[str, Any]]) -> dict[str, Measured]:
+    """Figures from the logged steps of a run, up to the one that a model is of."""
+    needed = ("seconds", "samples_per_second", "generator_loss", "discriminator_loss")
+    lines = [line for line in lines if all(isinstance(line.get(k), int | float) for k in needed)]
+    if not lines:
+        return {}
+    last, seconds, samples = lines[-1], 0.0, 0.0
+    for line in lines:
+        samples += line["samples_per_second"] * (line["seconds"] - seconds)
+        seconds = line["seconds"]
+    first = lines[-2]["step"] + 1 if len(lines) > 1 else 1
+    mean = f"mean over steps {first} to {last['step']}, on training batches"
+    speed = samples / max(seconds, 1e-9)
+    return {
+        "training_seconds": Measured(
+            value=round(seconds, 1), unit="s", how="time of training, without sampling and saving"
+        ),
+        "samples_per_second": Measured(
+            value=round(speed, 1), how="real samples shown to the discriminator, over that time"
+        ),
+        "generator_loss": Measured(value=round(last["generator_loss"], 6), how=mean),
+        "discriminator_loss": Measured(value=round(last["discriminator_loss"], 6), how=mean),
+    }

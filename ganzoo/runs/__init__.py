@@ -1,0 +1,1 @@
+"""Runs on the disk: their configuration, folder and checkpoints."""

@@ -1,0 +1,213 @@
+"""A run folder: its configuration, metrics, sample grids, checkpoints and model."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from ganzoo.errors import GanzooError, WorkFailed, cannot_write
+from ganzoo.files import (
+    pasted,
+    read_json,
+    remove_leftovers,
+    user_path,
+    write_bytes,
+    write_folder,
+    write_json,
+)
+from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
+from ganzoo.runs.checkpoints import Checkpoints
+from ganzoo.runs.config import RunConfig, load_run_config
+
+
+class RunFolder:
+    """A run on the disk, as training writes it.
+
+    path: the folder. config: how to repeat it. checkpoints: its `Checkpoints`.
+    """
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path, self.config = path, config
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
+
+    @classmethod
+    def create(cls, path: Path, config: RunConfig) -> Self:
+        """Make a new run folder, whole or not at all. Raises GanzooError where something is there
+        already, or it cannot be written."""
+
+        def fill(folder: Path) -> None:
+            (folder / GRIDS).mkdir()
+            write_json(folder / CONFIG, config.model_dump(mode="json"))
+
+        try:
+            write_folder(path, fill, replace=False)
+        except FileExistsError:
+            raise exists(path) from None
+        except OSError as error:
+            raise cannot_write(f"--out {path}", error) from None
+        return cls(path, config)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """The run in a folder. Raises GanzooError where it holds none."""
+        folder = user_path(path)
+        if not is_run(folder):
+            what = "is no run folder" if folder.is_dir() else "does not exist"
+            raise GanzooError(f"{folder} {what}. A run folder is what ganzoo train makes.")
+        return cls(folder, load_run_config(folder / CONFIG))
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done and the model of it written."""
+        training = model_training(self.model_path)
+        return bool(training) and training.get("steps") == self.config.training.steps
+
+    def ranked_steps(self) -> list[int]:
+        """The steps that were measured while training, that of the least FID first."""
+        return ranked(self.metrics())
+
+    def best_step(self, current: int) -> int | None:
+        """The best step that can be gone back to: one with a checkpoint, or the current one."""
+        there = {*self.checkpoints.steps(), current}
+        return next((step for step in self.ranked_steps() if step in there), None)
+
+    def reconfigure(self, config: RunConfig) -> None:
+        """Change the configuration, as ``ganzoo resume --steps`` does."""
+        if config != self.config:
+            write_json(self.path / CONFIG, config.model_dump(mode="json"))
+            self.config = config
+
+    @property
+    def model_path(self) -> Path:
+        """The model folder, written when the run is finished."""
+        return self.path / MODEL
+
+    def sample_path(self, step: int, suffix: str) -> Path:
+        return self.path / GRIDS / f"step-{step:07d}{suffix}"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The logged steps, in order. A line that was cut short by a crash is left out."""
+        lines: list[dict[str, Any]] = []
+        if not (self.path / METRICS_LOG).is_file():
+            return lines  # not there yet, or something that would never end
+        with contextlib.suppress(FileNotFoundError):
+            for text in (self.path / METRICS_LOG).read_text("utf-8", "replace").splitlines():
+                with contextlib.suppress(ValueError):
+                    line = json.loads(text, parse_constant=_no_constant)
+                    if isinstance(line, dict) and isinstance(line.get("step"), int):
+                        lines.append(line)
+        return lines
+
+    def samples(self) -> list[tuple[int, Path]]:
+        """The files of samples that were made while training, with their steps, in order."""
+        named = [(re.fullmatch(r"step-(\d+)", f.stem), f) for f in (self.path / GRIDS).iterdir()]
+        return sorted((int(match[1]), file) for match, file in named if match)
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written."""
+        for folder in (self.path, self.path / GRIDS, self.checkpoints.folder):
+            remove_leftovers(folder)
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append one object to metrics.jsonl."""
+        with (self.path / METRICS_LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop the lines that a resumed run will write again."""
+        kept = [line for line in self.metrics() if line["step"] <= step]
+        content = "".join(json.dumps(line) + "\n" for line in kept)
+        write_bytes(self.path / METRICS_LOG, content.encode())
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn an error of the disk into WorkFailed that says what is kept and how to go on."""
+        try:
+            yield
+        except OSError as error:
+            steps = self.checkpoints.steps()
+            kept = (
+                f"The checkpoint of step {steps[0]} is kept."
+                if steps
+                else "No checkpoint was written yet."
+            )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "Make room on that disk, then" if full else "When that is mended"
+            raise WorkFailed(
+                f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
+                f"ganzoo resume {pasted(self.path)}"
+            ) from error
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process from training in the same folder.
+
+        The lock goes with the process, so a killed one leaves none behind.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GanzooError(f"{self.path}: another process is training in it") from None
+            yield
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def model_step(model: Path) -> int | None:
+    """The step at which a run's model folder was written, or None where there is none."""
+    step = model_training(model).get("step")
+    return step if isinstance(step, int) else None
+
+
+def model_training(model: Path) -> dict[str, Any]:
+    """What a run's model folder says of its training; empty where that is missing or damaged."""
+    if not (model / TRAINING).is_file():
+        return {}
+    with contextlib.suppress(GanzooError):
+        training = read_json(model / TRAINING)
+        if isinstance(training, dict):
+            return training
+    return {}
+
+
+def ranked(lines: list[dict[str, Any]]) -> list[int]:
+    """The steps of lines of metrics by their FID, the least first. Only figures in the features of
+    the newest can be compared with each other."""
+    names = [name for line in lines for name in line if name.startswith("fid[")]
+    found = [(line[names[-1]], line["step"]) for line in lines if names and names[-1] in line]
+    return [step for value, step in sorted(found) if isinstance(value, int | float)]
+
+
+def exists(path: Path) -> GanzooError:
+    """The error for an output folder that is there already."""
+    if is_run(path):
+        resume = f"ganzoo resume {pasted(path)}"
+        advice = f"It holds a run: go on with it by: {resume}, or choose another --out."
+    else:
+        advice = "Choose another --out, or rename it."
+    return GanzooError(f"--out {path} exists already; nothing is written into it. {advice}")
+
+
+def free_number(root: Path, architecture: str, data: str) -> int:
+    """The first N for which ``root/ARCH-DATA-N`` is not there."""
+    number = 1
+    while (root / f"{architecture}-{data}-{number}").exists():
+        number += 1
+    return number
