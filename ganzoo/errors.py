@@ -53,17 +53,22 @@ def memory_message(error: BaseException) -> str | None:
     )
 
 
-def unknown(what: str, name: str, known: Iterable[str], hint: str = "") -> GanzooError:
-    """The error for a name that is not among `known`, with the nearest one suggested."""
+def unknown(
+    what: str, name: str, known: Iterable[str], hint: str = "", inside: str = ""
+) -> GanzooError:
+    """The error for a name that is not among `known`, with the nearest one suggested.
+
+    inside: what the name and those known stand in, as it is typed: ``layers.0.``.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
-        advice = f"Did you mean {near[0]!r}?"
+        advice = f"Did you mean {inside + near[0]!r}?"
     elif names:
         advice = f"Known: {', '.join(names)}."
     else:
         advice = "None is known."
-    return GanzooError(f"unknown {what} {name!r}. {advice}" + (f" {hint}" if hint else ""))
+    return GanzooError(f"unknown {what} {inside + name!r}. {advice}" + (f" {hint}" if hint else ""))
 
 
 def plain(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
@@ -47,17 +48,59 @@ def make(
     try:
         return model.model_validate(dict(values))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        if first["type"] == "extra_forbidden":
-            raise unknown(f"option of {where}", key, model.model_fields) from None
-        if first["type"] == "missing":
-            raise GanzooError(f"{where}: {key} is missing") from None
-        given = values.get(key, first.get("input"))
-        text = first["msg"].removeprefix("Value error, ")
-        takes = f" It takes {describe(model, key)}." if key in model.model_fields else ""
-        name = f"{prefix}{key}={given!r}" if key else f"options of {where}"
-        raise GanzooError(f"{name}: {text}.{takes}") from None
+        faults = error.errors()
+    # A mistyped name leaves a required one missing, too: the mistyped one says more.
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    mistyped = fault["type"] == "extra_forbidden"
+    path, options = _place(model, [str(part) for part in fault["loc"]], mistyped)
+    name, inside = (path[-1], "".join(f"{part}." for part in path[:-1])) if path else ("", "")
+    if mistyped:
+        raise unknown(f"option of {where}", name, options.model_fields, inside=inside)
+    if fault["type"] == "missing":
+        raise GanzooError(f"{where}: {inside}{name} is missing")
+    text = fault["msg"].removeprefix("Value error, ")
+    if not name:
+        raise GanzooError(f"options of {where}={fault['input']!r}: {text}.")
+    value = functools.reduce(_inner, path, dict(values))
+    raise GanzooError(
+        f"{prefix}{inside}{name}={value!r}: {text}. It takes {describe(options, name)}."
+    )
+
+
+def _place(
+    model: type[Options], location: Sequence[str], mistyped: bool
+) -> tuple[list[str], type[Options]]:
+    """Where pydantic found a fault: the path to the option, and the options that it is one of.
+
+    mistyped: the last part of `location` is a name that none of the options there has.
+    """
+    options, inner = model, [model]  # inner: what the value at this place may be
+    path: list[str] = []
+    end = 0  # of the path to the innermost option
+    for part in location:
+        branch = [candidate for candidate in inner if candidate.__name__ == part]
+        if branch:  # pydantic names the alternative of a union that it tried
+            inner = branch
+            continue
+        path.append(part)
+        owner = next((candidate for candidate in inner if part in candidate.model_fields), None)
+        if owner is not None:
+            options, end = owner, len(path)
+            inner = _models(owner.model_fields[part].annotation)
+    return (path, inner[0]) if mistyped and inner else (path[:end], options)
+
+
+def _models(annotation: Any) -> list[type[Options]]:
+    """The options that a type holds: itself, or those in a tuple, a dict or a union."""
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _inner(value: Any, part: str) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str) and part.isdecimal():
+        return value[int(part)]
+    return value.get(part) if isinstance(value, Mapping) else value
 
 
 def parse(text: str) -> Any:

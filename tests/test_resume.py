@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, set_options
+from conftest import SMALL, set_options, write_pictures
 from PIL import Image
 
 import ganzoo
@@ -242,3 +243,31 @@ def test_a_signal_in_python_raises_interrupted(digits, tmp_path):
         )
     assert stopped.value.step == 5
     assert Run.open(tmp_path / "run").checkpoints.steps() == [5]
+
+
+def test_a_run_killed_while_it_streams_can_be_resumed_at_once(digits, tmp_path):
+    folder = write_pictures(digits[0][:200], tmp_path / "pictures")
+    options = {"data.in_memory": "no", "data.workers": 2, "training.batch_size": 20}
+    run = tmp_path / "run"
+    process = start(
+        command(
+            *("train", "vanilla", "--data", folder, "--steps", 100_000, "--out", run),
+            *("--log-every", 5, "--checkpoint-every", 20, "--device", "cpu"),
+            *set_options(options),
+        )
+    )
+    assert wait_for(process, lambda: any(run.glob("checkpoints/step-*")))
+    process.kill()
+    process.wait()
+    # The workers that decode pictures live on for seconds.
+    done = Run.open(run).checkpoints.steps()[0]
+    ganzoo.resume(run, steps=done + 5)
+
+
+def test_a_lock_that_is_a_link_is_not_followed(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / ".lock").unlink(missing_ok=True)
+    (run / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GanzooError, match="symbolic link"), Run.open(run).lock():
+        pass
+    assert not (tmp_path / "elsewhere").exists()

@@ -9,7 +9,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+
+from filelock import FileLock, Timeout
 
 from ganzoo.errors import GanzooError, WorkFailed, cannot_write
 from ganzoo.files import (
@@ -24,6 +26,8 @@ from ganzoo.files import (
 from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
 from ganzoo.runs.checkpoints import Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
+
+LOCK: Final = ".lock"
 
 
 class RunFolder:
@@ -151,19 +155,23 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Keep a second process from training in the same folder.
 
-        The lock goes with the process, so a killed one leaves none behind.
+        The lock goes with this process, however it ends: processes that it forks, such as those
+        that decode data, do not hold it. A symbolic link in its place is not followed.
         """
+        path = self.path / LOCK
+        lock = FileLock(path, timeout=0)
         try:
-            import fcntl
-        except ImportError:  # Windows
+            lock.acquire()
+        except Timeout:
+            raise GanzooError(f"{self.path}: another process is training in it") from None
+        except OSError as error:
+            if path.is_symlink():
+                raise GanzooError(f"{path} is a symbolic link, which is not followed") from None
+            raise cannot_write(path, error) from None
+        try:
             yield
-            return
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise GanzooError(f"{self.path}: another process is training in it") from None
-            yield
+        finally:
+            lock.release()
 
 
 def _no_constant(name: str) -> float:
