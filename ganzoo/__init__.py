@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import (
     ArchitectureEntry,
+    AugmentationEntry,
     CommandEntry,
     DatasetEntry,
     ExtractorEntry,
@@ -18,7 +19,10 @@ from ganzoo.entries import (
     ModelEntry,
     ObjectiveEntry,
     ObserverEntry,
+    OptimizerEntry,
+    PenaltyEntry,
     ReaderEntry,
+    ScheduleEntry,
 )
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.hookspecs import hookimpl
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
         Wasserstein,
     )
     from ganzoo.options import Options
+    from ganzoo.plugins import use
     from ganzoo.runs.folder import RunFolder
     from ganzoo.spec import SampleSpec
 
@@ -78,12 +83,14 @@ _WHERE = {
     "load": "ganzoo.models.load",
     "resume": "ganzoo.api",
     "train": "ganzoo.api",
+    "use": "ganzoo.plugins",
 }
 
 __all__ = [
     "AdversarialObjective",
     "Architecture",
     "ArchitectureEntry",
+    "AugmentationEntry",
     "CommandEntry",
     "Dataset",
     "DatasetEntry",
@@ -105,11 +112,14 @@ __all__ = [
     "ObjectiveEntry",
     "Observer",
     "ObserverEntry",
+    "OptimizerEntry",
     "Options",
+    "PenaltyEntry",
     "ReaderEntry",
     "Run",
     "RunFolder",
     "SampleSpec",
+    "ScheduleEntry",
     "Training",
     "Wasserstein",
     "__version__",
@@ -121,6 +131,7 @@ __all__ = [
     "load",
     "resume",
     "train",
+    "use",
 ]
 
 

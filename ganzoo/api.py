@@ -27,12 +27,12 @@ from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.files import pasted, user_path
 from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.training import Evaluation, decided
-from ganzoo.models.architectures import check_class, find_architecture, plugin_of
+from ganzoo.models.architectures import check_class
 from ganzoo.models.init import initialise
 from ganzoo.models.run import Run
 from ganzoo.models.save import write_model
 from ganzoo.options import make
-from ganzoo.plugins import catalogue
+from ganzoo.plugins import catalogue, find_architecture, reference_of
 from ganzoo.runs.config import RunConfig, checked, merged, resolve
 from ganzoo.runs.folder import exists, free_number, model_training
 
@@ -104,7 +104,7 @@ def train(
     if wanted is not None and wanted.exists():
         raise exists(wanted)
     found, name = _architecture(architecture)
-    resolved = resolve(found, name, plugin_of(name), asked, settings or {})
+    resolved = resolve(found, name, reference_of(name), asked, settings or {})
     with processes_of(resolved.schedule.device) as processes:
         match, resolved = _match(found, resolved, _dataset(data, labels, resolved), processes)
         if resolved.init is not None:

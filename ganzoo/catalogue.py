@@ -3,48 +3,93 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
+import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import (
-    ArchitectureEntry,
-    CommandEntry,
-    DatasetEntry,
-    Entry,
-    ExtractorEntry,
-    KindEntry,
-    ModelEntry,
-    ObjectiveEntry,
-    ObserverEntry,
-    ReaderEntry,
-)
+from ganzoo.entries import Entry
 from ganzoo.errors import one_line, unknown
+from ganzoo.hookspecs import HOOKS
 from ganzoo.version import __version__
 
 EntryType = TypeVar("EntryType", bound=Entry)
 
 SLOW_SECONDS: Final = 0.5  # to import a plugin and run its hooks
 
-HOOKS: Final[dict[str, type[Entry]]] = {
-    "ganzoo_architectures": ArchitectureEntry,
-    "ganzoo_objectives": ObjectiveEntry,
-    "ganzoo_datasets": DatasetEntry,
-    "ganzoo_readers": ReaderEntry,
-    "ganzoo_kinds": KindEntry,
-    "ganzoo_models": ModelEntry,
-    "ganzoo_observers": ObserverEntry,
-    "ganzoo_extractors": ExtractorEntry,
-    "ganzoo_commands": CommandEntry,
-}
+
+@dataclass(frozen=True)
+class PluginReference:
+    """Which plugin something came from, as runs and models record it: a field of `Options`.
+
+    distribution, version: of the package. module: that its entry point names, or the file of a
+    plugin that is not installed. All are empty where nobody packaged it. (No pydantic model:
+    ``ganzoo list`` imports no pydantic.)
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "ignore"}  # what a newer ganzoo may record
+
+    distribution: str = ""
+    version: str = ""
+    module: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody packaged it: it was a class, passed from Python."""
+        return not self.distribution and not self.module
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file that was named: ``ganzoo --plugin FILE``, ``ganzoo.use(FILE)``."""
+        return self.module.endswith(".py")
+
+    @property
+    def is_installable(self) -> bool:
+        """Whether it names a distribution that ``pip install`` could take. A record may lie."""
+        return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.distribution) is not None
+
+    @property
+    def origin(self) -> str:
+        """For a person: the distribution with its version, or the file."""
+        return f"{self.distribution} {self.version}".strip() or self.module
+
+    def public(self) -> PluginReference:
+        """The same without the folder of a file, which is nobody else's business."""
+        if not self.is_file:
+            return self
+        return dataclasses.replace(self, module=self.module.replace("\\", "/").rsplit("/", 1)[-1])
+
+    def same_plugin(self, other: PluginReference) -> bool:
+        """Whether both are of one plugin, whatever its version; a file may have been moved."""
+        if self.is_file or other.is_file:
+            return self.public().module == other.public().module
+        return canonical(self.distribution) == canonical(other.distribution)
+
+    def to_json(self) -> dict[str, str]:
+        """For the record: empty where nobody packaged it."""
+        return {} if self.is_empty else dataclasses.asdict(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        schema = handler(source)
+        schema["serialization"] = core_schema.plain_serializer_function_ser_schema(cls.to_json)
+        return schema
+
+
+def canonical(distribution: str) -> str:
+    """A distribution's name as any spelling of it is compared."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @dataclass
@@ -61,22 +106,27 @@ class Plugin:
     seconds: float = 0.0
 
     @property
+    def reference(self) -> PluginReference:
+        """What runs and models record of it."""
+        return PluginReference(self.distribution, self.version, self.module)
+
+    @property
     def origin(self) -> str:
         return f"{self.distribution} {self.version}".strip()
 
     @property
     def slow(self) -> bool:
         """Whether it slows every command down. A file that was named may import what it needs."""
-        return self.seconds > SLOW_SECONDS and not self.module.endswith(".py")
+        return self.seconds > SLOW_SECONDS and not self.reference.is_file
 
     @property
     def provides(self) -> dict[str, list[str]]:
         """The names of its entries, by hook."""
-        kinds = {kind: hook for hook, kind in HOOKS.items()}
-        found: dict[str, list[str]] = {}
+        hooks = {kind: hook for hook, kind in HOOKS.items()}
+        names: dict[str, list[str]] = {}
         for entry in self.entries:
-            found.setdefault(kinds[type(entry)], []).append(entry.name)
-        return found
+            names.setdefault(hooks[type(entry)], []).append(entry.name)
+        return names
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON."""
@@ -114,11 +164,11 @@ class Catalogue:
         """The plugin that provides `entry`."""
         return self._table[type(entry)][entry.name][1]
 
-    def find(self, kind: type[EntryType], what: str, name: str, hint: str = "") -> EntryType:
+    def find(self, kind: type[EntryType], name: str, hint: str = "") -> EntryType:
         """The entry called `name`; an unknown name is an error that suggests the nearest."""
         table = self.entries(kind)
         if name not in table:
-            raise unknown(what, name, table, hint)
+            raise unknown(kind.label, name, table, hint)
         return table[name]
 
     def name_of(self, kind: type[Entry], target: Any) -> str | None:
@@ -129,7 +179,7 @@ class Catalogue:
                 return name
         return None
 
-    def add(self, plugin: Plugin, load: Any) -> None:
+    def add(self, plugin: Plugin, load: Callable[[], ModuleType]) -> None:
         """Import one plugin with `load`, check its hooks and take its entries in."""
         self.plugins.append(plugin)
         start = time.perf_counter()
@@ -140,10 +190,18 @@ class Catalogue:
         finally:
             plugin.seconds = time.perf_counter() - start
 
-    def _add(self, plugin: Plugin, load: Any) -> None:
+    def remove(self, plugin: Plugin) -> None:
+        """Take a plugin and its entries out again: its file has changed, or is broken."""
+        self.plugins.remove(plugin)
+        if self._manager.has_plugin(_key(plugin)):
+            self._manager.unregister(name=_key(plugin))
+        for entry in plugin.entries:
+            del self._table[type(entry)][entry.name]
+
+    def _add(self, plugin: Plugin, load: Callable[[], ModuleType]) -> None:
         with _contained("import failed: "):
             module = load()
-        name = f"{plugin.distribution}:{plugin.name}:{plugin.module}"
+        name = _key(plugin)
         try:
             self._manager.register(module, name)
             self._check_names(module)
@@ -172,15 +230,15 @@ class Catalogue:
             if not caller.get_hookimpls():
                 continue
             plugin.hooks.append(hook)
-            found: list[Any] = []
+            entries: list[Any] = []
             try:
                 with _contained(f"{hook} raised "):
                     for result in caller():
-                        found += result  # a hook may be a generator: it runs here
+                        entries += result  # a hook may be a generator: it runs here
             except _Broken as fault:
                 plugin.problems.append(str(fault))
                 continue
-            for entry in found:
+            for entry in entries:
                 self._take(plugin, hook, kind, entry)
 
     def _take(self, plugin: Plugin, hook: str, kind: type[Entry], entry: Any) -> None:
@@ -196,6 +254,10 @@ class Catalogue:
             return
         self._table[kind][entry.name] = (entry, plugin)
         plugin.entries.append(entry)
+
+
+def _key(plugin: Plugin) -> str:
+    return f"{plugin.distribution}:{plugin.name}:{plugin.module}"
 
 
 class _Broken(Exception):

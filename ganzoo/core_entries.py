@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from ganzoo.entries import (
+    AugmentationEntry,
     CommandEntry,
     DatasetEntry,
     ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
+    OptimizerEntry,
+    PenaltyEntry,
     ReaderEntry,
+    ScheduleEntry,
 )
 from ganzoo.hookspecs import hookimpl
 
@@ -34,6 +38,38 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
     yield ObjectiveEntry("least-squares", f"{where}:LeastSquares", "Mao 2017")
     yield ObjectiveEntry("hinge", f"{where}:Hinge", "Lim and Ye 2017")
     yield ObjectiveEntry("wasserstein", f"{where}:Wasserstein", "Arjovsky 2017, Gulrajani 2017")
+
+
+@hookimpl
+def ganzoo_penalties() -> Iterator[PenaltyEntry]:
+    where = "ganzoo.penalties"
+    yield PenaltyEntry("wgan-gp", f"{where}:wgan_gp", "Gulrajani 2017, equation 3")
+    yield PenaltyEntry("r1", f"{where}:r1", "Mescheder 2018, equation 9: on real samples")
+    yield PenaltyEntry("r2", f"{where}:r2", "Mescheder 2018: on fakes")
+
+
+@hookimpl
+def ganzoo_optimizers() -> Iterator[OptimizerEntry]:
+    where = "ganzoo.engine.optimizers"
+    yield OptimizerEntry("adam", f"{where}:adam", "Kingma 2014")
+    yield OptimizerEntry("rmsprop", f"{where}:rmsprop", "Tieleman and Hinton 2012")
+    yield OptimizerEntry("sgd", f"{where}:sgd", "stochastic gradient descent, with momentum")
+
+
+@hookimpl
+def ganzoo_schedules() -> Iterator[ScheduleEntry]:
+    where = "ganzoo.engine.optimizers"
+    yield ScheduleEntry("constant", f"{where}:constant", "the learning rates stay")
+    yield ScheduleEntry("linear", f"{where}:linear", "both go down to 0 over the run")
+
+
+@hookimpl
+def ganzoo_augmentations() -> Iterator[AugmentationEntry]:
+    # DiffAugment, Zhao 2020
+    where, draws = "ganzoo.kinds.image.augment", 3
+    yield AugmentationEntry("color", f"{where}:color", "another brightness, contrast", draws)
+    yield AugmentationEntry("translation", f"{where}:translation", "moved by whole pixels", draws)
+    yield AugmentationEntry("cutout", f"{where}:cutout", "a square is hidden", draws)
 
 
 @hookimpl

@@ -9,13 +9,12 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import pasted, user_path
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
-from ganzoo.models.architectures import find_architecture, plugin_of
 from ganzoo.models.fetch import fetch_about
 from ganzoo.models.folder import read_card, read_config, read_object
 from ganzoo.models.hub_name import is_repo
 from ganzoo.models.references import find_place, known_models
 from ganzoo.options import table
-from ganzoo.plugins import catalogue
+from ganzoo.plugins import catalogue, find_architecture, reference_of
 from ganzoo.runs.config import Data, Schedule, objective_class, own_objective
 from ganzoo.runs.folder import RunFolder
 
@@ -67,7 +66,7 @@ def _architecture(name: str) -> dict[str, Any]:
         "architecture": name,
         "summary": entry.summary,
         "paper": found.paper,
-        "plugin": plugin_of(name),
+        "plugin": reference_of(name).to_json(),
         "samples": list(found.kinds) or ["any"],
         "image_sizes": list(found.image_sizes) or ["any"],
         "conditional": found.conditional,

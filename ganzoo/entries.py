@@ -8,7 +8,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ganzoo.errors import GanzooError
 
@@ -20,7 +20,18 @@ class Entry:
     name: what the user types, such as ``dcgan``.
     target: ``"module:attribute"``, imported when first used, or the object itself.
     summary: one line for ``ganzoo list``.
+
+    A kind of entry says of itself, once: `label`, what messages and lists call it; `listed`,
+    whether ``ganzoo list`` shows it; `base`, the class (``"module:Class"``) that its targets are
+    subclasses of, or instances of where `instances`; without a base, targets are called; `check`,
+    the function of `ganzoo.testing` that holds the contract against it.
     """
+
+    label: ClassVar[str] = "entry"
+    listed: ClassVar[bool] = True
+    base: ClassVar[str] = ""
+    instances: ClassVar[bool] = False
+    check: ClassVar[str] = "ganzoo.testing.entries:target"
 
     name: str
     target: str | Any
@@ -42,22 +53,48 @@ class Entry:
             )
 
     def load(self) -> Any:
-        """The object behind the entry. Raises GanzooError where it cannot be imported."""
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            # What a module prints when imported must not end up in the output of --json.
-            with contextlib.redirect_stdout(sys.stderr):
-                value: Any = importlib.import_module(module)
-            for part in attribute.split("."):
-                value = getattr(value, part)
-        except (Exception, SystemExit) as error:
-            raise GanzooError(
-                f"{self.name!r} cannot be used: importing {self.target} raised "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        """The object behind the entry.
+
+        Raises GanzooError where it cannot be imported, or is not what this kind of entry offers.
+        """
+        value = self.target
+        if isinstance(value, str):
+            try:
+                # What a module prints when imported must not end up in the output of --json.
+                with contextlib.redirect_stdout(sys.stderr):
+                    value = import_object(value)
+            except (Exception, SystemExit) as error:
+                raise GanzooError(
+                    f"{self.name!r} cannot be used: importing {self.target} raised "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+        self._fits(value)
         return value
+
+    def _fits(self, value: Any) -> None:
+        """Raise GanzooError where a target is not what this kind of entry offers."""
+        if not self.base:
+            fits, takes = callable(value), "something to call"
+        else:
+            base = import_object(self.base)
+            module = base.__module__.partition(".")[0]
+            if self.instances:
+                fits, takes = isinstance(value, base), f"a {module}.{base.__name__}"
+            else:
+                fits = isinstance(value, type) and issubclass(value, base)
+                takes = f"a subclass of {module}.{base.__name__}"
+        if not fits:
+            shown = value.__qualname__ if isinstance(value, type) else repr(value)
+            raise GanzooError(f"the {self.label} {self.name!r} must be {takes}, not {shown}")
+
+
+def import_object(where: str) -> Any:
+    """The object at ``"module:attribute"``."""
+    module, _, attribute = where.partition(":")
+    value: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def _texts(value: Any) -> bool:
@@ -65,14 +102,45 @@ def _texts(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(text, str) and text for text in value)
 
 
+def _check_texts(entry: Entry, field: str) -> None:
+    value = getattr(entry, field)
+    if not _texts(value):
+        where = f"{type(entry).__name__} {entry.name!r}"
+        raise TypeError(f"{where}: {field} must be a tuple of names, not {value!r}")
+
+
+def _check_options(entry: Entry, where: Any) -> None:
+    if where != "" and (not isinstance(where, str) or where.count(":") != 1):
+        raise TypeError(
+            f"{type(entry).__name__} {entry.name!r}: options must be 'module:Class', not {where!r}"
+        )
+
+
 @dataclass(frozen=True)
 class ArchitectureEntry(Entry):
     """An architecture; the target is a subclass of `ganzoo.Architecture`."""
 
+    label: ClassVar[str] = "architecture"
+    base: ClassVar[str] = "ganzoo.architecture:Architecture"
+
 
 @dataclass(frozen=True)
 class ObjectiveEntry(Entry):
-    """An objective; the target is a subclass of `ganzoo.Objective`."""
+    """An objective; the target is a subclass of `ganzoo.Objective`.
+
+    helps: the illnesses of a game that it is a remedy for, by the names that
+    ``docs/health.md`` gives them; the advice on a sick run names the objectives that help.
+    """
+
+    label: ClassVar[str] = "objective"
+    base: ClassVar[str] = "ganzoo.objectives:Objective"
+    check: ClassVar[str] = "ganzoo.testing.entries:objective"
+
+    helps: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_texts(self, "helps")
 
 
 @dataclass(frozen=True)
@@ -84,16 +152,17 @@ class DatasetEntry(Entry):
     features: the extractor that samples are usually compared with it by; see `ExtractorEntry`.
     """
 
+    label: ClassVar[str] = "data set"
+
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
     features: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.splits or not _texts(self.splits):
-            raise TypeError(
-                f"DatasetEntry {self.name!r}: splits must be a tuple of names, not {self.splits!r}"
-            )
+        _check_texts(self, "splits")
+        if not self.splits:
+            raise TypeError(f"DatasetEntry {self.name!r}: splits must be a tuple of names, not ()")
 
 
 @dataclass(frozen=True)
@@ -104,13 +173,23 @@ class ReaderEntry(Entry):
     suffixes: the ends of the names of files that it reads, such as ``.csv``. inside: the ends of
     those that it reads out of a folder: ``--data FOLDER`` goes to the reader that most of the
     folder's files are for. In small letters; the case of a file's name does not matter.
+
+    options: where the reader's own options (``--set data.NAME=VALUE``) are, a subclass of
+    `ganzoo.Options`, as ``"module:Class"`` whose module imports no torch. A reader that has them
+    is called ``read(path, options=..., spec=...)``. spec: of an existing model, so that a file is
+    read with its alphabet or its columns; else None.
     """
+
+    label: ClassVar[str] = "reader"
+    listed: ClassVar[bool] = False
 
     suffixes: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
+    options: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_options(self, self.options)
         ends = (self.suffixes, self.inside)
         if not all(_texts(part) for part in ends) or not any(ends):
             raise TypeError(
@@ -124,6 +203,10 @@ class ObserverEntry(Entry):
     """A follower of runs; the target is a subclass of `ganzoo.Observer`, made anew for each run
     that asks for it: ``ganzoo train ... --observer NAME``."""
 
+    label: ClassVar[str] = "observer"
+    base: ClassVar[str] = "ganzoo.engine.observers:Observer"
+    check: ClassVar[str] = "ganzoo.testing.entries:observer"
+
 
 @dataclass(frozen=True)
 class ExtractorEntry(Entry):
@@ -135,15 +218,15 @@ class ExtractorEntry(Entry):
     channels whose usual extractor it is.
     """
 
+    label: ClassVar[str] = "extractor"
+    check: ClassVar[str] = "ganzoo.testing.entries:extractor"
+
     kinds: tuple[str, ...] = ("image",)
     channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _texts(self.kinds):
-            raise TypeError(
-                f"ExtractorEntry {self.name!r}: kinds must be a tuple of names, not {self.kinds!r}"
-            )
+        _check_texts(self, "kinds")
         if not isinstance(self.channels, tuple):
             raise TypeError(
                 f"ExtractorEntry {self.name!r}: channels must be a tuple, not {self.channels!r}"
@@ -154,17 +237,98 @@ class ExtractorEntry(Entry):
 class CommandEntry(Entry):
     """A command, ``ganzoo NAME``; the target is a ``click.Command``."""
 
+    label: ClassVar[str] = "command"
+    listed: ClassVar[bool] = False
+    base: ClassVar[str] = "click:Command"
+    instances: ClassVar[bool] = True
+    check: ClassVar[str] = "ganzoo.testing.entries:command"
+
 
 @dataclass(frozen=True)
 class KindEntry(Entry):
-    """A kind of sample (image, points, ...); the target is a subclass of `ganzoo.Kind`."""
+    """A kind of sample (image, points, ...); the target is a subclass of `ganzoo.Kind`.
+
+    options: where the kind's own options of data (``--set data.NAME=VALUE``) are, a subclass of
+    `ganzoo.Options`, as ``"module:Class"``. Its module must import no torch.
+    """
+
+    label: ClassVar[str] = "kind of sample"
+    listed: ClassVar[bool] = False
+    base: ClassVar[str] = "ganzoo.kinds:Kind"
+    check: ClassVar[str] = "ganzoo.testing.entries:kind"
+
+    options: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_options(self, self.options)
 
 
 @dataclass(frozen=True)
 class ModelEntry(Entry):
     """A model that comes with a plugin; the target is its folder, a ``pathlib.Path``."""
 
+    label: ClassVar[str] = "model"
+    base: ClassVar[str] = "pathlib:Path"
+    instances: ClassVar[bool] = True
+    check: ClassVar[str] = "ganzoo.testing.entries:model"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.target, Path):
             raise TypeError(f"ModelEntry {self.name!r}: target must be a Path, not {self.target!r}")
+
+
+@dataclass(frozen=True)
+class OptimizerEntry(Entry):
+    """An optimizer: ``--set training.optimizer=NAME``. The target is called as
+    ``target(parameters, lr, training, player)`` and returns a ``torch.optim.Optimizer``.
+
+    parameters: a list. lr: a number. training: the run's `ganzoo.Training`. player:
+    ``"generator"`` or ``"discriminator"``.
+    """
+
+    label: ClassVar[str] = "optimizer"
+
+
+@dataclass(frozen=True)
+class ScheduleEntry(Entry):
+    """A schedule of the learning rates: ``--set training.lr_decay=NAME``. The target is called as
+    ``target(step, training)`` and returns the factor that the rates are multiplied by.
+
+    step: the step that is next, from 0. training: the run's `ganzoo.Training`.
+    """
+
+    label: ClassVar[str] = "schedule"
+
+
+@dataclass(frozen=True)
+class PenaltyEntry(Entry):
+    """A penalty on the discriminator: ``--set objective.penalty=NAME``. The target is called with
+    the `ganzoo.Game` and returns one number, a tensor that gradients go through."""
+
+    label: ClassVar[str] = "penalty"
+
+
+@dataclass(frozen=True)
+class AugmentationEntry(Entry):
+    """What is done to samples, real and fake, before the discriminator sees them:
+    ``--set training.augment='["NAME"]'``. The target is called as ``target(samples, draws)`` and
+    returns new samples of the same shape, through which a gradient passes.
+
+    samples: (N, *shape). draws: (N, K) from [0, 1), all that is random in it; K is the entry's
+    `draws`. kinds: the kinds of sample that it is for; empty: any.
+    """
+
+    label: ClassVar[str] = "augmentation"
+
+    draws: int = 1
+    kinds: tuple[str, ...] = ("image",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_texts(self, "kinds")
+        if not isinstance(self.draws, int) or self.draws < 0:
+            raise TypeError(
+                f"AugmentationEntry {self.name!r}: draws must be a number, not {self.draws!r}"
+            )

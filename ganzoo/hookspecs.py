@@ -4,20 +4,25 @@ import torch, so that ``ganzoo list`` stays fast whatever is installed."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, get_args, get_type_hints
 
 import pluggy
 
 from ganzoo.entries import (
     ArchitectureEntry,
+    AugmentationEntry,
     CommandEntry,
     DatasetEntry,
+    Entry,
     ExtractorEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
     ObserverEntry,
+    OptimizerEntry,
+    PenaltyEntry,
     ReaderEntry,
+    ScheduleEntry,
 )
 
 PROJECT: Final = "ganzoo"
@@ -46,6 +51,45 @@ def ganzoo_objectives() -> Iterable[ObjectiveEntry]:  # type: ignore[empty-body]
 
     ``ganzoo_r3gan`` offers its relativistic loss to every architecture by it. An objective that
     one architecture alone can use need not be offered: the architecture names its class.
+    """
+
+
+@hookspec
+def ganzoo_penalties() -> Iterable[PenaltyEntry]:  # type: ignore[empty-body]
+    """Penalties on the discriminator: what ``--set objective.penalty=NAME`` takes.
+
+    ganzoo's own, ``wgan-gp``, ``r1`` and ``r2``, come through it.
+    """
+
+
+@hookspec
+def ganzoo_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
+    """Optimizers: what ``--set training.optimizer=NAME`` takes, for both players or for one.
+
+    ganzoo's own, ``adam``, ``rmsprop`` and ``sgd``, come through it::
+
+        from ganzoo import OptimizerEntry, hookimpl
+
+        @hookimpl
+        def ganzoo_optimizers():
+            yield OptimizerEntry("lion", "ganzoo_lion.optimizer:lion", "Chen 2023")
+    """
+
+
+@hookspec
+def ganzoo_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
+    """Schedules of the learning rates: what ``--set training.lr_decay=NAME`` takes.
+
+    ganzoo's own, ``constant`` and ``linear``, come through it.
+    """
+
+
+@hookspec
+def ganzoo_augmentations() -> Iterable[AugmentationEntry]:  # type: ignore[empty-body]
+    """What is done to samples before the discriminator sees them: the names that
+    ``training.augment`` takes.
+
+    ganzoo's own, DiffAugment's ``color``, ``translation`` and ``cutout``, come through it.
     """
 
 
@@ -129,3 +173,15 @@ def ganzoo_commands() -> Iterable[CommandEntry]:  # type: ignore[empty-body]
     All of ganzoo's own come through it, and ``ganzoo tensorboard``. The summary stands in
     ``ganzoo --help``; the command is imported when it is called.
     """
+
+
+def _yielded(hook: object) -> type[Entry]:
+    (entry,) = get_args(get_type_hints(hook)["return"])
+    assert isinstance(entry, type) and issubclass(entry, Entry)
+    return entry
+
+
+#: The kind of entry that each hook yields, as its specification above says.
+HOOKS: Final[dict[str, type[Entry]]] = {
+    name: _yielded(hook) for name, hook in list(globals().items()) if name.startswith("ganzoo_")
+}

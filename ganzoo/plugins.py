@@ -1,105 +1,30 @@
-"""Discovery of plugins: each is loaded apart, so that a broken one takes no other down."""
+"""What a process knows of plugins: the catalogue, plugins' files in use, unpackaged classes."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import importlib
 import importlib.util
+import linecache
 import os
+import shlex
 import sys
 import zlib
-from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ganzoo.catalogue import Catalogue, Plugin
-from ganzoo.errors import GanzooError, unknown
-from ganzoo.files import user_path
+from ganzoo.catalogue import Catalogue, Plugin, PluginReference
+from ganzoo.discovery import OWN_DISTRIBUTION, add_installed
+from ganzoo.entries import ArchitectureEntry
+from ganzoo.errors import GanzooError
+from ganzoo.files import pasted, user_path
 from ganzoo.version import __version__
 
-GROUP: Final = "ganzoo"
-OWN_DISTRIBUTION: Final = "torch-ganzoo"
+if TYPE_CHECKING:
+    from ganzoo.architecture import Architecture
+
 _OF_FILE: Final = "ganzoo_plugin_file_"  # how the names of files' modules begin
-
-
-def _installed(catalogue: Catalogue) -> None:
-    wanted = {name.strip() for name in os.environ.get("GANZOO_PLUGINS", "").split(",")} - {""}
-    points = sorted(importlib.metadata.entry_points(group=GROUP), key=_order)
-    known = {name for point in points for name in _names(point)}
-    for name in wanted - known:
-        raise unknown("plugin", name, known, "It stands in GANZOO_PLUGINS.")
-    seen = set()
-    for point in points:
-        distribution, version = _origin(point)
-        # An editable install can show the same entry point twice.
-        key = (distribution, point.name, point.value)
-        if (wanted and not wanted & _names(point)) or key in seen:
-            continue
-        seen.add(key)
-        plugin = Plugin(point.name, distribution, version, point.value)
-        unmet = _unmet(point.dist)
-        if unmet:
-            plugin.problems.append(
-                f"not loaded: it is written for another ganzoo, {unmet}, and this is "
-                f"{__version__}: pip install --upgrade {OWN_DISTRIBUTION} {distribution}"
-            )
-            catalogue.plugins.append(plugin)
-        else:
-            catalogue.add(plugin, point.load)
-
-
-def _origin(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("", "")
-
-
-def _names(point: EntryPoint) -> set[str]:
-    return {point.name, _origin(point)[0]}
-
-
-def _order(point: EntryPoint) -> tuple[bool, str, str]:
-    """ganzoo's own distribution comes first, so that no other can take its names over."""
-    distribution, _ = _origin(point)
-    return distribution != OWN_DISTRIBUTION, distribution, point.name
-
-
-def _unmet(distribution: Distribution | None) -> str:
-    """The requirement of ganzoo that a distribution states and this ganzoo does not meet."""
-    if distribution is None or distribution.name == OWN_DISTRIBUTION:
-        return ""
-    stated = [text for text in distribution.requires or () if "ganzoo" in text.lower()]
-    if not stated:
-        return ""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
-    for text in stated:
-        with contextlib.suppress(InvalidRequirement):
-            needed = Requirement(text)
-            if canonicalize_name(needed.name) != OWN_DISTRIBUTION:
-                continue
-            applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
-            if applies and not needed.specifier.contains(__version__, prereleases=True):
-                return f"{OWN_DISTRIBUTION}{needed.specifier}"
-    return ""
-
-
-def file_of(module: str) -> str:
-    """The plugin's file that a module is of; empty where it is of none."""
-    found = sys.modules.get(module)
-    return str(getattr(found, "__file__", "")) if module.startswith(_OF_FILE) else ""
-
-
-def _from_file(path: Path) -> ModuleType:
-    # The name tells the file apart, and lets the classes in it be found by "module:attribute".
-    name = f"{_OF_FILE}{path.stem}_{zlib.crc32(bytes(path)):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 _catalogue: Catalogue | None = None
@@ -115,7 +40,7 @@ def catalogue(strict: bool = True) -> Catalogue:
         made = Catalogue()
         core = Plugin("core", OWN_DISTRIBUTION, __version__, "ganzoo.core_entries")
         made.add(core, lambda: importlib.import_module("ganzoo.core_entries"))
-        _installed(made)
+        add_installed(made)
         _catalogue = made
     broken = [p for p in _catalogue.plugins if p.problems]
     if strict and broken and os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
@@ -125,23 +50,141 @@ def catalogue(strict: bool = True) -> Catalogue:
     return _catalogue
 
 
-def add_plugin_file(path: str | os.PathLike[str]) -> Plugin:
-    """Take in a plugin that is a Python file and not installed: ``ganzoo --plugin FILE``.
+def use(path: str | os.PathLike[str]) -> None:
+    """Use a plugin that is a Python file and not installed, as ``ganzoo --plugin FILE`` does.
 
-    Raises GanzooError where the file is missing or broken: it was asked for by name.
+    Does nothing where the file is in use and has not changed; a file that has changed is taken in
+    anew. Raises GanzooError where it is missing or broken: it was asked for by name.
     """
     try:
         file = user_path(path).resolve()
+        content = file.read_bytes() if file.is_file() else None
     except (OSError, RuntimeError) as error:
         raise GanzooError(f"--plugin {path}: {error}") from None
-    if not file.is_file():
+    if content is None:
         raise GanzooError(f"--plugin {path}: there is no such file")
-    if any(plugin.module == str(file) for plugin in catalogue().plugins):
-        raise GanzooError(f"--plugin {path}: given twice")
+    known = catalogue()
+    old = next((plugin for plugin in known.plugins if plugin.module == str(file)), None)
+    if old is not None and _contents.get(str(file)) == content:
+        return
+    if old is not None:
+        known.remove(old)
     plugin = Plugin(file.stem, "", "", str(file))
-    catalogue().add(plugin, lambda: _from_file(file))
-    if plugin.problems:
-        raise GanzooError(f"--plugin {path}: " + "; ".join(plugin.problems))
-    if not plugin.entries:
-        raise GanzooError(f"--plugin {path}: it provides nothing. Is a hook marked with @hookimpl?")
-    return plugin
+    known.add(plugin, lambda: _module_of(file, content))
+    problem = "; ".join(plugin.problems)
+    if not problem and not plugin.entries:
+        problem = "it provides nothing. Is a hook marked with @hookimpl?"
+    if problem:
+        known.remove(plugin)
+        raise GanzooError(f"--plugin {path}: {problem}")
+    _contents[str(file)] = content
+
+
+_contents: dict[str, bytes] = {}  # of plugins' files, as they were taken in
+
+
+def _module_of(file: Path, content: bytes) -> ModuleType:
+    # The name tells the file apart, and lets the classes in it be found by "module:attribute".
+    name = f"{_OF_FILE}{file.stem}_{zlib.crc32(bytes(file)):08x}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    linecache.checkcache(str(file))
+    # Not by the loader: its cache of compiled files goes by the second in which one was written.
+    exec(compile(content, str(file), "exec"), vars(module))
+    return module
+
+
+def file_of(module: str) -> str:
+    """The plugin's file that a module is of; empty where it is of none."""
+    loaded = sys.modules.get(module)
+    return str(getattr(loaded, "__file__", "")) if module.startswith(_OF_FILE) else ""
+
+
+def command_line(*words: str | os.PathLike[str]) -> str:
+    """The text of a ganzoo command that can be pasted, with the plugins' files that are in use.
+
+    words: what follows ``ganzoo``. A path is passed as a `Path`: it is quoted, and never taken
+    for an option.
+    """
+    parts = ["ganzoo"]
+    for plugin in catalogue(strict=False).plugins:
+        if plugin.reference.is_file:
+            parts += ["--plugin", pasted(_from_here(plugin.module))]
+    parts += [shlex.quote(word) if isinstance(word, str) else pasted(word) for word in words]
+    return " ".join(parts)
+
+
+def _from_here(file: str) -> str:
+    """A file by its path from the working folder where it is inside."""
+    with contextlib.suppress(OSError, ValueError):
+        return str(Path(file).relative_to(Path.cwd()))
+    return file
+
+
+def remember(architecture: type[Architecture]) -> None:
+    """Let `find_architecture` find a class that nobody packaged, by its name, in this process."""
+    _remembered[architecture.__name__] = architecture
+
+
+_remembered: dict[str, type[Architecture]] = {}
+
+
+def find_architecture(name: str, reference: PluginReference | None = None) -> type[Architecture]:
+    """The architecture called `name`; the nearest is suggested where there is none.
+
+    reference: the plugin that a run or a model had it from. Raises GanzooError where that is not
+    here, with what to do, and where another plugin offers an architecture of that name.
+    """
+    if reference is not None and reference.is_empty and name in _remembered:
+        return _remembered[name]
+    known = catalogue()
+    entry = known.entries(ArchitectureEntry).get(name)
+    if entry is None and reference is not None and not is_here(reference):
+        raise GanzooError(f"architecture {name!r} is not here; {remedy(reference)}")
+    if entry is None:
+        origin = f"It comes from {reference.origin}. " if reference is not None else ""
+        entry = known.find(ArchitectureEntry, name, f"{origin}See: ganzoo list")
+    here = known.plugin_of(entry).reference
+    if reference is not None and not reference.is_empty and not here.same_plugin(reference):
+        raise GanzooError(
+            f"architecture {name!r} is of another plugin: here it is of {here.origin}, and what is "
+            f"to be loaded was made with that of {reference.origin}; {remedy(reference)}. Or, "
+            "from Python, pass architecture= with its class"
+        )
+    architecture: type[Architecture] = entry.load()
+    return architecture
+
+
+def reference_of(name: str) -> PluginReference:
+    """The plugin that the architecture called `name` comes from, for the record."""
+    entry = catalogue().entries(ArchitectureEntry).get(name)
+    return PluginReference() if entry is None else catalogue().plugin_of(entry).reference
+
+
+def is_here(reference: PluginReference) -> bool:
+    """Whether that very plugin is in use and whole: then it is a name of it that is wrong."""
+    if reference.is_empty:
+        return False
+    here = [p for p in catalogue().plugins if p.reference.same_plugin(reference)]
+    here = [p for p in here if reference.is_file or p.module == reference.module]
+    return bool(here) and not any(plugin.problems for plugin in here)
+
+
+def remedy(reference: PluginReference) -> str:
+    """How to come by what a plugin offered, which somebody else may have written."""
+    if reference.is_file:
+        return f"it comes from a file: ganzoo --plugin {pasted(reference.module)} ..."
+    if not reference.distribution:
+        return "nobody packaged it: from Python, pass architecture= with its class"
+    if not reference.is_installable:
+        return (
+            f"it claims to come from {reference.distribution[:100]!r}, which is no name of a "
+            "distribution"
+        )
+    return (
+        f"it comes from {reference.origin}, which is not installed or is broken (see: ganzoo "
+        f"plugins). If you trust it: pip install {reference.distribution}"
+    )

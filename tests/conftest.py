@@ -110,6 +110,9 @@ def ganzoo(tmp_path: Path) -> Command:
     """Run the ganzoo command as a process of its own, in an empty folder."""
 
     def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        if "PYTHONPATH" in environment:  # it goes before the one that this process has
+            paths = [environment["PYTHONPATH"], os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         return subprocess.run(
             [sys.executable, "-m", "ganzoo", *map(str, args)],
             cwd=tmp_path,

@@ -23,7 +23,7 @@ from ganzoo.measure.choose import make_extractor, usual
 from ganzoo.measure.extractor import MNISTConvNet
 from ganzoo.measure.figures import Reference, classes_found
 from ganzoo.measure.inception import Inception
-from ganzoo.models.architectures import find_architecture
+from ganzoo.plugins import find_architecture
 from ganzoo.runs.config import resolve
 
 

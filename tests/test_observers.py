@@ -104,7 +104,7 @@ def test_an_observer_that_cannot_be_had_is_told_before_anything_is_made(
     for name, text in (
         ("diery", "'diary'"),
         ("unmade", "no server"),
-        ("odd", "no subclass of ganzoo.Observer"),
+        ("odd", "must be a subclass of ganzoo.Observer"),
     ):
         told = ganzoo(*small(digits_npz), "--observer", name, PYTHONPATH=site)
         assert told.returncode == 2

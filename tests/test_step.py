@@ -15,7 +15,7 @@ from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
-from ganzoo.models.architectures import find_architecture
+from ganzoo.plugins import find_architecture
 from ganzoo.runs.config import resolve
 
 

@@ -17,7 +17,7 @@ import click
 
 from ganzoo.entries import CommandEntry, Entry
 from ganzoo.errors import FULL, GanzooError, GanzooWarning, memory_message, plain, unknown
-from ganzoo.plugins import add_plugin_file, catalogue
+from ganzoo.plugins import catalogue, use
 from ganzoo.version import __version__
 
 
@@ -50,7 +50,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         for file in dict.fromkeys(ctx.params.get("files", ())):
-            add_plugin_file(file)  # before the command is looked for: it may be the file's
+            use(file)  # before the command is looked for: it may be the file's
         if args[0] not in _entries() and not args[0].startswith("-"):
             raise unknown("command", args[0], _entries(), "See: ganzoo --help")
         return super().resolve_command(ctx, args)
@@ -75,9 +75,7 @@ class LazyCommand(click.Command):
 
     def load(self) -> click.Command:
         """The command itself. Raises GanzooError where its plugin offers something else."""
-        command = self.entry.load()
-        if not isinstance(command, click.Command):
-            raise GanzooError(f"command {self.entry.name!r} is {command!r}, no click.Command")
+        command: click.Command = self.entry.load()
         return command
 
 

@@ -121,11 +121,9 @@ def make_observers(names: Iterable[str], needed: Container[str]) -> list[Observe
 
 
 def _make(name: str) -> Observer:
-    found = catalogue().find(ObserverEntry, "observer", name).load()
-    if not (isinstance(found, type) and issubclass(found, Observer)):
-        raise GanzooError(f"observer {name!r} is {found!r}, no subclass of ganzoo.Observer")
+    observer: type[Observer] = catalogue().find(ObserverEntry, name).load()
     try:
-        return found()
+        return observer()
     except GanzooError:
         raise
     except Exception as error:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ganzoo.architecture import Architecture
+from ganzoo.catalogue import PluginReference
 from ganzoo.data.dataset import Dataset
 from ganzoo.engine.match import Match
 from ganzoo.entries import DatasetEntry
@@ -73,13 +74,13 @@ def command(
 
     Only what differs from the architecture's recipe is in it.
     """
-    source, module = config.data.source, config.plugin.get("module", "")
+    source, module = config.data.source, config.plugin.module
     if source is None or not module:
         return None
     words = ["ganzoo"]
     if processes > 1:
         words = ["torchrun", "--nproc-per-node", str(processes), "-m", "ganzoo"]
-    if module.endswith(".py"):
+    if config.plugin.is_file:
         words += ["--plugin", _public(module)]
     words += ["train", config.architecture, "--data", _public(source)]
     words += ["--steps", str(config.training.steps)]
@@ -128,6 +129,5 @@ def _public(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
 
 
-def _plugin_version(plugin: Mapping[str, str]) -> dict[str, str]:
-    distribution = plugin.get("distribution")
-    return {distribution: plugin.get("version", "")} if distribution else {}
+def _plugin_version(plugin: PluginReference) -> dict[str, str]:
+    return {plugin.distribution: plugin.version} if plugin.distribution else {}

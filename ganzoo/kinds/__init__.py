@@ -59,7 +59,7 @@ def kind_of(spec: SampleSpec) -> Kind:
 
     Raises GanzooError where no plugin offers it, or the spec does not fit it.
     """
-    found: type[Kind] = catalogue().find(KindEntry, "kind of sample", spec.kind).load()
+    found: type[Kind] = catalogue().find(KindEntry, spec.kind).load()
     try:
         return found(spec)
     except ValueError as error:

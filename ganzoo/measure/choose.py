@@ -42,7 +42,7 @@ def _made(asked: str, source: str | None, spec: SampleSpec, weights: Path | None
             raise GanzooError(f"{asked}: a classifier of images is not to be had {what}")
         return Classifier(user_path(asked))
     name = usual(source, spec) if asked == "auto" else asked
-    entry = catalogue().find(ExtractorEntry, "extractor of features", name)
+    entry = catalogue().find(ExtractorEntry, name)
     if entry.kinds and spec.kind not in entry.kinds:
         raise GanzooError(f"{name} is for {' and '.join(entry.kinds)}, not {spec.kind}")
     try:

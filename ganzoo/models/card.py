@@ -122,10 +122,10 @@ def _usage(facts: Facts) -> str:
     shape = ", ".join(str(length) for length in (16, *spec.shape))
     bounds = f" in [{spec.low:g}, {spec.high:g}]" if None not in (spec.low, spec.high) else ""
     packages = ["torch-ganzoo"]
-    distribution = facts.config.plugin.get("distribution", "")
+    distribution = facts.config.plugin.distribution
     if is_distribution(distribution) and distribution not in packages:
         packages.append(distribution)
-    module = facts.config.plugin.get("module", "")
+    module = facts.config.plugin.module
     name, extra, note = _plain(facts.config.architecture), "", ""
     if not distribution:
         extra = f", architecture={name}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError
 from ganzoo.files import read_json
 from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, TRAINING, WEIGHTS
@@ -33,7 +34,7 @@ class ModelConfig(Options):
 
     format: int = FORMAT
     architecture: str = Field(min_length=1, max_length=200)
-    plugin: dict[str, str] = Field(default_factory=dict)
+    plugin: PluginReference = PluginReference()
     options: dict[str, Any]
     spec: dict[str, Any]
 

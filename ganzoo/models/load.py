@@ -10,7 +10,7 @@ import torch
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.errors import GanzooError
 from ganzoo.layout import CONFIG, TRAINING, WEIGHTS
-from ganzoo.models.architectures import check_class, find_architecture
+from ganzoo.models.architectures import check_class
 from ganzoo.models.build import build_network
 from ganzoo.models.fetch import fetch_about, fetch_weights
 from ganzoo.models.folder import inside, read_card, read_config, read_object
@@ -19,6 +19,7 @@ from ganzoo.models.hub import Access
 from ganzoo.models.records import read_metrics, read_training
 from ganzoo.models.references import Place, check_step, find_place
 from ganzoo.models.save import About
+from ganzoo.plugins import find_architecture
 from ganzoo.tensors import fill_tensors, read_header
 
 if TYPE_CHECKING:

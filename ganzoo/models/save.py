@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganzoo.catalogue import PluginReference
 from ganzoo.files import write_folder, write_json
 from ganzoo.layout import (
     CARD,
@@ -40,7 +41,7 @@ class About:
     ``training.json`` has it. metrics: what was measured, by name. card: the text of the card.
     """
 
-    plugin: dict[str, str] = field(default_factory=dict)
+    plugin: PluginReference = field(default_factory=PluginReference)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Measured] = field(default_factory=dict)
     card: str = ""
@@ -104,12 +105,9 @@ def _carry_over(old: Path, new: Path, ours: set[str]) -> None:
 
 def describe(sampler: Sampler, about: About, name: str, samples: str = "") -> Facts:
     """The facts for a card."""
-    plugin = dict(about.plugin)
-    if plugin.get("module", "").endswith(".py"):
-        plugin["module"] = Path(plugin["module"]).name  # the folders of this machine are private
     config = ModelConfig(
         architecture=sampler.name or type(sampler.architecture).__name__,
-        plugin=plugin,
+        plugin=about.plugin.public(),  # the folders of this machine are private
         options=sampler.config.model_dump(mode="json"),
         spec=sampler.spec.to_json(),
     )

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from ganzoo.architecture import Architecture, Training
+from ganzoo.catalogue import PluginReference
 from ganzoo.data.find import absolute
 from ganzoo.entries import ObjectiveEntry
 from ganzoo.errors import GanzooError, unknown
@@ -72,7 +73,7 @@ class RunConfig(Options):
     """The configuration of a run, as ``config.json`` of its folder and ``--config`` hold it."""
 
     architecture: str
-    plugin: dict[str, str] = Field(default_factory=dict)
+    plugin: PluginReference = PluginReference()
     options: dict[str, Any] = Field(default_factory=dict)
     objective: str
     objective_options: dict[str, Any] = Field(default_factory=dict)
@@ -137,7 +138,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def resolve(
     architecture: type[Architecture],
     name: str,
-    plugin: Mapping[str, str],
+    plugin: PluginReference,
     asked: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> RunConfig:
@@ -179,7 +180,7 @@ def resolve(
         raise GanzooError("schedule.evaluate_data: nothing is measured without --evaluate-every N")
     return RunConfig(
         architecture=name,
-        plugin=dict(plugin),
+        plugin=plugin,
         options=options.model_dump(mode="json"),
         objective=objective_name,
         objective_options=objective_options.model_dump(mode="json"),
@@ -204,7 +205,7 @@ def objective_class(name: str, architecture: type[Architecture]) -> type[Objecti
     own = architecture.objective
     if not isinstance(own, str) and own.__name__ == name:
         return own
-    found: type[Objective] = catalogue().find(ObjectiveEntry, "objective", name).load()
+    found: type[Objective] = catalogue().find(ObjectiveEntry, name).load()
     return found
 
 

@@ -19,9 +19,8 @@ from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, call, score_of
-from ganzoo.models.architectures import plugin_of
 from ganzoo.options import make
-from ganzoo.plugins import catalogue
+from ganzoo.plugins import catalogue, reference_of
 from ganzoo.runs.config import RunConfig, resolve
 from ganzoo.spec import SampleSpec
 from ganzoo.testing.check import Fault, calling
@@ -155,7 +154,7 @@ class Case:
 
     def config(self, precision: str = "fp32", seed: int = 0) -> RunConfig:
         settings = {**self.settings(precision), "schedule.seed": seed}
-        return resolve(self.architecture, self.name, plugin_of(self.name), {}, settings)
+        return resolve(self.architecture, self.name, reference_of(self.name), {}, settings)
 
     def match(
         self, precision: str = "fp32", seed: int = 0, processes: Processes | None = None

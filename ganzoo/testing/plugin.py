@@ -11,20 +11,10 @@ from typing import Any, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import Plugin
-from ganzoo.entries import (
-    ArchitectureEntry,
-    CommandEntry,
-    Entry,
-    ExtractorEntry,
-    KindEntry,
-    ModelEntry,
-    ObjectiveEntry,
-    ObserverEntry,
-)
+from ganzoo.entries import ArchitectureEntry, Entry, import_object
 from ganzoo.errors import GanzooError, unknown
-from ganzoo.models.architectures import find_architecture
-from ganzoo.plugins import catalogue
-from ganzoo.testing import entries, networks, players, runs
+from ganzoo.plugins import catalogue, find_architecture
+from ganzoo.testing import networks, players, runs
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere
 
@@ -58,9 +48,7 @@ def architecture_checks(
     options: of its Config. Raises GanzooError where there is none of that name.
     """
     if isinstance(architecture, str):
-        plugin = catalogue().plugin_of(
-            catalogue().find(ArchitectureEntry, "architecture", architecture)
-        )
+        plugin = catalogue().plugin_of(catalogue().find(ArchitectureEntry, architecture))
         first = [_light(plugin)]
         name, found = architecture, find_architecture(architecture)
     else:
@@ -81,7 +69,7 @@ def _light(plugin: Plugin) -> Check:
 
 def entry_is_light(plugin: Plugin) -> None:
     """Raise Fault where a plugin's entries cannot be had without torch."""
-    if plugin.module.endswith(".py"):
+    if plugin.reference.is_file:
         raise NotHere("a file that was named may import what it needs")
     code = (
         "import sys\nfrom ganzoo.plugins import catalogue\ncatalogue()\n"
@@ -139,14 +127,6 @@ def _checks_of(entry: Entry) -> list[Check]:
         except GanzooError:  # it cannot be imported: told when it is tried once more
             load = functools.partial(find_architecture, entry.name)
             return [Check("target", "It can be imported.", load)]
-    functions: dict[type[Entry], Callable[[Any], None]] = {
-        ObjectiveEntry: entries.objective,
-        KindEntry: entries.kind,
-        ModelEntry: entries.model,
-        ObserverEntry: entries.observer,
-        ExtractorEntry: entries.extractor,
-        CommandEntry: entries.command,
-    }
-    function = functions.get(type(entry), entries.target)
+    function = import_object(entry.check)
     about = " ".join((function.__doc__ or "").split())
     return [Check(function.__name__, about, functools.partial(function, entry))]

@@ -13,7 +13,7 @@ import torch
 
 from ganzoo.engine.processes import processes_of
 from ganzoo.errors import one_line
-from ganzoo.plugins import add_plugin_file
+from ganzoo.plugins import use
 from ganzoo.testing.case import Case
 
 
@@ -23,7 +23,7 @@ def main(where: str, name: str, options: str, report: str, file: str) -> None:
     file: of the plugin, where it is one that is not installed, else empty.
     """
     if file:
-        add_plugin_file(file)
+        use(file)
     module, _, path = where.partition(":")
     architecture: Any = importlib.import_module(module)
     for part in path.split("."):

@@ -28,7 +28,7 @@ from torch import nn
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.processes import Processes
-from ganzoo.models.architectures import find_architecture
+from ganzoo.plugins import find_architecture
 from ganzoo.runs.config import resolve
 from ganzoo.spec import SampleSpec
 
