@@ -25,6 +25,7 @@ from ganzoo.entries import (
     ScheduleEntry,
 )
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.figure_name import FigureName
 from ganzoo.hookspecs import hookimpl
 from ganzoo.version import __version__
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ganzoo.game import Game
     from ganzoo.kinds import Kind
     from ganzoo.measure.evaluate import compare, evaluate
-    from ganzoo.measure.extractor import Extractor, Features
+    from ganzoo.measure.features import Extractor, Features
     from ganzoo.models.generator import Generator
     from ganzoo.models.load import load
     from ganzoo.models.references import list_architectures, list_models
@@ -59,8 +60,8 @@ _WHERE = {
     "AdversarialObjective": "ganzoo.objectives",
     "Architecture": "ganzoo.architecture",
     "Dataset": "ganzoo.data.dataset",
-    "Extractor": "ganzoo.measure.extractor",
-    "Features": "ganzoo.measure.extractor",
+    "Extractor": "ganzoo.measure.features",
+    "Features": "ganzoo.measure.features",
     "Game": "ganzoo.game",
     "Generator": "ganzoo.models.generator",
     "Hinge": "ganzoo.objectives",
@@ -97,6 +98,7 @@ __all__ = [
     "Extractor",
     "ExtractorEntry",
     "Features",
+    "FigureName",
     "Game",
     "GanzooError",
     "GanzooWarning",

@@ -20,19 +20,19 @@ from ganzoo.engine.export import exported
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, make_observers
-from ganzoo.engine.processes import Processes, processes_of
 from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.files import pasted, user_path
 from ganzoo.layout import CONFIG, TRAINING
-from ganzoo.measure.training import Evaluation, decided
+from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.architectures import check_class
 from ganzoo.models.init import initialise
 from ganzoo.models.run import Run
 from ganzoo.models.save import write_model
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, find_architecture, reference_of
+from ganzoo.processes import Processes, processes_of
 from ganzoo.runs.config import RunConfig, checked, merged, resolve
 from ganzoo.runs.folder import exists, free_number, model_training
 
@@ -217,12 +217,12 @@ def _finish(loop: Loop) -> Run:
     return Run(run.path, run.config)
 
 
-def _evaluation(config: RunConfig, match: Match) -> Evaluation | None:
+def _evaluation(config: RunConfig, match: Match) -> Judge | None:
     """What measures the run on its way, where it is asked for; in the first process alone."""
     if config.schedule.evaluate_every is None or not match.processes.first:
         return None
     dataset, spec = match.batches.dataset, match.architecture.spec
-    return Evaluation(config, dataset, spec, match.device.device)
+    return Judge(config, dataset, spec, match.device.device)
 
 
 def _following(
@@ -258,7 +258,7 @@ def _match(
         config = config.model_copy(update={"data": data})
     if config.data.in_memory == "yes":
         dataset = read_all(dataset)
-    config = decided(config, dataset.spec)
+    config = with_extractor(config, dataset.spec)
     made = make_architecture(architecture, name, config, dataset.spec)
     return make_match(config, made, dataset, device, processes), config
 

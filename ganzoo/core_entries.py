@@ -36,8 +36,9 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
     yield ObjectiveEntry("minimax", f"{where}:Minimax", "the value function of Goodfellow 2014")
     yield ObjectiveEntry("non-saturating", f"{where}:NonSaturating", "Goodfellow 2014, section 3")
     yield ObjectiveEntry("least-squares", f"{where}:LeastSquares", "Mao 2017")
-    yield ObjectiveEntry("hinge", f"{where}:Hinge", "Lim and Ye 2017")
-    yield ObjectiveEntry("wasserstein", f"{where}:Wasserstein", "Arjovsky 2017, Gulrajani 2017")
+    yield ObjectiveEntry("hinge", f"{where}:Hinge", "Lim and Ye 2017", ("overpowered",))
+    name, summary = "wasserstein", "Arjovsky 2017, Gulrajani 2017"
+    yield ObjectiveEntry(name, f"{where}:Wasserstein", summary, ("overpowered", "collapsed"))
 
 
 @hookimpl
@@ -130,7 +131,7 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 
 @hookimpl
 def ganzoo_extractors() -> Iterator[ExtractorEntry]:
-    where = "ganzoo.measure.extractor"
+    where = "ganzoo.measure.classifiers"
     yield ExtractorEntry(
         "mnist-convnet",
         f"{where}:MNISTConvNet",
@@ -151,7 +152,9 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
     yield ExtractorEntry(
         "inception", "ganzoo.measure.inception:Inception", "Inception v3, for published FIDs", IMAGE
     )
-    yield ExtractorEntry("values", f"{where}:Values", "the values of a sample themselves", ())
+    yield ExtractorEntry(
+        "values", "ganzoo.measure.features:Values", "the values of a sample themselves", ()
+    )
 
 
 @hookimpl

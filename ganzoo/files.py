@@ -36,6 +36,11 @@ def pasted(path: str | os.PathLike[str]) -> str:
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
+def public_name(path: str) -> str:
+    """A name as it is, of a path only the last part: the folders of this machine are private."""
+    return Path(path).name if Path(path).is_absolute() else path
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside, flushed to the disk, then renamed over the old one."""
     beside = _beside(path, "tmp")

@@ -17,7 +17,7 @@ import ganzoo
 from ganzoo import Extractor, Features
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
-from ganzoo.measure.extractor import MNISTConvNet
+from ganzoo.measure.classifiers import MNISTConvNet
 from ganzoo.measure.figures import Reference
 from ganzoo.models.measured import target_of, write_figures
 
@@ -158,9 +158,9 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
 
     generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
     real = Reference(Asked()(digits[0]), 3)
-    made = evaluation._figures(Asked(), generator, real, 300, 0, meant=True)
+    made = evaluation._figures(Asked(), generator, real, 300, 0, same_classes=True)
     assert made["label_agreement"] == pytest.approx(1 / 3)
-    made = evaluation._figures(Asked(), generator, real, 300, 0, meant=False)
+    made = evaluation._figures(Asked(), generator, real, 300, 0, same_classes=False)
     assert "label_agreement" not in made
 
 

@@ -20,7 +20,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.errors import WorkFailed
 
-WEIGHTS = Path(ganzoo.__file__).parent / "metrics" / "weights" / "mnist-convnet.safetensors"
+WEIGHTS = Path(ganzoo.__file__).parent / "measure" / "weights" / "mnist-convnet.safetensors"
 
 
 @pytest.mark.parametrize(

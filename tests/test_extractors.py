@@ -19,9 +19,9 @@ from ganzoo.files import sha256
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.named import mnist_5k
 from ganzoo.measure import train_convnet
-from ganzoo.measure.choose import make_extractor, usual
-from ganzoo.measure.extractor import MNISTConvNet
-from ganzoo.measure.figures import Reference, classes_found
+from ganzoo.measure.classifiers import MNISTConvNet
+from ganzoo.measure.extractors import find_extractor, usual_extractor
+from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
 from ganzoo.plugins import find_architecture
 from ganzoo.runs.config import resolve
@@ -31,13 +31,13 @@ def test_real_digits_have_all_classes_and_noise_has_not(digits):
     data = fit_images(mnist_5k("train"), 32, 1)
     extractor = MNISTConvNet()
     real = extractor(data.samples[::5])
-    found = classes_found(real, Reference(extractor(data.samples[1::5]), 10))
+    found = class_figures(real, Reference(extractor(data.samples[1::5]), 10))
     assert found["modes"] == 10
     assert found["kl"] < 0.01
     assert 0.05 <= found["rarest_class"] <= found["commonest_class"] <= 0.15
     nines = extractor(data.samples[data.labels == 9])
     assert (nines.classes == 9).float().mean() > 0.97
-    one_class = classes_found(nines, Reference(real, 10))
+    one_class = class_figures(nines, Reference(real, 10))
     assert one_class["kl"] == pytest.approx(math.log(10), abs=0.3)
 
 
@@ -47,21 +47,21 @@ def test_stacked_digits_are_told_apart_and_their_modes_counted():
     assert data.fingerprint() == again.fingerprint()
     assert data.spec.shape == (3, 28, 28)
     assert len(data.labels.unique()) == 1000
-    extractor = make_extractor("auto", "stacked-mnist-5k", data.spec)
+    extractor = find_extractor("auto", "stacked-mnist-5k", data.spec)
     real = extractor(data.samples[:600])
     assert (real.classes == data.labels[:600]).float().mean() > 0.95
     reference = Reference(real, 1000)
-    assert classes_found(real, reference)["kl"] == 0
+    assert class_figures(real, reference)["kl"] == 0
     # A generator that drops a digit in one channel drops 900 modes.
     one = data.labels[:3000] // 100 == 7
-    found = classes_found(extractor(data.samples[:3000][one][:200]), reference)
+    found = class_figures(extractor(data.samples[:3000][one][:200]), reference)
     assert 70 <= found["modes"] <= 110
     assert found["kl"] > 1
 
 
 def test_auto_takes_one_that_takes_the_channels(tmp_path, monkeypatch):
     spec = replace(find_dataset("mnist-5k").spec, shape=(3, 28, 28))
-    assert usual("mnist-5k", spec) == "cifar-convnet"
+    assert usual_extractor("mnist-5k", spec) == "cifar-convnet"
     (tmp_path / "values").mkdir()  # a folder of that name is not meant
     monkeypatch.chdir(tmp_path)
     settings = {"schedule.features": "values", "schedule.evaluate_every": 2}

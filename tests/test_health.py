@@ -18,7 +18,7 @@ from conftest import call, set_options
 from test_step import PairGAN, Waits, make_match
 
 import ganzoo
-from ganzoo.measure.watch import distances, separation
+from ganzoo.measure.health import distances, separation
 from ganzoo.runs.checkpoints import write_manifest
 
 SMALL = {"widths": [32, 64], "training.batch_size": 50, "data.image_size": 16}

@@ -9,10 +9,10 @@ from test_view import spy
 from torch import nn
 
 from ganzoo.architecture import Training
-from ganzoo.engine.processes import Processes
 from ganzoo.engine.replay import Replay
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
+from ganzoo.processes import Processes
 
 
 def make(pack: int = 1, processes: Processes | None = None, **options: object) -> Replay:

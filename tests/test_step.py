@@ -13,9 +13,9 @@ import ganzoo
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
 from ganzoo.engine.match import Match
-from ganzoo.engine.processes import Processes
 from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture
+from ganzoo.processes import Processes
 from ganzoo.runs.config import resolve
 
 

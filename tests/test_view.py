@@ -9,10 +9,10 @@ from test_step import make_match
 from torch import nn
 
 from ganzoo.architecture import Training
-from ganzoo.engine.processes import Processes
 from ganzoo.engine.view import View
 from ganzoo.game import Game
 from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS, color, cutout, translation
+from ganzoo.processes import Processes
 
 EVERYTHING = {
     "training__augment": ["color", "translation", "cutout"],

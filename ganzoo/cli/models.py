@@ -121,7 +121,7 @@ def evaluate(
 ) -> None:
     """Measure MODEL against real data: FID, KID, precision, recall, the classes it makes."""
     from ganzoo.measure import evaluate as evaluation
-    from ganzoo.measure.choose import INCEPTION
+    from ganzoo.measure.extractors import INCEPTION
 
     if inception_weights is not None:
         if features not in ("auto", INCEPTION):
@@ -135,7 +135,7 @@ def evaluate(
             {name: m.model_dump(mode="json", exclude_defaults=True) for name, m in figures.items()}
         )
         return
-    for line in evaluation.told(figures):
+    for line in evaluation.table(figures):
         click.echo(plain(line))
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ganzoo.engine.observers import Observer
+from ganzoo.figure_name import quality_figures
 from ganzoo.runs.folder import RunFolder
 
 
@@ -71,7 +72,11 @@ class Bar(Lines):
 
 def numbers(line: dict[str, Any]) -> str:
     """The figures of a line of metrics that a person follows."""
-    measured = [f"  {name} {value:.4g}" for name, value in line.items() if name.startswith("fid[")]
+    measured = [
+        f"  {figure} {value:.4g}"
+        for figure, value in quality_figures(line).items()
+        if figure.name == "fid"
+    ]
     return (
         f"D {line['discriminator_loss']:.3f}  G {line['generator_loss']:.3f}  "
         f"{line['samples_per_second']:.0f} samples/s{''.join(measured)}"

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from ganzoo.engine.loop import Loop
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.figure_name import quality_figures
 from ganzoo.models.checkpoint import load_best
 from ganzoo.models.folder import read_card
 from ganzoo.models.records import (
-    PASSING,
-    DataRecord,
     Measured,
     of_training,
     read_metrics,
@@ -48,26 +47,28 @@ def _judged(run: RunFolder, step: int) -> dict[str, Measured]:
     if model_step(run.model_path) != step:
         return {}
     figures = read_metrics(run.model_path)
-    return {name: m for name, m in figures.items() if m.data and PASSING not in m.how}
+    return {name: m for name, m in figures.items() if m.data and not m.during_training}
 
 
 def _measured(loop: Loop, step: int, candidates: int) -> dict[str, Measured]:
     """What was measured of a step while training. candidates: of how many it was the best."""
-    evaluation = loop.evaluation
-    if evaluation is None:
+    judge = loop.judge
+    if judge is None:
         return {}
-    how = f"{evaluation.samples} samples of seed 0, {PASSING}"
+    how = f"{judge.samples} samples of seed 0, while training"
     if candidates > 1:
         how += f"; the step was chosen as the best of {candidates} by this fid"
     lines = [line for line in loop.run.metrics() if line["step"] == step]
+    extractor = judge.extractor
     return {
-        name: Measured(
+        str(figure): Measured(
             value=float(f"{value:.5g}"),
             how=how,
-            features=f"{evaluation.extractor.name}: {evaluation.extractor.about}",
-            data=DataRecord.model_validate(evaluation.data),
+            features=f"{extractor.name}: {extractor.about}",
+            data=judge.data,
+            during_training=True,
         )
         for line in lines
-        for name, value in line.items()
-        if name.endswith(f"[{evaluation.extractor.name}]")
+        for figure, value in quality_figures(line).items()
+        if figure.features == extractor.name
     }

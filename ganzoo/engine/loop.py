@@ -18,7 +18,7 @@ from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
-from ganzoo.measure.training import Evaluation
+from ganzoo.measure.judging import Judge
 from ganzoo.runs.folder import RunFolder
 from ganzoo.sampler import Sampler
 
@@ -26,8 +26,8 @@ from ganzoo.sampler import Sampler
 class Loop:
     """One run's training, from the match's step to the configured last one.
 
-    evaluation: measures the generator on the way. In a process that is not the first, `run`,
-    `observers` and `evaluation` are not used.
+    judge: measures the generator on the way. In a process that is not the first, `run`,
+    `observers` and `judge` are not used.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class Loop:
         match: Match,
         run: RunFolder,
         observers: Sequence[Observer] = (),
-        evaluation: Evaluation | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.match, self.run = match, run
         self.config = run.config
         self.first = match.processes.first
         self.observers = observers if self.first else ()
-        self.evaluation = evaluation if self.first else None
+        self.judge = judge if self.first else None
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
@@ -62,8 +62,8 @@ class Loop:
                 notes.append("the data set is not the one that the run began with")
             self.seconds = float(values["clock"]["seconds"])
             at, rounds, seconds = values["clock"]["logged"]
-            if self.evaluation is not None:
-                self.evaluation.seconds += float(values["clock"].get("evaluating", 0.0))
+            if self.judge is not None:
+                self.judge.seconds += float(values["clock"].get("evaluating", 0.0))
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise GanzooError(
                 f"{self.run.checkpoints.path(step)} does not fit the run's configuration: "
@@ -138,10 +138,10 @@ class Loop:
 
     def _measure(self) -> dict[str, float]:
         """The figures of the averaged generator as it is now; none in the other processes."""
-        if self.evaluation is None:
+        if self.judge is None:
             return {}
         with self._off_the_clock():
-            return self.evaluation.measure(self.sampler())
+            return self.judge.measure(self.sampler())
 
     def _is_best(self) -> bool:
         """Whether no step before was measured as better. All processes get the same answer."""
@@ -154,7 +154,7 @@ class Loop:
         seconds = self._read_clock()
         if not all(math.isfinite(value) for value in means.values()):
             self._fail(means)
-        health, told = match.health.line(match.step, match.processes)
+        health, told = match.health.line(match.step, match.processes.average)
         _, rounds, since = self._logged
         samples = (match.rounds - rounds) * self.config.training.batch_size
         line: dict[str, Any] = {
@@ -165,8 +165,8 @@ class Loop:
             **figures,
             **health,
         }
-        if figures and self.evaluation is not None:
-            line["evaluation_share"] = self.evaluation.share(seconds)
+        if figures and self.judge is not None:
+            line["evaluation_share"] = self.judge.share(seconds)
         if told:
             line["warnings"] = told
         self._logged = (match.step, match.rounds, seconds)
@@ -218,7 +218,7 @@ class Loop:
             values["clock"] = {
                 "seconds": self.seconds,
                 "logged": self._logged,
-                "evaluating": self.evaluation.seconds if self.evaluation else 0.0,
+                "evaluating": self.judge.seconds if self.judge else 0.0,
             }
             values["data"] = self.fingerprint
             values["spec"] = match.architecture.spec.to_json()

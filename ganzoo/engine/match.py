@@ -13,15 +13,14 @@ from ganzoo.data.batches import Batches
 from ganzoo.devices import Device
 from ganzoo.engine.average import MovingAverage
 from ganzoo.engine.player import Player
-from ganzoo.engine.processes import Processes
 from ganzoo.engine.replay import Replay
 from ganzoo.engine.totals import Totals
 from ganzoo.engine.view import View
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, call, score_of
-from ganzoo.measure.health import Health
-from ganzoo.measure.watch import Watch
+from ganzoo.measure.health import Health, Watch
 from ganzoo.objectives import Objective
+from ganzoo.processes import Processes
 from ganzoo.sampler import seeded
 
 

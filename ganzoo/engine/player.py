@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Training
 from ganzoo.devices import Device
-from ganzoo.engine.processes import Processes
+from ganzoo.processes import Processes
 
 
 class Player:

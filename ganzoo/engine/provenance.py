@@ -6,18 +6,16 @@ import json
 import platform
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.dataset import Dataset
 from ganzoo.engine.match import Match
-from ganzoo.entries import DatasetEntry
+from ganzoo.files import public_name
+from ganzoo.models.records import DataRecord
 from ganzoo.options import Options
-from ganzoo.plugins import catalogue
 from ganzoo.runs.config import RunConfig, Schedule, objective_class, own_objective
 from ganzoo.version import __version__
 
@@ -33,7 +31,7 @@ def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float
         "step": match.step,
         "steps": config.training.steps,
         "command": command(config, type(match.architecture), match.device.precision, processes),
-        "data": data_origin(dataset, source, fingerprint),
+        "data": DataRecord.of(dataset, source, fingerprint).model_dump(mode="json"),
         "seed": config.schedule.seed,
         "objective": config.objective,
         "objective_options": config.objective_options,
@@ -52,21 +50,6 @@ def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float
     }
 
 
-def data_origin(dataset: Dataset, source: str | None, fingerprint: str) -> dict[str, Any]:
-    """Which data it is, for a record. source: what the user named it by; of a path, the last
-    part alone is told."""
-    name, _, split = (source or "").partition(":")
-    entry = catalogue().entries(DatasetEntry).get(name)
-    return {
-        "name": dataset.name,
-        "source": None if source is None else _public(source),
-        "hub": entry.hub if entry is not None and entry.hub else None,
-        "split": None if entry is None else split or entry.splits[0],
-        "samples": len(dataset),
-        "sha256": fingerprint,
-    }
-
-
 def command(
     config: RunConfig, architecture: type[Architecture], precision: str, processes: int = 1
 ) -> str | None:
@@ -81,8 +64,8 @@ def command(
     if processes > 1:
         words = ["torchrun", "--nproc-per-node", str(processes), "-m", "ganzoo"]
     if config.plugin.is_file:
-        words += ["--plugin", _public(module)]
-    words += ["train", config.architecture, "--data", _public(source)]
+        words += ["--plugin", public_name(module)]
+    words += ["train", config.architecture, "--data", public_name(source)]
     words += ["--steps", str(config.training.steps)]
     own = own_objective(architecture)
     if config.objective != own:
@@ -105,11 +88,11 @@ def command(
     if schedule.keep == "best":
         words += ["--evaluate-every", str(schedule.evaluate_every), "--keep", "best"]
         measured = schedule.model_dump(include={"evaluate_samples", "evaluate_data", "features"})
-        measured = {k: _public(v) if isinstance(v, str) else v for k, v in measured.items()}
+        measured = {k: public_name(v) if isinstance(v, str) else v for k, v in measured.items()}
         for key, value in _differing("schedule.", measured, Schedule()):
             words += ["--set", f"{key}={value}"]
     if config.init is not None:
-        words += ["--init", config.init if "://" in config.init else _public(config.init)]
+        words += ["--init", config.init if "://" in config.init else public_name(config.init)]
     return shlex.join([*words, "--seed", str(config.schedule.seed), "--precision", precision])
 
 
@@ -122,11 +105,6 @@ def _differing(
         for key, value in values.items()
         if key not in apart and value != usual.get(key)
     ]
-
-
-def _public(path: str) -> str:
-    """A name as it is, of a path the last part alone."""
-    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _plugin_version(plugin: PluginReference) -> dict[str, str]:

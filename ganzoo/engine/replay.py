@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.architecture import Training
-from ganzoo.engine.processes import Processes
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
+from ganzoo.processes import Processes
 
 
 class Replay:

@@ -17,13 +17,13 @@ from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match, Networks
-from ganzoo.engine.processes import Processes
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_of
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.measure.advice import Setting
 from ganzoo.measure.health import Health
 from ganzoo.options import make
+from ganzoo.processes import Processes
 from ganzoo.runs.config import Data, RunConfig, objective_class
 from ganzoo.spec import SampleSpec
 

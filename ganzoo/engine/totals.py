@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.engine.processes import Processes
+from ganzoo.processes import Processes
 
 
 class Totals:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.architecture import Training
-from ganzoo.engine.processes import Processes
 from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS
+from ganzoo.processes import Processes
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Kind:
         """
         return [SampleSpec("array", (6,)), SampleSpec("array", (2, 3), None, None)]
 
+    def usual_extractor(self) -> str | None:
+        """The name of the extractor of features that such samples are compared by, where the user
+        and the data set name none; None where there is none."""
+        return "values"
+
     def pictures(self, samples: Tensor) -> list[Image]:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""
         raise GanzooError(f"{self.spec.kind} samples are no pictures; save_samples writes them")

@@ -16,16 +16,16 @@ from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, absolute, dataset_of, source_of
 from ganzoo.devices import find_device
-from ganzoo.engine.provenance import data_origin
 from ganzoo.errors import GanzooError
+from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
-from ganzoo.measure.choose import extractor_of, make_extractor
-from ganzoo.measure.extractor import Extractor
-from ganzoo.measure.figures import Reference, check_enough, classes_found, distances
+from ganzoo.measure.extractors import AUTO, extractor_of, find_extractor
+from ganzoo.measure.features import Extractor
+from ganzoo.measure.figures import Reference, check_enough, class_figures, distances
 from ganzoo.measure.samples import (
-    features_made,
+    features_of_data,
+    features_of_generator,
     features_of_noise,
-    features_read,
     fitted,
     other_details,
 )
@@ -44,7 +44,7 @@ def evaluate(
     samples: int = 10_000,
     seeds: int = 3,
     seed: int = 0,
-    features: str | os.PathLike[str] = "auto",
+    features: str | os.PathLike[str] = AUTO,
     weights: str | os.PathLike[str] | None = None,
     step: int | None = None,
     architecture: type[Architecture] | None = None,
@@ -52,8 +52,8 @@ def evaluate(
 ) -> dict[str, Measured]:
     """Measure a model against real data, and return the figures by their names.
 
-    model, step, architecture: as in `ganzoo.load`, or a generator. samples: made with each of
-    `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
+    model, step, architecture: as in `ganzoo.load`, or a generator. samples: how many are made with
+    each of `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
     deviation. features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's
     usual one.
     weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
@@ -74,57 +74,55 @@ def evaluate(
         target = target_of(model) if step is None else None
         where = find_device(device, "fp32").device
         generator = load(model, step=step, architecture=architecture, device=where)
-    named = source_of(data)
-    source = None if named is None else absolute(named)
-    whose = generator.name or "the generator"
-    dataset = fitted(dataset_of(data), generator.spec, whose)
-    generator.latents(samples, seed)  # an impossible number is told before anything is measured
-    extractor = make_extractor(features, source, generator.spec, _path(weights))
+    called = source_of(data)
+    source = None if called is None else absolute(called)
+    dataset = fitted(dataset_of(data), generator.spec, generator.name or "the generator")
+    generator.latents(samples, seed)  # an impossible number is refused before anything is measured
+    extractor = find_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)
-    record = DataRecord.model_validate(data_origin(dataset, source, dataset.fingerprint()))
-    key = (extractor.name, record.sha256, repr(dataset.spec))
-    real = _Real.of(key, extractor, dataset)
+    record = DataRecord.of(dataset, source, dataset.fingerprint())
+    real = _Real.of((extractor.name, record.sha256, repr(dataset.spec)), extractor, dataset)
     record = record.model_copy(update={"samples": len(real.reference.features)})
-    # Of the extractor that fits the number of channels alone, classes of the same names, such as
-    # numbers, may be others.
-    meant = features != "auto" or extractor_of(source) is not None
+    # The usual extractor for the kind of samples may have classes of the same names, such as
+    # numbers, that are not the data's.
+    same_classes = features != AUTO or extractor_of(source) is not None
     figures = [
-        _figures(extractor, generator, real.reference, samples, number, meant)
+        _figures(extractor, generator, real.reference, samples, number, same_classes)
         for number in range(seed, seed + seeds)
     ]
-    about = _About(extractor, samples, range(seed, seed + seeds), real, record)
-    measured = {name: about.measured(name, figures) for name in figures[0]}
-    figured = {f"{name}[{extractor.name}]": value for name, value in measured.items()}
+    method = _Method(extractor, samples, range(seed, seed + seeds), real, record)
+    measured = {
+        str(FigureName(name, extractor.name)): method.measured(name, figures) for name in figures[0]
+    }
     if target is not None:
-        write_figures(target, generator, figured)
-    return figured
+        write_figures(target, generator, measured)
+    return measured
 
 
 def compare(
     made: Samples,
     real: Samples,
     *,
-    features: str | os.PathLike[str] = "auto",
+    features: str | os.PathLike[str] = AUTO,
     weights: str | os.PathLike[str] | None = None,
 ) -> dict[str, float]:
     """The figures of one set of samples against another, by their names: ``fid[mnist-convnet]``.
 
-    made: what another program has written, say. Both are data as `ganzoo.train` takes it, of the
-    same kind and shape. Raises GanzooError where they are not, or where there are too few.
+    made: for example what another program has written. Both are data as `ganzoo.train` takes it,
+    of the same kind and shape. Raises GanzooError where they are not, or where there are too few.
     """
-    first, second = dataset_of(made), dataset_of(real)
-    source = source_of(real)
-    _check_alike(first, second)
-    extractor = make_extractor(features, source, second.spec, _path(weights))
-    mine, theirs = features_read(extractor, first), features_read(extractor, second)
-    for found, dataset in ((mine, first), (theirs, second)):
-        check_enough(found, f"data set {dataset.name!r}")
-    reference = Reference.of(theirs, extractor)
-    figures = distances(mine, reference) | classes_found(mine, reference)
-    return {f"{name}[{extractor.name}]": value for name, value in figures.items()}
+    fake_data, real_data = dataset_of(made), dataset_of(real)
+    _check_alike(fake_data, real_data)
+    extractor = find_extractor(features, source_of(real), real_data.spec, _path(weights))
+    fake = features_of_data(extractor, fake_data)
+    check_enough(fake, f"data set {fake_data.name!r}")
+    reference = Reference.of(features_of_data(extractor, real_data), extractor)
+    check_enough(reference.features, f"data set {real_data.name!r}")
+    figures = distances(fake, reference) | class_figures(fake, reference)
+    return {str(FigureName(name, extractor.name)): value for name, value in figures.items()}
 
 
-def told(figures: Mapping[str, Measured]) -> Iterator[str]:
+def table(figures: Mapping[str, Measured]) -> Iterator[str]:
     """Figures as lines for a terminal."""
     yield f"{'':<30} {'value':>10} {'spread':>9} {'real:real':>10} {'noise':>10}"
     for name, m in figures.items():
@@ -137,7 +135,7 @@ def told(figures: Mapping[str, Measured]) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _About:
+class _Method:
     """How figures were measured, for their records."""
 
     extractor: Extractor
@@ -147,7 +145,8 @@ class _About:
     data: DataRecord
 
     def measured(self, name: str, figures: Sequence[dict[str, float]]) -> Measured:
-        values = [figure[name] for figure in figures]
+        """The record of one figure, from those of each seed."""
+        values = [of_seed[name] for of_seed in figures]
         spread = statistics.stdev(values) if len(values) > 1 else None
         first, last, count = self.seeds[0], self.seeds[-1], len(self.real.reference.features)
         seeds = f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
@@ -169,23 +168,23 @@ def _figures(
     real: Reference,
     samples: int,
     seed: int,
-    meant: bool,
+    same_classes: bool,
 ) -> dict[str, float]:
-    """meant: that the extractor's classes are those of the data."""
-    made = features_made(extractor, generator, samples, seed)
-    check_enough(made, f"samples={samples}")
-    found = distances(made, real) | classes_found(made, real)
+    """The figures of one seed. same_classes: the extractor's classes are those of the data."""
+    fake = features_of_generator(extractor, generator, samples, seed)
+    check_enough(fake, f"samples={samples}")
+    figures = distances(fake, real) | class_figures(fake, real)
     classes = generator.spec.classes
-    if meant and made.classes is not None and classes and classes == extractor.classes:
-        asked = generator.turns(samples)
-        found["label_agreement"] = (made.classes == asked).double().mean().item()
-    return found
+    if same_classes and fake.classes is not None and classes and classes == extractor.classes:
+        agreement = fake.classes == generator.turns(samples)
+        figures["label_agreement"] = agreement.double().mean().item()
+    return figures
 
 
 class _Real:
-    """The real samples' side, which is kept for the next model: features, and what bounds figures.
+    """The real samples' side, kept for the next model: features, and what bounds the figures.
 
-    key: the extractor and the data that it is of.
+    key: tells which extractor and data it is of.
     """
 
     newest: ClassVar[_Real | None] = None
@@ -193,13 +192,13 @@ class _Real:
     def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
         self.key, self.extractor, self.dataset = key, extractor, dataset
         self._ceilings: dict[int, dict[str, float]] = {}
-        features = features_read(extractor, dataset)
+        features = features_of_data(extractor, dataset)
         check_enough(features, f"data set {dataset.name!r}", times=2)
         self.reference = Reference.of(features, extractor)
 
     @classmethod
     def of(cls, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> _Real:
-        """The one that is kept, where it is the same."""
+        """The kept one where it has the same key, else a new one."""
         if cls.newest is None or cls.newest.key != key:
             cls.newest = cls(key, extractor, dataset)
         return cls.newest
@@ -209,26 +208,26 @@ class _Real:
         """The distances of one half of the real samples from the other."""
         mixed = self.reference.features.shuffled()
         half = len(mixed) // 2
-        found = distances(mixed[:half], replace(self.reference, features=mixed[half:]))
-        return {name: _rounded(value) for name, value in found.items()}
+        figures = distances(mixed[:half], replace(self.reference, features=mixed[half:]))
+        return {name: _rounded(value) for name, value in figures.items()}
 
     def ceiling(self, samples: int) -> dict[str, float]:
-        """The distances of so many samples of noise from them."""
+        """The distances of this many samples of noise from them."""
         if samples not in self._ceilings:
             noise = features_of_noise(self.extractor, self.dataset, samples)
-            found = distances(noise, self.reference)
-            self._ceilings[samples] = {name: _rounded(value) for name, value in found.items()}
+            figures = distances(noise, self.reference)
+            self._ceilings[samples] = {name: _rounded(value) for name, value in figures.items()}
         return self._ceilings[samples]
 
 
-def _check_alike(first: Dataset, second: Dataset) -> None:
+def _check_alike(fake: Dataset, real: Dataset) -> None:
     """Raise GanzooError where two sets of samples cannot be compared as they are."""
-    ours, theirs = (read.spec for read in (first, second))
+    ours, theirs = fake.spec, real.spec
     alike = ours.kind == theirs.kind and ours.shape == theirs.shape
     if not alike or other_details(ours, theirs):
         raise GanzooError(
-            f"data set {first.name!r} has samples of kind {ours.kind} {ours.shape}, and "
-            f"{second.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"
+            f"data set {fake.name!r} has samples of kind {ours.kind} {ours.shape}, and "
+            f"{real.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"
         )
 
 
@@ -237,5 +236,5 @@ def _path(weights: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _rounded(value: float, digits: int = 5) -> float:
-    """To so many significant digits: more are chance."""
+    """To this many significant digits: more are chance."""
     return float(f"{value:.{digits}g}")

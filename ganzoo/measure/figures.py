@@ -1,4 +1,4 @@
-"""What is measured of features: distances of two distributions, coverage, classes found.
+"""Figures from features: how far two distributions are apart, and which classes are there.
 
 The distances are torch-fidelity's own functions, so that the figures are those of its command.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import GanzooError, WorkFailed
-from ganzoo.measure.extractor import Extractor, Features
+from ganzoo.measure.features import Extractor, Features
 
 KID_SUBSETS: Final = 100
 KID_SUBSET_SIZE: Final = 1000
@@ -26,11 +26,11 @@ SEED: Final = 2020  # torch-fidelity's own, of KID's subsets
 
 @dataclass(frozen=True)
 class Reference:
-    """The features of real samples, and what of them is needed again and again.
+    """The features of real samples, and what is needed of them again and again.
 
-    classes: how many there are; 0 where the extractor is no classifier. unscaled: that KID is of
-    the features scaled to the real ones' mean 0 and deviation 1, since its kernel is cubic, and
-    means nothing on other scales.
+    classes: how many the extractor tells apart; 0 where it is no classifier. unscaled: KID is
+    computed from features scaled to the real ones' mean 0 and deviation 1, since its kernel is
+    cubic and means nothing at other scales.
     """
 
     features: Features
@@ -39,7 +39,7 @@ class Reference:
 
     @classmethod
     def of(cls, features: Features, extractor: Extractor) -> Reference:
-        """What `extractor` found in real samples."""
+        """From what `extractor` made of real samples."""
         return cls(features, len(extractor.classes), extractor.unscaled)
 
     @cached_property
@@ -59,13 +59,13 @@ class Reference:
 
 
 def least(length: int) -> int:
-    """The fewest samples whose covariance of `length` features has full rank, and which have the
+    """The fewest samples that give the covariance of `length` features full rank, and have the
     neighbours that precision and recall look at."""
     return max(length, NEIGHBOURHOOD) + 2
 
 
 def check_enough(features: Features, what: str, times: int = 1) -> None:
-    """Raise GanzooError where there are too few samples for FID, `times` over."""
+    """Raise GanzooError where there are too few samples for FID, or for `times` of them."""
     length = features.values.shape[1]
     needed = times * least(length)
     if len(features) < needed:
@@ -77,41 +77,43 @@ def check_enough(features: Features, what: str, times: int = 1) -> None:
 
 
 def statistics(features: Features) -> dict[str, Any]:
+    """Mean and covariance, as torch-fidelity takes them."""
     from torch_fidelity.metric_fid import fid_features_to_statistics
 
-    made: dict[str, Any] = fid_features_to_statistics(features.values)
+    moments: dict[str, Any] = fid_features_to_statistics(features.values)
     length = features.values.shape[1]
-    return {**made, "sigma": made["sigma"].reshape(length, length)}  # of one feature it is flat
+    sigma = moments["sigma"].reshape(length, length)  # with one feature it comes flat
+    return {**moments, "sigma": sigma}
 
 
-def fid(made: Features, real: Reference) -> float:
+def fid(fake: Features, real: Reference) -> float:
     """Heusel 2017 (arXiv:1706.08500). It falls with the number of samples on both sides."""
     from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
-    found = fid_statistics_to_metric(statistics(made), real.statistics, False)
-    return float(found[KEY_METRIC_FID])
+    figures = fid_statistics_to_metric(statistics(fake), real.statistics, False)
+    return float(figures[KEY_METRIC_FID])
 
 
-def kid(made: Features, real: Reference) -> float:
+def kid(fake: Features, real: Reference) -> float:
     """Binkowski 2018 (arXiv:1801.01401): the mean over 100 subsets of up to 1,000 samples."""
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
-    values = [made.values, real.features.values]
+    values = [fake.values, real.features.values]
     if real.unscaled:
         deviation = real.features.values.double().std(0)
         deviation[deviation == 0] = 1
         values = [((v.double() - real.mean) / deviation).float() for v in values]
-    found = kid_features_to_metric(
+    figures = kid_features_to_metric(
         *values,
         kid_subsets=KID_SUBSETS,
-        kid_subset_size=min(KID_SUBSET_SIZE, len(made), len(real.features)),
+        kid_subset_size=min(KID_SUBSET_SIZE, len(fake), len(real.features)),
         rng_seed=SEED,
         verbose=False,
     )
-    return float(found[KEY_METRIC_KID_MEAN])
+    return float(figures[KEY_METRIC_KID_MEAN])
 
 
-def precision_recall(made: Features, real: Reference) -> tuple[float, float]:
+def precision_recall(fake: Features, real: Reference) -> tuple[float, float]:
     """Kynkaanniemi 2019 (arXiv:1904.06991), on up to 10,000 samples of each side."""
     from torch_fidelity.metric_prc import (
         KEY_METRIC_PRECISION,
@@ -119,59 +121,59 @@ def precision_recall(made: Features, real: Reference) -> tuple[float, float]:
         prc_features_to_metric,
     )
 
-    # From the real ones' mean: float32 has few digits for distances far away from 0.
-    centred = [(_some(f).values.double() - real.mean).float() for f in (made, real.features)]
-    found = prc_features_to_metric(
+    # Centred on the real ones' mean: far away from 0, float32 has few digits for distances.
+    centred = [(_some(f).values.double() - real.mean).float() for f in (fake, real.features)]
+    figures = prc_features_to_metric(
         *centred,
         prc_neighborhood=NEIGHBOURHOOD,
         prc_batch_size=2000,
         save_cpu_ram=True,
         verbose=False,
     )
-    return float(found[KEY_METRIC_PRECISION]), float(found[KEY_METRIC_RECALL])
+    return float(figures[KEY_METRIC_PRECISION]), float(figures[KEY_METRIC_RECALL])
 
 
 def _some(features: Features) -> Features:
     return features if len(features) <= MOST_NEIGHBOURS else features.shuffled()[:MOST_NEIGHBOURS]
 
 
-def distances(made: Features, real: Reference) -> dict[str, float]:
+def distances(fake: Features, real: Reference) -> dict[str, float]:
     """``fid``, ``kid``, ``precision`` and ``recall``. Raises WorkFailed where one is not finite."""
-    precision, recall = precision_recall(made, real)
-    found = {
-        "fid": fid(made, real),
-        "kid": kid(made, real),
+    precision, recall = precision_recall(fake, real)
+    figures = {
+        "fid": fid(fake, real),
+        "kid": kid(fake, real),
         "precision": precision,
         "recall": recall,
     }
-    check_finite(found)
-    return found
+    check_finite(figures)
+    return figures
 
 
 def check_finite(figures: Mapping[str, float]) -> None:
-    """Raise WorkFailed where a figure is no number."""
+    """Raise WorkFailed where a figure is not finite."""
     for name, value in figures.items():
         if not math.isfinite(value):
             raise WorkFailed(
-                f"{name} is {value}: the features are too large, or too unlike, to be measured"
+                f"{name} is {value}: the features are too large, or too far apart, to be measured"
             )
 
 
-def classes_found(made: Features, real: Reference) -> dict[str, float]:
-    """``modes``, the classes of which there is at least one sample; ``kl``, of their shares from
-    the real ones' in nats (Metz 2016, arXiv:1611.02163); the shares of the rarest and of the
-    commonest class. Empty where the extractor is no classifier.
+def class_figures(fake: Features, real: Reference) -> dict[str, float]:
+    """``modes``, the number of classes with at least one sample; ``kl``, the divergence of the
+    classes' shares from the real ones' in nats (Metz 2016, arXiv:1611.02163); the shares of the
+    rarest and of the commonest class. Empty where the extractor is no classifier.
     """
-    shares, wanted = _shares(made, real.classes), real.shares
-    if shares is None or wanted is None:
+    shares, real_shares = _shares(fake, real.classes), real.shares
+    if shares is None or real_shares is None:
         return {}
-    # A class that no real sample has would make it infinite: it counts as half a sample.
+    # A class without any real sample would make it infinite: it counts as half a sample.
     floor = 0.5 / len(real.features)
-    there = shares > 0
-    ratio = shares[there] / wanted[there].clamp_min(floor)
+    present = shares > 0
+    ratio = shares[present] / real_shares[present].clamp_min(floor)
     return {
-        "modes": float(there.sum()),
-        "kl": float((shares[there] * ratio.log()).sum().clamp_min(0)),
+        "modes": float(present.sum()),
+        "kl": float((shares[present] * ratio.log()).sum().clamp_min(0)),
         "rarest_class": float(shares.min()),
         "commonest_class": float(shares.max()),
     }

@@ -1,4 +1,4 @@
-"""Inception v3's features, through torch-fidelity, from weights that are not unpickled freely."""
+"""Inception v3's features, through torch-fidelity, from weights that are unpickled safely."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo.errors import GanzooError, WorkFailed, one_line
 from ganzoo.files import sha256
 from ganzoo.home import data_home
-from ganzoo.measure.extractor import Extractor, Features
+from ganzoo.measure.features import Extractor, Features
 from ganzoo.tensors import load_tensors
 
 LAYER: Final = "2048"
@@ -37,8 +37,7 @@ class Inception(Extractor):
         known = path.suffix != ".safetensors" and digest.startswith(PUBLISHED)
         self.name = NAME if known else f"inception-{digest[:8]}"
         self.about = "Inception v3, the weights of torch-fidelity" if known else f"of {path.name}"
-        # torch-fidelity unpickles without limits what it is given: it gets a file of ours, with
-        # the tensors alone.
+        # torch-fidelity unpickles whatever is in the file: it gets one of ours, with only tensors.
         with tempfile.TemporaryDirectory(prefix="ganzoo-") as folder:
             tensors = Path(folder) / "inception.pth"
             torch.save(state, tensors)
@@ -69,14 +68,14 @@ def _state(path: Path) -> dict[str, Tensor]:
 
 
 def _unpickled(path: Path) -> dict[str, Tensor]:
-    """A state dict of torch's, of which nothing but tensors is unpickled."""
+    """A state dict of torch's, from which nothing but tensors is unpickled."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch's reader raises what it stumbles on, IndexErrors too
-        # Without torch's own text, which advises to unpickle it all the same.
+    except Exception:  # torch's reader raises whatever it stumbles over, even IndexError
+        # Without torch's own text, which suggests unpickling it all the same.
         raise GanzooError(f"{path}: cannot be read as a state dict of tensors alone") from None
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise GanzooError(f"{path}: it holds no state dict of tensors")
+        raise GanzooError(f"{path}: it does not hold a state dict of tensors")
     return state
 
 

@@ -1,4 +1,4 @@
-"""Samples on their way to an extractor: made by a generator, read from a data set, or noise."""
+"""The features of samples that a generator makes, that a data set holds, or of noise."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from ganzoo.data.batches import none_readable
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.kinds.image.fit import fit_images
-from ganzoo.measure.extractor import Extractor, Features
+from ganzoo.measure.features import Extractor, Features
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
 
-MADE: Final = 250  # samples that are made at once: a generator of large pictures takes much memory
-CHUNK: Final = 1000  # samples that are decoded at once
+GENERATED: Final = 250  # samples that are made at once: large pictures take much memory
+DECODED: Final = 1000  # samples that are read at once
 
 
-def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int) -> Features:
-    """The features of `count` samples of a generator, labels taking turns.
+def features_of_generator(
+    extractor: Extractor, sampler: Sampler, count: int, seed: int
+) -> Features:
+    """The features of `count` samples of a generator, the classes taking turns.
 
     Raises WorkFailed where they are not finite or all the same.
     """
     parts: list[Features] = []
     first: Tensor | None = None
     varied = False
-    for samples in sampler.stream(count, seed, MADE):
+    for samples in sampler.stream(count, seed, GENERATED):
         if not samples.isfinite().all():
             raise WorkFailed(
                 "the samples are not finite, so nothing can be measured: the generator's weights "
@@ -45,16 +47,16 @@ def features_made(extractor: Extractor, sampler: Sampler, count: int, seed: int)
     return Features.joined(parts)
 
 
-def features_read(extractor: Extractor, dataset: Dataset) -> Features:
+def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
     """The features of a data set's samples, in their order.
 
-    What cannot be read is left out and warned of. Raises GanzooError where nothing can be, and
-    where values are none that the data set's range allows.
+    Samples that cannot be read are left out, with a warning. Raises GanzooError where none can be
+    read, or where values lie outside the data set's range.
     """
     check_values(dataset)
     parts: list[Features] = []
     faults: list[str] = []
-    for part in torch.arange(len(dataset)).split(CHUNK):
+    for part in torch.arange(len(dataset)).split(DECODED):
         samples = _read(dataset, part, faults)
         if samples is not None:
             parts.append(extractor(as_stored(samples, dataset.spec)))
@@ -71,13 +73,13 @@ def features_read(extractor: Extractor, dataset: Dataset) -> Features:
 
 
 def check_values(dataset: Dataset) -> None:
-    """Raise GanzooError where a data set's tensor has values that its range does not allow."""
+    """Raise GanzooError where a data set's tensor has values outside its range."""
     samples, spec = dataset.samples, dataset.spec
     if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
         return
     name = f"data set {dataset.name!r}"
     if not samples.is_floating_point():
-        raise GanzooError(f"{name}: samples of type {samples.dtype}; uint8 or floats are taken")
+        raise GanzooError(f"{name}: samples of type {samples.dtype}; it takes uint8 or floats")
     if not samples.isfinite().all():
         raise GanzooError(f"{name}: some values are not finite")
     low, high = float(samples.min()), float(samples.max())
@@ -97,21 +99,21 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
     low, high = spec.low, spec.high
     least, most = torch.tensor(low or 0.0), torch.tensor(high or 0.0)
     if low is None or high is None:
-        assert isinstance(samples, Tensor)  # what is read one by one is images
+        assert isinstance(samples, Tensor)  # only images are read one by one
         least, most = samples.amin(0), samples.amax(0)
     parts = []
-    for begin in range(0, count, CHUNK):
-        drawn = torch.rand(min(CHUNK, count - begin), *spec.shape, generator=rng)
+    for begin in range(0, count, DECODED):
+        drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
         parts.append(extractor(as_stored(drawn * (most - least) + least, spec)))
     return Features.joined(parts)
 
 
 def as_stored(samples: Tensor, spec: SampleSpec) -> Tensor:
-    """Samples as extractors take them: images as files hold them, uint8, by rounding; others as
+    """Samples as extractors take them: images as files hold them, rounded to uint8; others as
     float32.
 
-    The range of the spec is mapped, not that of the samples: stretching the fakes' own range is
-    a known way to a wrong FID.
+    The range of the spec is mapped, not that of the samples: to stretch the fakes' own range is a
+    well-known way to a wrong FID.
     """
     if spec.kind != "image":
         return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
@@ -156,18 +158,18 @@ def fitted(dataset: Dataset, spec: SampleSpec, whose: str) -> Dataset:
 
 
 def other_details(ours: SampleSpec, theirs: SampleSpec) -> bool:
-    """Whether two specs say that their samples mean something else: other columns, another sample
-    rate. One without details says nothing."""
+    """Whether two specs say that their samples mean different things: other columns, another
+    sample rate. One without details says nothing."""
     return bool(ours.details and theirs.details and ours.details != theirs.details)
 
 
 def _read(dataset: Dataset, index: Tensor, faults: list[str]) -> Tensor | None:
     if isinstance(dataset.samples, Tensor):
         return dataset.samples[index]
-    found = []
+    readable = []
     for number in index.tolist():
         try:
-            found.append(dataset.samples[number])
+            readable.append(dataset.samples[number])
         except (OSError, ValueError) as error:
             faults.append(f"{dataset.samples.name(number)} ({error})")
-    return torch.stack(found) if found else None
+    return torch.stack(readable) if readable else None

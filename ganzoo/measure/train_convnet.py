@@ -13,7 +13,6 @@ scaled up from fewer pixels is not a stranger.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -30,22 +29,22 @@ from ganzoo.data.find import find_dataset
 from ganzoo.errors import GanzooError
 from ganzoo.files import umask
 from ganzoo.kinds.image.fit import fit_images
-from ganzoo.measure.convnet import SIZE, ConvNet
+from ganzoo.measure.classifiers import SIZE, ClassifierRecord, ConvNet
 
 BATCH = 128
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    asked.add_argument("name", help="of the extractor; also that of the file")
-    asked.add_argument("--data", required=True, help="to train on: as ganzoo train takes it")
-    asked.add_argument("--judge", required=True, help="to measure the accuracy on")
-    asked.add_argument("--width", type=_positive, default=32, help="a fourth of the features")
-    asked.add_argument("--epochs", type=_positive, default=20)
-    asked.add_argument("--mirror", action="store_true", help="mirror half of the pictures")
-    asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--out", type=Path, default=Path(), help="the folder for NAME.safetensors")
-    options = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", help="of the extractor; also that of the file")
+    parser.add_argument("--data", required=True, help="to train on: as ganzoo train takes it")
+    parser.add_argument("--judge", required=True, help="to measure the accuracy on")
+    parser.add_argument("--width", type=_positive, default=32, help="a fourth of the features")
+    parser.add_argument("--epochs", type=_positive, default=20)
+    parser.add_argument("--mirror", action="store_true", help="mirror half of the pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(), help="the folder for NAME.safetensors")
+    options = parser.parse_args()
     path = options.out / f"{options.name}.safetensors"
     if path.exists():
         sys.exit(f"Error: {path} exists already; choose another name or --out")
@@ -63,19 +62,19 @@ def main() -> None:
     train(network, data, options.epochs, options.mirror)
     accuracy = accuracy_of(network, judge)
     print(f"{options.name}: {accuracy:.4f} of {len(judge)} in {options.judge}", file=sys.stderr)
-    about = {
-        "channels": network.channels,
-        "classes": list(data.classes),
-        "width": network.width,
-        "accuracy": round(accuracy, 4),
-        "judged_on": Path(options.judge).name,
-        "judged": len(judge),
-        "trained_on": Path(options.data).name,
-        "epochs": options.epochs,
-        "seed": options.seed,
-    }
+    record = ClassifierRecord(
+        channels=network.channels,
+        classes=data.classes,
+        width=network.width,
+        accuracy=round(accuracy, 4),
+        judged_on=Path(options.judge).name,
+        judged=len(judge),
+        trained_on=Path(options.data).name,
+        epochs=options.epochs,
+        seed=options.seed,
+    )
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(weights, path, metadata={"format": "pt", "ganzoo": json.dumps(about)})
+    save_file(weights, path, metadata={"format": "pt", "ganzoo": record.model_dump_json()})
     path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
     print(path)
 
@@ -134,8 +133,8 @@ def accuracy_of(network: ConvNet, data: Dataset) -> float:
     assert isinstance(images, Tensor)
     assert labels is not None
     network.eval()
-    found = torch.cat([network(part)[1].argmax(1) for part in images.split(1000)])
-    return (found == labels).float().mean().item()
+    guesses = torch.cat([network(part)[1].argmax(1) for part in images.split(1000)])
+    return (guesses == labels).float().mean().item()
 
 
 def _positive(text: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.figure_name import FigureName
 from ganzoo.kinds import Kind
 from ganzoo.models.folder import ModelConfig, is_distribution
 from ganzoo.models.own_text import BEGIN, UNKNOWN, Ours, Own, end_line
@@ -78,13 +79,14 @@ def _results(facts: Facts) -> Iterator[Any]:
     from huggingface_hub import EvalResult
 
     for name, measured in facts.metrics.items():
+        figure = FigureName.parse(name)
         if measured.data is not None:
             yield EvalResult(
                 task_type=facts.kind.pipeline_tag or "other",
                 dataset_type=measured.data.hub or measured.data.name,
                 dataset_name=measured.data.name,
                 dataset_split=measured.data.split,
-                metric_type=name.partition("[")[0],
+                metric_type=name if figure is None else figure.name,
                 metric_name=name,
                 metric_value=measured.value,
             )

@@ -18,7 +18,7 @@ from ganzoo.models.card import render
 from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.generator import Generator
 from ganzoo.models.own_text import BEGIN, read_own
-from ganzoo.models.records import FORMAT, PASSING, Measured, metrics_json, read_metrics
+from ganzoo.models.records import FORMAT, Measured, metrics_json, read_metrics
 from ganzoo.models.references import find_place
 from ganzoo.models.save import NAMELESS, describe
 
@@ -110,16 +110,14 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
 def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Measured]) -> None:
     """The same figure against other data is another figure, and takes the place of the first."""
 
-    def data(measured: Measured | None) -> Any:
-        found = measured.data if measured is not None else None
-        return found and (found.sha256, found.source or found.name)
-
     for name, measured in figures.items():
-        old, new = data(before.get(name)), data(measured)
-        passing = name in before and PASSING in before[name].how
-        if old and new and old[0] != new[0] and not passing:
+        old, new = before.get(name), measured.data
+        if old is None or old.data is None or old.during_training or new is None:
+            continue
+        if old.data.sha256 != new.sha256:
+            old_name, new_name = (data.source or data.name for data in (old.data, new))
             warnings.warn(
-                f"figures against {old[1]} are replaced by those against {new[1]}",
+                f"figures against {old_name} are replaced by those against {new_name}",
                 GanzooWarning,
                 stacklevel=4,
             )

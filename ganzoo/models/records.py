@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pydantic
 
+from ganzoo.entries import DatasetEntry
+from ganzoo.files import public_name
 from ganzoo.layout import METRICS, TRAINING
 from ganzoo.models.folder import read_object
 from ganzoo.options import Options, make
+from ganzoo.plugins import catalogue
+
+if TYPE_CHECKING:
+    from ganzoo.data.dataset import Dataset
 
 FORMAT: Final = 1
-PASSING: Final = "while training"  # in how a figure was measured that training itself took
 
 
 class Record(Options):
@@ -30,6 +35,21 @@ class DataRecord(Record):
     split: str | None = None
     samples: int | None = None
     sha256: str | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset, source: str | None, fingerprint: str) -> Self:
+        """What to record of a data set. source: what the user called it; of a path only the last
+        part is kept, since the folders of this machine are private."""
+        name, _, split = (source or "").partition(":")
+        entry = catalogue().entries(DatasetEntry).get(name)
+        return cls(
+            name=dataset.name,
+            source=None if source is None else public_name(source),
+            hub=entry.hub or None if entry is not None else None,
+            split=None if entry is None else split or entry.splits[0],
+            samples=len(dataset),
+            sha256=fingerprint,
+        )
 
 
 class TrainingRecord(Record):
@@ -55,6 +75,8 @@ class Measured(Record):
     standard deviation over the seeds that `value` is the mean of. floor: the same figure for one
     half of the real samples against the other. ceiling: for noise against them. features: what
     they were compared by, with its own accuracy. by: the library, and its version.
+    during_training: the run itself measured its quality, with fewer samples than ``ganzoo
+    evaluate`` takes.
     """
 
     value: int | float
@@ -66,6 +88,7 @@ class Measured(Record):
     features: str = ""
     by: str = ""
     data: DataRecord | None = None
+    during_training: bool = False
 
 
 class _Metrics(Record):

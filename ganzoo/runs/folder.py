@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import GanzooError, WorkFailed, cannot_write
+from ganzoo.figure_name import quality_figures
 from ganzoo.files import (
     pasted,
     read_json,
@@ -198,9 +199,14 @@ def model_training(model: Path) -> dict[str, Any]:
 def ranked(lines: list[dict[str, Any]]) -> list[int]:
     """The steps of lines of metrics by their FID, the least first. Only figures in the features of
     the newest can be compared with each other."""
-    names = [name for line in lines for name in line if name.startswith("fid[")]
-    found = [(line[names[-1]], line["step"]) for line in lines if names and names[-1] in line]
-    return [step for value, step in sorted(found) if isinstance(value, int | float)]
+    measured = [
+        (value, line["step"], figure)
+        for line in lines
+        for figure, value in quality_figures(line).items()
+        if figure.name == "fid"
+    ]
+    newest = measured[-1][2] if measured else None
+    return [step for value, step in sorted((v, s) for v, s, figure in measured if figure == newest)]
 
 
 def exists(path: Path) -> GanzooError:

@@ -14,13 +14,13 @@ from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import find_device
 from ganzoo.engine.match import Match, Networks
-from ganzoo.engine.processes import Processes
 from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, call, score_of
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
+from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig, resolve
 from ganzoo.spec import SampleSpec
 from ganzoo.testing.check import Fault, calling

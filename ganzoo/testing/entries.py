@@ -15,7 +15,7 @@ from ganzoo.entries import Entry, ExtractorEntry, KindEntry
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game
 from ganzoo.kinds import Kind
-from ganzoo.measure.extractor import Extractor
+from ganzoo.measure.features import Extractor
 from ganzoo.models.load import load
 from ganzoo.objectives import Objective
 from ganzoo.plugins import catalogue

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from ganzoo.engine.processes import processes_of
 from ganzoo.errors import one_line
 from ganzoo.plugins import use
+from ganzoo.processes import processes_of
 from ganzoo.testing.case import Case
 
 

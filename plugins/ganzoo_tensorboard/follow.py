@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganzoo import GanzooError, Observer, RunFolder
+from ganzoo import FigureName, GanzooError, Observer, RunFolder
 
 FOLDER: Final = "tensorboard"  # in the run's folder
 PICTURES: Final = (".png", ".jpg", ".webp")
@@ -66,7 +66,7 @@ class TensorBoard(Observer):
 
     def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
-            if "[" not in name:  # those of quality are in the logged lines
+            if FigureName.parse(name) is None:  # those of quality are in the logged lines
                 self.writer.add_scalar(f"measured/{name}", value, step)
 
     def ended(self, run: RunFolder) -> None:
@@ -83,7 +83,7 @@ def grouped(name: str) -> str:
     for group in ("discriminator", "generator", "health"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name.removeprefix(f'{group}_')}"
-    return f"measured/{name}" if "[" in name else f"speed/{name}"
+    return f"measured/{name}" if FigureName.parse(name) else f"speed/{name}"
 
 
 def read_wav(path: Path) -> tuple[torch.Tensor, int]:

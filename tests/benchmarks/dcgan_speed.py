@@ -27,8 +27,8 @@ from torch import nn
 
 from ganzoo import api
 from ganzoo.data.dataset import from_tensor
-from ganzoo.engine.processes import Processes
 from ganzoo.plugins import find_architecture
+from ganzoo.processes import Processes
 from ganzoo.runs.config import resolve
 from ganzoo.spec import SampleSpec
 

@@ -32,6 +32,9 @@ class Image(Kind):
             for channels in (1, 3)
         ]
 
+    def usual_extractor(self) -> str | None:
+        return {1: "mnist-convnet", 3: "cifar-convnet"}.get(self.spec.shape[0])
+
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]
 

@@ -1,0 +1,81 @@
+"""Judging a run on its way: its averaged generator against real features that are computed once."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import torch
+
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.find import find_dataset
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.figure_name import FigureName
+from ganzoo.measure.extractors import AUTO, find_extractor, usual_extractor
+from ganzoo.measure.figures import Reference, check_enough, check_finite, class_figures, fid
+from ganzoo.measure.samples import features_of_data, features_of_generator, fitted
+from ganzoo.models.records import DataRecord
+from ganzoo.runs.config import RunConfig
+from ganzoo.sampler import Sampler
+from ganzoo.spec import SampleSpec
+
+
+class Judge:
+    """Measures the generator of a run against the real samples of one data set.
+
+    samples: how many are made for each measurement, of seed 0. seconds: spent on measuring so far.
+    data: the record of what it measures against. Raises GanzooError where the data does not fit,
+    or is too small.
+    """
+
+    def __init__(
+        self, config: RunConfig, dataset: Dataset, spec: SampleSpec, device: torch.device
+    ) -> None:
+        began = time.perf_counter()
+        schedule = config.schedule
+        self.samples = schedule.evaluate_samples
+        source = schedule.evaluate_data or config.data.source
+        if schedule.evaluate_data is not None:
+            try:
+                dataset = find_dataset(schedule.evaluate_data)
+            except GanzooError as error:
+                raise GanzooError(f"schedule.evaluate_data: {error}") from None
+        dataset = fitted(dataset, spec, config.architecture)
+        self.data = DataRecord.of(dataset, source, dataset.fingerprint())
+        self.extractor = find_extractor(schedule.features, source, spec).to(device)
+        features = features_of_data(self.extractor, dataset)
+        check_enough(features, f"data set {dataset.name!r}")
+        check_enough(features[: self.samples], f"schedule.evaluate_samples={self.samples}")
+        self.real = Reference.of(features, self.extractor)
+        self.seconds = time.perf_counter() - began
+
+    def measure(self, sampler: Sampler) -> dict[str, float]:
+        """The figures by their names in ``metrics.json``; none, with a warning, where the samples
+        cannot be measured."""
+        began = time.perf_counter()
+        try:
+            fake = features_of_generator(self.extractor, sampler, self.samples, 0)
+            figures = {"fid": fid(fake, self.real)} | class_figures(fake, self.real)
+            check_finite(figures)
+        except Exception as error:  # a measurement must not end the training
+            text = str(error) if isinstance(error, GanzooError) else repr(error)
+            warnings.warn(f"not evaluated: {text}", GanzooWarning, stacklevel=2)
+            figures = {}
+        self.seconds += time.perf_counter() - began
+        features = self.extractor.name
+        return {str(FigureName(name, features)): value for name, value in figures.items()}
+
+    def share(self, training: float) -> float:
+        """The share of the run's time that measuring took. training: its other seconds."""
+        return round(self.seconds / max(self.seconds + training, 1e-9), 4)
+
+
+def with_extractor(config: RunConfig, spec: SampleSpec) -> RunConfig:
+    """The configuration with the name of the extractor that ``auto`` stands for: a plugin that is
+    installed later must not change what a run is measured by."""
+    schedule = config.schedule
+    if schedule.evaluate_every is None or schedule.features != AUTO:
+        return config
+    name = usual_extractor(schedule.evaluate_data or config.data.source, spec)
+    schedule = schedule.model_copy(update={"features": name})
+    return config.model_copy(update={"schedule": schedule})
