@@ -31,10 +31,10 @@ from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from ganzoo.api import resume, train
-    from ganzoo.architecture import Architecture, Training
+    from ganzoo.architecture import Architecture
     from ganzoo.data.dataset import Dataset
     from ganzoo.engine.observers import Observer
-    from ganzoo.game import Game
+    from ganzoo.game import Game, Networks
     from ganzoo.kinds import Kind
     from ganzoo.measure.evaluate import compare, evaluate
     from ganzoo.measure.features import Extractor, Features
@@ -49,12 +49,14 @@ if TYPE_CHECKING:
         Minimax,
         NonSaturating,
         Objective,
+        Regulariser,
         Wasserstein,
     )
     from ganzoo.options import Options
     from ganzoo.plugins import use
     from ganzoo.runs.folder import RunFolder
     from ganzoo.spec import SampleSpec
+    from ganzoo.training import Training
 
 _WHERE = {
     "AdversarialObjective": "ganzoo.objectives",
@@ -68,14 +70,16 @@ _WHERE = {
     "Kind": "ganzoo.kinds",
     "LeastSquares": "ganzoo.objectives",
     "Minimax": "ganzoo.objectives",
+    "Networks": "ganzoo.game",
     "NonSaturating": "ganzoo.objectives",
     "Objective": "ganzoo.objectives",
     "Observer": "ganzoo.engine.observers",
     "Options": "ganzoo.options",
+    "Regulariser": "ganzoo.objectives",
     "Run": "ganzoo.models.run",
     "RunFolder": "ganzoo.runs.folder",
     "SampleSpec": "ganzoo.spec",
-    "Training": "ganzoo.architecture",
+    "Training": "ganzoo.training",
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
@@ -109,6 +113,7 @@ __all__ = [
     "LeastSquares",
     "Minimax",
     "ModelEntry",
+    "Networks",
     "NonSaturating",
     "Objective",
     "ObjectiveEntry",
@@ -118,6 +123,7 @@ __all__ = [
     "Options",
     "PenaltyEntry",
     "ReaderEntry",
+    "Regulariser",
     "Run",
     "RunFolder",
     "SampleSpec",

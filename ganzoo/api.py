@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from ganzoo.architecture import Architecture, Training
+from ganzoo.architecture import Architecture
 from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, dataset_of, source_of
@@ -35,6 +35,7 @@ from ganzoo.plugins import catalogue, find_architecture, reference_of
 from ganzoo.processes import Processes, processes_of
 from ganzoo.runs.config import RunConfig, checked, merged, resolve
 from ganzoo.runs.folder import exists, free_number, model_training
+from ganzoo.training import Training
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 

@@ -3,76 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from ganzoo.errors import GanzooError
+from ganzoo.game import Networks, call
 from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
-
-
-class Training(Options):
-    """How the game is played. An architecture sets its recipe's values as defaults."""
-
-    steps: int = Field(20_000, ge=1, description="generator updates in the whole run")
-    batch_size: int = Field(64, ge=1, description="real samples a step, over all processes")
-    optimizer: Literal["adam", "rmsprop", "sgd"] = Field(
-        "adam", description="optimizer of both players"
-    )
-    generator_lr: float = Field(2e-4, gt=0, description="learning rate of the generator")
-    discriminator_lr: float = Field(2e-4, gt=0, description="learning rate of the discriminator")
-    beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first beta")
-    beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second beta; RMSprop's alpha")
-    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd and rmsprop")
-    lr_decay: Literal["constant", "linear"] = Field(
-        "constant", description="linear: both learning rates go down to 0 over the run"
-    )
-    discriminator_steps: int = Field(1, ge=1, description="discriminator updates a step")
-    discriminator_warmup: int = Field(
-        0, ge=0, description="discriminator updates before the first step"
-    )
-    ema_decay: float = Field(
-        0.999,
-        ge=0,
-        lt=1,
-        description="decay of the generator's moving average, reached gradually; 0: no average",
-    )
-    clip_gradients: float | None = Field(
-        None, gt=0, description="largest norm of each player's gradient"
-    )
-    flip: bool = Field(False, description="mirror half of the images, left to right")
-    dequantize: bool = Field(
-        False, description="add uniform noise of one level to 8-bit samples, as WGAN-GP does"
-    )
-    augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
-        (), description="what is done to images, real and fake, before the discriminator sees them"
-    )
-    instance_noise: float = Field(
-        0.0,
-        ge=0,
-        description="standard deviation of the noise on all that the discriminator sees; it falls "
-        "linearly to 0",
-    )
-    instance_noise_steps: int | None = Field(
-        None, ge=1, description="steps of that fall; null: the whole run"
-    )
-    replay: float = Field(
-        0.0, ge=0, lt=1, description="share of the discriminator's fakes that are old ones"
-    )
-    replay_size: int = Field(
-        1024, ge=1, description="old fakes that are kept for that, over all processes"
-    )
-
-    @field_validator("augment")
-    @classmethod
-    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("a name is there twice")
-        return names
+from ganzoo.training import PLAYERS, Training, make_optimizer, scheduled
 
 
 class Architecture:
@@ -83,6 +24,11 @@ class Architecture:
     networks must keep all their state in parameters and buffers. Before a model is loaded, its
     generator is built once without memory (torch's meta device) and compared with the file;
     code that reads values of tensors while it builds cannot be checked so.
+
+    Beyond these two methods everything has a default: how latents are drawn or made from inputs
+    (`sample_latent`, `condition`, `latent_from`), how samples are made of them (`generate`,
+    `interpolate`), and how the networks are trained (`optimizers`, `learning_rate`,
+    `after_step`).
 
     The generator is called as ``generator(latent)``, or ``generator(latent, labels)`` where
     `conditional` is true, and returns samples of shape (N, *spec.shape) in the spec's range.
@@ -103,7 +49,11 @@ class Architecture:
     class Config(Options):
         """The architecture's own options: ``--set width=64``. Give each a description."""
 
-    #: The recipe. The objective is a name, or a class that no plugin offers.
+    class Sampling(Options):
+        """Options of sampling, which `generate` gets: ``sample(16, truncation=0.7)``."""
+
+    #: The recipe; in an instance, the options of the run where there is one. The objective is a
+    #: name, or a class that no plugin offers.
     training: ClassVar[Training] = Training()
     objective: ClassVar[str | type[Objective]] = "non-saturating"
     objective_options: ClassVar[dict[str, Any]] = {}
@@ -116,8 +66,12 @@ class Architecture:
     #: The paper, as a link or a reference.
     paper: ClassVar[str] = ""
 
-    def __init__(self, spec: SampleSpec, config: Any = None) -> None:
+    def __init__(
+        self, spec: SampleSpec, config: Any = None, training: Training | None = None
+    ) -> None:
         self.spec = spec
+        if training is not None:
+            vars(self)["training"] = training  # over the class's recipe
         self.config: Any = self.Config() if config is None else config
         if self.kinds and spec.kind not in self.kinds:
             raise ValueError(f"it makes {' or '.join(self.kinds)}, not {spec.kind}")
@@ -150,6 +104,22 @@ class Architecture:
         """Further networks that are trained together with the generator, by name: an encoder."""
         return {}
 
+    def build_extras(self, networks: Networks) -> dict[str, nn.Module]:
+        """Modules that no player trains, by name: the slow weights of a lookahead.
+
+        They stand in ``networks.extras``, are kept in checkpoints, and are not published. Where
+        there are several processes, their buffers are made to agree after each step.
+        """
+        return {}
+
+    @property
+    def input_spec(self) -> SampleSpec | None:
+        """What the generator works from: the data's inputs; None: from latents alone.
+
+        Override it where inputs are made from the real samples, as super-resolution does.
+        """
+        return getattr(self.spec, "inputs", None)
+
     def sample_latent(self, count: int, rng: torch.Generator) -> Tensor:
         """`count` latents, drawn with `rng` alone, on its device: (count, latent_size), N(0, 1).
 
@@ -157,14 +127,120 @@ class Architecture:
         """
         return torch.randn(count, self.config.latent_size, generator=rng, device=rng.device)
 
+    def condition(
+        self,
+        real: Tensor,
+        labels: Tensor | None,
+        generator: torch.Generator,
+        inputs: Tensor | None = None,
+    ) -> Tensor:
+        """What the generator is given in training beside `real`: (N, ...), its latent.
+
+        real: (N, *spec.shape), the samples that the discriminator sees. labels: (N,), theirs, of
+        a conditional architecture. generator: the only source of chance. inputs: (N, ...), what
+        the data set has for these samples. By default `latent_from` the inputs where there are
+        any, else `sample_latent`. Override it to make inputs from real samples.
+        """
+        if inputs is None:
+            return self.sample_latent(len(real), generator)
+        return self.latent_from(inputs, generator)
+
+    def latent_from(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """What the generator is given for `inputs`, (N, ...) as `input_spec` says, in sampling
+        and in training; by default the inputs themselves. Noise is drawn with `generator`."""
+        return inputs
+
+    def generate(
+        self, network: nn.Module, latent: Tensor, labels: Tensor | None, sampling: Any
+    ) -> Tensor:
+        """Samples of a trained generator: (N, *spec.shape).
+
+        network: the generator, in eval mode. sampling: a `Sampling`, the options asked for.
+        """
+        samples: Tensor = call(network, latent, labels)
+        return samples
+
+    def interpolate(self, first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+        """Latents on the way from `first` to `last`, each (*latent), at `weights`, (N,) in [0, 1]:
+        (N, *latent).
+
+        By default the great circle, which fits normal latents (White 2016, arXiv:1609.04468).
+        Override it where a latent is composed of parts that want ways of their own.
+        """
+        return great_circle(first, last, weights)
+
+    def optimizers(self, networks: Networks) -> dict[str, torch.optim.Optimizer]:
+        """The optimizers of the players ``generator`` and ``discriminator``.
+
+        By default as the options of ``training`` say, over ``networks.parameters(player)``. A
+        parameter that is in none of an optimizer's groups is not trained.
+        """
+        return {
+            player: make_optimizer(networks.parameters(player), self.training, player)
+            for player in PLAYERS
+        }
+
+    def learning_rate(self, player: str, step: int) -> float:
+        """The learning rate of a player in the step that follows `step` others.
+
+        By default the recipe's times its schedule. A group of parameters whose optimizer was made
+        with another rate than the recipe's keeps its ratio to it.
+        """
+        return self.training.lr(player) * scheduled(self.training, step)
+
+    def after_step(self, networks: Networks, step: int) -> None:
+        """Called after step `step` (from 1), without gradients, before the moving average takes
+        the generator in: for lookahead, or for a network that grows. What it changes must be in
+        parameters or buffers."""
+
+    @classmethod
+    def upgrade(
+        cls, options: dict[str, Any], state: dict[str, Tensor], version: str
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The options and tensors of a model that another version of the plugin made, as this
+        version has them: an option renamed, a key of a layer that moved.
+
+        options: of `Config`. state: by names that begin with ``generator.``, ``discriminator.``
+        or ``partners.``, as far as they are there. version: of the plugin that made them.
+        """
+        return options, state
+
 
 def build_architecture(
-    architecture: type[Architecture], name: str, options: Mapping[str, Any], spec: SampleSpec
+    architecture: type[Architecture],
+    name: str,
+    options: Mapping[str, Any],
+    spec: SampleSpec,
+    training: Training | None = None,
 ) -> Architecture:
-    """The architecture called `name` with its options. Raises GanzooError that says what of the
-    options is wrong, or how spec and options do not go together."""
+    """The architecture called `name` with its options, for a run of `training` where there is one.
+
+    Raises GanzooError that says what of the options is wrong, or how spec and options do not go
+    together.
+    """
     config = make(architecture.Config, options, name)
     try:
-        return architecture(spec, config)
+        return architecture(spec, config, training)
     except ValueError as error:
         raise GanzooError(f"{name}: {error}") from None
+
+
+def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent).
+
+    The direction turns evenly; the length goes straight from the one to the other.
+    """
+    a, b = first.double().flatten(), last.double().flatten()
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise GanzooError("interpolate: a latent has values that are not finite")
+    t = weights.double()[:, None]
+    lengths = (1 - t) * a.norm() + t * b.norm()
+    a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
+    angle = (a @ b).clamp(-1, 1).acos()
+    if float(angle) > torch.pi - 1e-4:
+        raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
+    if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
+        turned = (1 - t) * a + t * b
+    else:
+        turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+    return (lengths * turned).to(first.dtype).view(-1, *first.shape)

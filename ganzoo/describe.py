@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganzoo.architecture import Training
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import pasted, user_path
@@ -17,6 +16,7 @@ from ganzoo.options import table
 from ganzoo.plugins import catalogue, find_architecture, reference_of
 from ganzoo.runs.config import Data, Schedule, objective_class, own_objective
 from ganzoo.runs.folder import RunFolder
+from ganzoo.training import Training
 
 
 def describe(name: str) -> dict[str, Any]:

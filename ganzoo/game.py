@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -11,15 +11,44 @@ from torch import Tensor, nn
 
 
 @dataclass
+class Networks:
+    """All modules of a run.
+
+    partners: further networks that are trained with the generator. extras: what no player trains.
+    objective: the run's, which may have parameters, trained with the discriminator, and buffers.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    partners: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+    extras: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+    objective: nn.Module = field(default_factory=nn.Module)
+
+    def parameters(self, player: str) -> list[nn.Parameter]:
+        """What ``generator`` or ``discriminator`` trains: those that require a gradient."""
+        sides = {
+            "generator": (self.generator, self.partners),
+            "discriminator": (self.discriminator, self.objective),
+        }
+        return [p for module in sides[player] for p in module.parameters() if p.requires_grad]
+
+    def modules(self) -> dict[str, nn.Module]:
+        """All of them, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass
 class Game:
     """One player's turn in one round.
 
     real: (N, *shape), the real samples in the spec's range. labels: (N,) int64 of the real
-    samples, which the fakes share, or None. latent: what the fakes were made from.
+    samples, which the fakes share, or None. latent: what the generator was given to make the fakes.
+    inputs: what the data set has for the real samples to be made from, or None.
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
     view: what the run asks to do to samples before the discriminator sees them, or None.
     watch: told of each batch that the discriminator judges, and of what it returned for it.
+    mean, record: of the engine, for `average` and `log`.
     """
 
     real: Tensor
@@ -32,6 +61,9 @@ class Game:
     step: int = 0
     view: Callable[[Tensor], Tensor] | None = None
     watch: Callable[[Game, Tensor, Any], None] | None = None
+    inputs: Tensor | None = None
+    mean: Callable[[Tensor], Tensor] | None = None
+    record: Callable[[str, Tensor], None] | None = None
 
     def shown(self, samples: Tensor) -> Tensor:
         """What the discriminator sees of `samples`, real or fake: augmented, and with noise, where
@@ -56,6 +88,23 @@ class Game:
         """Samples for `latent`, the labels bound."""
         samples: Tensor = call(self.generator, latent, self.labels)
         return samples
+
+    def average(self, tensor: Tensor) -> Tensor:
+        """The mean of `tensor` over all processes; alone, the tensor itself.
+
+        All of them must call it. A gradient passes: what a loss of the mean asks of a tensor
+        reaches the process's own.
+        """
+        return tensor if self.mean is None else self.mean(tensor)
+
+    def log(self, name: str, tensor: Tensor) -> None:
+        """Note a figure that is no loss, a scalar, under its own name in ``metrics.jsonl``.
+
+        A line has its mean since the line before, over all processes. It is summed on the device,
+        and nothing waits for it. Raises GanzooError where a line has that name for something else.
+        """
+        if self.record is not None:
+            self.record(name, tensor)
 
     def score_gradient(self, samples: Tensor) -> Tensor:
         """The gradient of the scores with respect to `samples`, as they are shown: (N, values a

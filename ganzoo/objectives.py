@@ -5,6 +5,8 @@ Scores s are the discriminator's raw outputs, higher for real; sigma(s) is its p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -12,9 +14,24 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganzoo.game import Game
+from ganzoo.game import Game, Networks
 from ganzoo.options import Options
 from ganzoo.penalties import PENALTIES
+
+
+@dataclass(frozen=True)
+class Regulariser:
+    """A term that is computed every so many steps alone, and weighs as much more then.
+
+    player: whose loss it is added to, ``generator`` or ``discriminator``. name: of the term.
+    every: steps from one to the next. term: the scalar as it would be at every step; `every` is
+    multiplied with it (lazy regularisation, Karras 2020, arXiv:1912.04958, section 3.1).
+    """
+
+    player: str
+    name: str
+    every: int
+    term: Callable[[Game], Tensor]
 
 
 class Objective(nn.Module):
@@ -32,6 +49,29 @@ class Objective(nn.Module):
     def __init__(self, config: Any = None) -> None:
         super().__init__()
         self.config: Any = self.Config() if config is None else config
+
+    def setup(self, networks: Networks) -> None:
+        """Called once, with the networks on their device, before optimizers are made: for copies
+        of networks that follow slowly, ``self.slow = copy.deepcopy(networks.generator)``.
+
+        What it sets is in the checkpoint and not in the published model. Parameters that are not
+        to be trained with the discriminator say so: ``requires_grad_(False)``. It may be called
+        again, for networks that start from a model.
+        """
+
+    def regularisers(self) -> Sequence[Regulariser]:
+        """Terms with an interval of their own, for either player, beside those of the methods."""
+        return ()
+
+    def terms(self, player: str, game: Game) -> dict[str, Tensor]:
+        """All terms of a player in this round, with the regularisers that are due."""
+        terms = self.generator_terms if player == "generator" else self.discriminator_terms
+        loss = dict(terms(game))
+        for one in self.regularisers():
+            every = one.every if game.step else 1  # the warm-up is all of step 0
+            if one.player == player and game.step % every == 0:
+                loss[one.name] = every * one.term(game)
+        return loss
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
         """The discriminator's loss as scalar terms by name; their sum is minimised."""

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -54,6 +55,27 @@ class Processes:
             gradients.append(parameter.grad)
         self.average(gradients)
 
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean of `tensor` over all processes, which a gradient passes: see `Game.average`."""
+        if self.world == 1:
+            return tensor
+        mean: Tensor = _Mean.apply(tensor, self)
+        return mean
+
+    def agree(self, buffers: Iterable[Tensor]) -> None:
+        """Make buffers the same everywhere: floating ones averaged, others the first process's."""
+        if self.world == 1:
+            return
+        every = list(buffers)
+        by_type: dict[torch.dtype, list[Tensor]] = {}
+        for buffer in every:
+            if buffer.is_floating_point():
+                by_type.setdefault(buffer.dtype, []).append(buffer)
+            else:
+                dist.broadcast(buffer, 0)
+        for group in by_type.values():
+            self.average(group)
+
     def same_start(self, module: nn.Module) -> None:
         """Give every process the first one's parameters and buffers."""
         if self.world > 1:
@@ -80,6 +102,21 @@ class Processes:
         """Return when all processes have come here."""
         if self.world > 1:
             dist.barrier()
+
+
+class _Mean(torch.autograd.Function):
+    """The mean over processes. Backward, the gradient goes to the process's own tensor whole:
+    gradients are averaged over processes afterwards, which makes it the mean's."""
+
+    @staticmethod
+    def forward(context: Any, tensor: Tensor, processes: Processes) -> Tensor:
+        mean = tensor.clone()
+        processes.average([mean])
+        return mean
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 @contextlib.contextmanager

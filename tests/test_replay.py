@@ -8,11 +8,11 @@ from test_step import make_match
 from test_view import spy
 from torch import nn
 
-from ganzoo.architecture import Training
 from ganzoo.engine.replay import Replay
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
 from ganzoo.processes import Processes
+from ganzoo.training import Training
 
 
 def make(pack: int = 1, processes: Processes | None = None, **options: object) -> Replay:

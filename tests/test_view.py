@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from test_step import make_match
 from torch import nn
 
-from ganzoo.architecture import Training
 from ganzoo.engine.view import View
 from ganzoo.game import Game
 from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS, color, cutout, translation
 from ganzoo.processes import Processes
+from ganzoo.training import Training
 
 EVERYTHING = {
     "training__augment": ["color", "translation", "cutout"],

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -68,6 +68,14 @@ def _is_zip(samples: LazySamples) -> bool:
     return root is not None and root.is_file()
 
 
+class Batch(NamedTuple):
+    """Real samples (N, *shape), their labels (N,), and what they are made from, (N, ...)."""
+
+    real: Tensor
+    labels: Tensor | None
+    inputs: Tensor | None = None
+
+
 @dataclass
 class Batches:
     """Endless batches of real samples, shuffled anew each epoch.
@@ -94,14 +102,22 @@ class Batches:
         self.labels = None if labels is None else labels.to(self.device)
         self.per_epoch = len(self.dataset) // self.batch_size
 
-    def start(self, position: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def start(self, position: int) -> Iterator[Batch]:
         """Batches from the `position`-th on: (N, *shape) float32 in [low, high], and labels."""
         if self.resident is None:
             yield from self._stream(position)
             return
         for index in self._indices(position, self.resident.device):
             labels = None if self.labels is None else self.labels[index.to(self.device)]
-            yield self._prepare(self.resident[index].to(self.device)), labels
+            yield Batch(self._prepare(self.resident[index].to(self.device)), labels)
+
+    def peek(self, count: int) -> Batch:
+        """`count` samples from the data set's beginning, read in this process, to try things on."""
+        read = [_Readable(self.dataset)[index % len(self.dataset)] for index in range(count)]
+        chosen = torch.tensor([number for _, number, _ in read], device=self.device)
+        labels = None if self.labels is None else self.labels[chosen]
+        samples = torch.stack([sample for sample, _, _ in read])
+        return Batch(self._prepare(samples.to(self.device)), labels)
 
     def _home(self, samples: Tensor) -> torch.device:
         """Where the samples are kept: where the model trains, unless they would crowd it."""
@@ -126,7 +142,7 @@ class Batches:
                 yield order[begin : begin + share]
                 position += 1
 
-    def _stream(self, position: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def _stream(self, position: int) -> Iterator[Batch]:
         pinned = self.device.type == "cuda"
         loader = torch_data.DataLoader(
             _Readable(self.dataset),
@@ -152,7 +168,7 @@ class Batches:
                 if self.labels is None
                 else self.labels[index.to(self.device, non_blocking=pinned)]
             )
-            yield self._prepare(samples.to(self.device, non_blocking=pinned)), labels
+            yield Batch(self._prepare(samples.to(self.device, non_blocking=pinned)), labels)
 
     def _read(self, loader: Iterable[Any]) -> Iterator[Any]:
         try:

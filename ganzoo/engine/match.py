@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.architecture import Architecture, Training
-from ganzoo.data.batches import Batches
+from ganzoo.architecture import Architecture
+from ganzoo.data.batches import Batch, Batches
 from ganzoo.devices import Device
 from ganzoo.engine.average import MovingAverage
 from ganzoo.engine.player import Player
@@ -17,30 +19,35 @@ from ganzoo.engine.replay import Replay
 from ganzoo.engine.totals import Totals
 from ganzoo.engine.view import View
 from ganzoo.errors import GanzooError
-from ganzoo.game import Game, call, score_of
+from ganzoo.game import Game, Networks, call
 from ganzoo.measure.health import Health, Watch
 from ganzoo.objectives import Objective
 from ganzoo.processes import Processes
-from ganzoo.sampler import seeded
+from ganzoo.training import PLAYERS, Training
 
 
-@dataclass
-class Networks:
-    """The networks of both players."""
+class Round(NamedTuple):
+    """One round of a process: its part of a batch, and what the generator is given beside it."""
 
-    generator: nn.Module
-    discriminator: nn.Module
-    partners: nn.ModuleDict
+    real: Tensor
+    labels: Tensor | None
+    inputs: Tensor | None
+    latent: Tensor
 
-    @classmethod
-    def build(cls, architecture: Architecture) -> Networks:
-        """Build them in a fixed order, so that a seed gives the same weights everywhere."""
-        generator = architecture.build_generator()
-        discriminator = architecture.build_discriminator()
-        return cls(generator, discriminator, nn.ModuleDict(architecture.build_partners()))
+    def part(self, number: int, parts: int) -> Round:
+        """One of so many equal parts of it."""
+        size = len(self.real) // parts
+        cut = slice(number * size, (number + 1) * size)
+        labels, inputs = (None if v is None else v[cut] for v in (self.labels, self.inputs))
+        return Round(self.real[cut], labels, inputs, self.latent[cut])
 
-    def all(self) -> tuple[nn.Module, nn.Module, nn.Module]:
-        return self.generator, self.discriminator, self.partners
+
+def build_networks(architecture: Architecture, objective: Objective) -> Networks:
+    """Build them in a fixed order, so that a seed gives the same weights everywhere."""
+    generator = architecture.build_generator()
+    discriminator = architecture.build_discriminator()
+    partners = nn.ModuleDict(architecture.build_partners())
+    return Networks(generator, discriminator, partners, objective=objective)
 
 
 class Match:
@@ -65,95 +72,60 @@ class Match:
         self.architecture, self.training = architecture, training
         self.batches, self.device, self.processes = batches, device, processes
         self.networks, self.objective = networks, objective
-        objective.to(device.device)
-        for network in (*networks.all(), objective):
-            processes.same_start(device.place(network))
-            network.train()
+        for module in networks.modules().values():
+            processes.same_start(device.place(module))
+            module.train()
+        self.derive()
         self.average = MovingAverage(networks.generator, training.ema_decay)
-        mine = [networks.generator, networks.partners]
-        self.generator = Player(mine, training.generator_lr, training, device, processes)
-        theirs = [networks.discriminator, objective]
-        self.discriminator = Player(theirs, training.discriminator_lr, training, device, processes)
+        optimizers = architecture.optimizers(networks)
+        if set(optimizers) != set(PLAYERS):
+            raise GanzooError(f"optimizers: it returns one for each of {' and '.join(PLAYERS)}")
+        self.players = {
+            name: Player(name, optimizers[name], training, device, processes) for name in PLAYERS
+        }
+        self.generator, self.discriminator = (self.players[name] for name in PLAYERS)
         self.view = View(training, batches.rng, processes)
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
         self.health = health
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
-        self._real: Iterator[tuple[Tensor, Tensor | None]] | None = None
+        self._real: Iterator[Batch] | None = None
+
+    def derive(self) -> None:
+        """Make what follows from the networks' weights: the extras, and the objective's slow
+        copies. It is done again where training starts from a model's weights."""
+        networks = self.networks
+        networks.extras = nn.ModuleDict(self.architecture.build_extras(networks))
+        self.objective.setup(networks)
+        for module in (networks.extras, self.objective):
+            self.processes.same_start(self.device.place(module))
 
     def play(self) -> None:
         """One step: the discriminator's updates, then one of the generator."""
         while self.warming_up:
             self.warm_up()
-        if self.training.lr_decay == "linear":
-            left = max(0.0, 1 - self.step / self.training.steps)
-            self.generator.set_lr(left)
-            self.discriminator.set_lr(left)
+        self._set_rates()
         self.step += 1
         for _ in range(self.training.discriminator_steps - 1):
-            self.discriminator_turn(self.deal(with_gradient=False))
+            self._turn(self.discriminator, self.games(self.draw(), with_gradient=False))
+        drawn = self.draw()
         # The last round's fakes serve both players: the generator is judged on what the
-        # discriminator has just learned from, and its forward pass is run once.
-        game = self.deal(with_gradient=True)
-        watch = Watch(game) if self.health.due(self.step) else None
-        self.discriminator_turn(game, watch)
-        self.generator_turn(game, watch)
+        # discriminator has just learned from, and its forward pass is run once. Those of several
+        # parts are made again for the generator: kept, they would take the memory of the whole.
+        once = self.training.accumulate == 1
+        games = self.games(drawn, with_gradient=once)
+        first = next(games)
+        watch = Watch(first) if self.health.due(self.step) else None
+        self._turn(self.discriminator, itertools.chain([first], games), watch)
+        again = [first] if once else self.games(drawn, with_gradient=True)
+        self._turn(self.generator, again, watch)
+        with torch.no_grad():
+            self.architecture.after_step(self.networks, self.step)
         self.average.update(self.step)
+        self._agree()
         if watch is not None:
             self.health.add(watch)
-
-    def rehearse(self, name: str) -> None:
-        """Make and judge one batch without learning, to find a faulty architecture before a run
-        is made.
-
-        Raises GanzooError that says what was expected of a network, and what came.
-        """
-        count, pack = self.training.batch_size // self.processes.world, self.architecture.pack
-        if count % pack:
-            raise GanzooError(
-                f"training.batch_size={self.training.batch_size}: {name} judges packs of {pack} "
-                f"samples, and {count} in a process cannot be divided by that"
-            )
-        modes = [(network, network.training) for network in self.networks.all()]
-        rng = torch.Generator(self.device.device).manual_seed(0)
-        labels = torch.zeros(count, dtype=torch.int64, device=self.device.device)
-        given = labels if self.architecture.conditional else None
-        with torch.no_grad(), seeded(self.device.device, 0):
-            for network, _ in modes:
-                network.eval()
-            latent = self.architecture.sample_latent(count, rng)
-            made = call(self.networks.generator, latent, given)
-            expected = (count, *self.architecture.spec.shape)
-            if tuple(made.shape) != expected:
-                raise GanzooError(
-                    f"{name}: its generator must return {expected} for {count} latents, not "
-                    f"{tuple(made.shape)}"
-                )
-            self._rehearse_judging(name, made, given, count // pack)
-        for network, mode in modes:
-            network.train(mode)
-
-    def _rehearse_judging(
-        self, name: str, made: Tensor, labels: Tensor | None, expected: int
-    ) -> None:
-        try:
-            output = call(self.networks.discriminator, made, labels)
-        except TypeError:
-            return  # it judges pairs, and the objective hands it what is missing here
-        try:
-            scores = score_of(output)
-        except AttributeError:
-            raise GanzooError(
-                f"{name}: its discriminator must return scores, or a named tuple with a field "
-                f"score, not {type(output).__name__}"
-            ) from None
-        # A discriminator of patches has several scores a sample.
-        if not len(scores) or len(scores) % expected:
-            raise GanzooError(
-                f"{name}: its discriminator must return {expected} scores, or as many for each "
-                f"of {expected}, for {len(made)} samples, not {len(scores)}"
-            )
 
     @property
     def warming_up(self) -> bool:
@@ -162,59 +134,104 @@ class Match:
 
     def warm_up(self) -> None:
         """One discriminator update before the first step."""
-        self.discriminator_turn(self.deal(with_gradient=False))
+        self._set_rates()
+        self._turn(self.discriminator, self.games(self.draw(), with_gradient=False))
+        self._agree()
 
-    def deal(self, with_gradient: bool) -> Game:
-        """The next round: real samples, and fakes that carry the generator's gradient or none."""
+    def _set_rates(self) -> None:
+        for name, player in self.players.items():
+            player.set_lr(self.architecture.learning_rate(name, self.step))
+
+    def _agree(self) -> None:
+        """What no gradient moves is the same in all processes, so that one checkpoint holds it."""
+        extras, objective = self.networks.extras, self.objective
+        self.processes.agree([*extras.buffers(), *objective.buffers()])
+
+    def draw(self) -> Round:
+        """The next round: real samples, and what the generator is given."""
         if self._real is None:
             self._real = self.batches.start(self.rounds)
-        real, labels = next(self._real)
+        batch = next(self._real)
         self.rounds += 1
-        share, rank = len(real), self.processes.rank
-        latent = self.architecture.sample_latent(share * self.processes.world, self.batches.rng)
-        latent = latent[rank * share : (rank + 1) * share]
-        labels = labels if self.architecture.conditional else None
+        return self.with_latent(batch)
+
+    def with_latent(self, batch: Batch) -> Round:
+        """A batch with what the generator is given beside it."""
+        real, inputs = batch.real, batch.inputs
+        labels = batch.labels if self.architecture.conditional else None
+        share, rank, world = len(real), self.processes.rank, self.processes.world
+        rng, plain = self.batches.rng, type(self.architecture).condition is Architecture.condition
+        if world > 1 and plain and inputs is None:
+            # Drawn for the whole batch and cut, so that two processes see what one would.
+            latent = self.architecture.sample_latent(share * world, rng)
+            return Round(real, labels, inputs, latent[rank * share : (rank + 1) * share])
+        if world > 1:
+            # Of its own samples, a process draws how much it likes: from chance of its own.
+            number = (self.batches.seed * 1_000_003 + self.rounds) * world + rank
+            rng = torch.Generator(rng.device).manual_seed(number)
+        latent = self.architecture.condition(real, labels, rng, inputs)
+        return Round(real, labels, inputs, latent)
+
+    def deal(self, with_gradient: bool) -> Game:
+        """The game of the next round, whole."""
+        return self.game(self.draw(), with_gradient)
+
+    def games(self, drawn: Round, with_gradient: bool) -> Iterator[Game]:
+        """A round in the parts that it is played in, each made when it is asked for."""
+        parts = self.training.accumulate
+        for number in range(parts):
+            part = drawn if parts == 1 else drawn.part(number, parts)
+            yield self.game(part, with_gradient)
+
+    def game(self, drawn: Round, with_gradient: bool) -> Game:
+        """Make fakes, which carry the generator's gradient or none."""
         networks = self.networks
         with torch.set_grad_enabled(with_gradient), self.device.autocast():
-            fake = call(networks.generator, latent, labels)
+            fake = call(networks.generator, drawn.latent, drawn.labels)
         return Game(
-            real=real,
+            real=drawn.real,
             fake=fake,
-            latent=latent,
-            labels=labels,
+            latent=drawn.latent,
+            labels=drawn.labels,
             generator=networks.generator,
             discriminator=networks.discriminator,
             partners=networks.partners,
             step=self.step,
             view=self.view.at(self.step),
+            inputs=drawn.inputs,
+            mean=self.processes.mean,
+            record=self.totals.log,
         )
 
-    def discriminator_turn(self, game: Game, watch: Watch | None = None) -> None:
+    def discriminator_turn(self, game: Game) -> None:
         """One update of the discriminator, which sees the fakes without their gradient, and old
         ones among them where the recipe says so."""
-        game = replace(game, fake=game.fake.detach())
-        if self.replay is not None:
-            game = self.replay.mix(game)
-        if watch is not None:
-            watch.scale = self.discriminator.scale(self.device.device)
-            game.watch = watch.judged
-        with self.device.autocast():
-            terms = self.objective.discriminator_terms(game)
-        self._update("discriminator", self.discriminator, terms, watch)
+        self._turn(self.discriminator, [game])
 
-    def generator_turn(self, game: Game, watch: Watch | None = None) -> None:
+    def generator_turn(self, game: Game) -> None:
         """One update of the generator and its partners."""
-        with self.device.autocast():
-            terms = self.objective.generator_terms(game)
-        self._update("generator", self.generator, terms, watch)
+        self._turn(self.generator, [game])
 
-    def _update(
-        self, name: str, player: Player, terms: dict[str, Tensor], watch: Watch | None
-    ) -> None:
-        values = torch.stack([term.float() for term in terms.values()])
-        loss = values.sum()
-        norm = player.update(loss, watch is not None)
-        if watch is not None and norm is not None:
-            watch.note(f"{name}_gradient", norm)
-            watch.note(f"{name}_loss", loss.detach())
-        self.totals.add(name, list(terms), loss, values)
+    def _turn(self, player: Player, games: Iterable[Game], watch: Watch | None = None) -> None:
+        """One update of a player by the mean of its loss over all parts of a round."""
+        parts = self.training.accumulate
+        player.begin()
+        whole = None
+        for game in games:
+            if player is self.discriminator:
+                game = replace(game, fake=game.fake.detach())
+                game = game if self.replay is None else self.replay.mix(game)
+                if watch is not None:  # it looks at the first part
+                    watch.scale = player.scale(self.device.device) / parts
+                    game.watch = watch.judged
+            with self.device.autocast():
+                terms = self.objective.terms(player.name, game)
+            values = torch.stack([term.float() for term in terms.values()])
+            loss = values.sum()
+            player.learn(loss / parts)
+            whole = loss.detach() / parts if whole is None else whole + loss.detach() / parts
+            self.totals.add(player.name, list(terms), loss, values)
+        norm = player.update(watch is not None)
+        if watch is not None and norm is not None and whole is not None:
+            watch.note(f"{player.name}_gradient", norm)
+            watch.note(f"{player.name}_loss", whole)

@@ -1,48 +1,58 @@
-"""A player: some networks, their optimizer, and one update of them."""
+"""A player: the parameters of one side, their optimizer, and one update of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.architecture import Training
 from ganzoo.devices import Device
 from ganzoo.processes import Processes
+from ganzoo.training import Training
 
 
 class Player:
-    """One side of the game. An update touches the gradients of its own parameters alone."""
+    """One side of the game. An update touches the gradients of its own parameters alone.
+
+    name: ``generator`` or ``discriminator``.
+    """
 
     def __init__(
         self,
-        networks: Iterable[nn.Module],
-        lr: float,
+        name: str,
+        optimizer: torch.optim.Optimizer,
         training: Training,
         device: Device,
         processes: Processes,
     ) -> None:
-        self.parameters = [p for net in networks for p in net.parameters() if p.requires_grad]
-        self.lr = lr
+        self.name, self.optimizer, self.processes = name, optimizer, processes
+        every = [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters: list[nn.Parameter] = [p for p in every if p.requires_grad]
         self.clip = training.clip_gradients
-        self.processes = processes
-        self.optimizer = make_optimizer(self.parameters, lr, training, device.device.type)
         self.scaler = device.scaler()
+        self._ratios = [group["lr"] / training.lr(name) for group in optimizer.param_groups]
+        self._first = [_values(group) for group in optimizer.param_groups]
 
-    def set_lr(self, factor: float) -> None:
-        """Set the learning rate to `factor` times its first value."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * factor
+    def set_lr(self, rate: float) -> None:
+        """Set the learning rate; groups made with another than the recipe's keep their ratio."""
+        for group, ratio in zip(self.optimizer.param_groups, self._ratios, strict=True):
+            group["lr"] = rate * ratio
 
-    def update(self, loss: Tensor, measured: bool = False) -> Tensor | None:
-        """One step down `loss`. Returns the norm of the gradient, before clipping, if `measured`.
+    def begin(self) -> None:
+        """Begin an update: forget the gradients of the last one."""
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def learn(self, loss: Tensor) -> None:
+        """Add the gradient of `loss`, which is scaled in fp16."""
+        # `inputs` keeps the other player free of gradients, and spares computing them.
+        self.scaler.scale(loss).backward(inputs=self.parameters)
+
+    def update(self, measured: bool = False) -> Tensor | None:
+        """One step down the gradient. Returns its norm, before clipping, if `measured`.
 
         Gradients in fp16 are scaled; the norm is not.
         """
-        self.optimizer.zero_grad(set_to_none=True)
-        # `inputs` keeps the other player free of gradients, and spares computing them.
-        self.scaler.scale(loss).backward(inputs=self.parameters)
         self.processes.average_gradients(self.parameters)
         norm = None
         if self.clip is not None:
@@ -50,7 +60,8 @@ class Player:
             norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
         elif measured:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
-            norm = nn.utils.get_total_norm(gradients) / self.scale(loss.device)
+            norm = nn.utils.get_total_norm(gradients)
+            norm = norm / self.scale(norm.device)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return norm
@@ -60,17 +71,46 @@ class Player:
         scaled: Tensor = self.scaler.scale(torch.ones((), device=device))
         return scaled
 
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The optimizer's state: tensors as ``INDEX.NAME``, and as JSON what is no tensor, with
+        what the optimizer changed in its groups.
 
-def make_optimizer(
-    parameters: list[nn.Parameter], lr: float, training: Training, device: str
-) -> torch.optim.Optimizer:
-    """The optimizer that the recipe names; fused where there is one, which never waits."""
-    fused = device in ("cpu", "cuda")
-    if training.optimizer == "adam":
-        betas = (training.beta1, training.beta2)
-        return torch.optim.Adam(parameters, lr, betas, fused=fused)
-    if training.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr, training.momentum, fused=fused)
-    return torch.optim.RMSprop(
-        parameters, lr, alpha=training.beta2, momentum=training.momentum, foreach=device != "cpu"
-    )
+        Raises TypeError where a value can be kept as neither.
+        """
+        tensors: dict[str, Tensor] = {}
+        numbers: dict[str, Any] = {}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                kept = tensors if isinstance(value, Tensor) else numbers
+                kept[f"{index}.{name}"] = value
+        for value in numbers.values():
+            if not isinstance(value, bool | int | float | str | None):
+                kind = type(self.optimizer).__name__
+                raise TypeError(f"the optimizer {kind} keeps a {type(value).__name__}")
+        groups = [
+            {key: value for key, value in _values(group).items() if first.get(key) != value}
+            for group, first in zip(self.optimizer.param_groups, self._first, strict=True)
+        ]
+        return tensors, {"values": numbers, "groups": groups}
+
+    def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Go on from `state`. Checkpoints of ganzoo 0.1 and before have no `values`."""
+        every = [p for group in self.optimizer.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in {**tensors, **values.get("values", {})}.items():
+            index, _, name = key.partition(".")
+            parameter = every[int(index)]
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # The same strides as the parameter: fused optimizers walk both side by side.
+                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value).detach()
+            state.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        for group, changed in zip(groups, values.get("groups", ()), strict=False):
+            group.update(changed)
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _values(group: dict[str, Any]) -> dict[str, Any]:
+    """What of a group of parameters an optimizer may count in; the rate is set at each step."""
+    kinds = bool | int | float | str | None
+    return {k: v for k, v in group.items() if k != "lr" and isinstance(v, kinds)}

@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ganzoo.architecture import Training
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game
 from ganzoo.processes import Processes
+from ganzoo.training import Training
 
 
 class Replay:
@@ -27,7 +27,7 @@ class Replay:
 
     def __init__(self, training: Training, pack: int, processes: Processes) -> None:
         self.pack, self.processes = pack, processes
-        packs = training.batch_size // processes.world // pack
+        packs = training.batch_size // training.accumulate // processes.world // pack
         self.count = round(training.replay * packs)
         self.size = training.replay_size // processes.world // pack
         what = "fakes" if pack == 1 else f"packs of {pack} fakes"

@@ -16,7 +16,8 @@ from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device
-from ganzoo.engine.match import Match, Networks
+from ganzoo.engine.match import Match, build_networks
+from ganzoo.engine.rehearsal import rehearse
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_of
 from ganzoo.kinds.image.fit import fit_images
@@ -94,7 +95,7 @@ def make_architecture(
     """The architecture for a spec. Raises GanzooError where they do not go together."""
     # Labels that the networks do not take are no part of what the model is.
     spec = spec if architecture.conditional else replace(spec, classes=())
-    return build_architecture(architecture, name, config.options, spec)
+    return build_architecture(architecture, name, config.options, spec, config.training)
 
 
 def make_match(
@@ -113,12 +114,17 @@ def make_match(
         )
     if batch % world:
         raise GanzooError(f"training.batch_size={batch} cannot be shared by {world} processes")
+    if batch // world % config.training.accumulate:
+        raise GanzooError(
+            f"training.accumulate={config.training.accumulate}: the {batch // world} samples of a "
+            "batch in a process cannot be divided by that"
+        )
     seed = config.schedule.seed
     seed_everything(seed)
     objective_type = objective_class(config.objective, type(architecture))
     options = make(objective_type.Config, config.objective_options, config.objective)
     objective = objective_type(options)
-    networks = Networks.build(architecture)
+    networks = build_networks(architecture, objective)
     rng = torch.Generator(device.device)
     rng.manual_seed(seed + 1)
     if config.training.flip and dataset.kind != "image":
@@ -143,7 +149,7 @@ def make_match(
     match = Match(
         architecture, networks, objective, config.training, batches, device, processes, health
     )
-    match.rehearse(config.architecture)
+    rehearse(match, config.architecture)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank)
     return match

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.engine.match import Match
-from ganzoo.engine.player import Player
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.training import PLAYERS
 
 Tensors = dict[str, Tensor]
 
@@ -23,6 +23,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
     """The match as named groups of tensors, one file each, and JSON. All processes must call it."""
     totals, totals_json = match.totals.state()
     health, health_json = match.health.state()
+    optimizers = {owner: player.state() for owner, player in match.players.items()}
     groups = {
         NETWORKS: {
             f"{owner}.{name}": tensor
@@ -30,11 +31,9 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
             for name, tensor in module.state_dict().items()
         },
         "optimizers": {
-            f"{owner}.{index}.{name}": value
-            for owner, player in _players(match).items()
-            for index, values in player.optimizer.state_dict()["state"].items()
-            for name, value in values.items()
-            if isinstance(value, Tensor)
+            f"{owner}.{name}": tensor
+            for owner, (tensors, _) in optimizers.items()
+            for name, tensor in tensors.items()
         },
         "random": _random_states(match),
         "totals": totals,
@@ -47,11 +46,12 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "rounds": match.rounds,
         "totals": totals_json,
         "health": health_json,
-        "scalers": {owner: player.scaler.state_dict() for owner, player in _players(match).items()},
+        "scalers": {owner: player.scaler.state_dict() for owner, player in match.players.items()},
+        "optimizers": {owner: numbers for owner, (_, numbers) in optimizers.items()},
         "threads": torch.get_num_threads(),
         "processes": match.processes.world,
         "precision": match.device.precision,
-        "optimizer": match.training.optimizer,
+        "optimizer": _optimizers(match),
         "python_random": random.getstate(),
     }
     return groups, values
@@ -70,13 +70,14 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
             raise GanzooError(
                 f"the checkpoint does not fit the {owner} that is installed now: {one_line(error)}"
             ) from None
-    if values["optimizer"] != match.training.optimizer:
+    if values["optimizer"] != _optimizers(match):
         raise GanzooError(
             f"the checkpoint is of the optimizer {values['optimizer']}, the run's configuration "
-            f"says {match.training.optimizer}"
+            f"says {_optimizers(match)}"
         )
-    for owner, player in _players(match).items():
-        _restore_optimizer(player, select(groups["optimizers"], owner))
+    for owner, player in match.players.items():
+        numbers = values.get("optimizers", {}).get(owner, {})
+        player.load_state(select(groups["optimizers"], owner), numbers)
         if player.scaler.is_enabled() and values["scalers"][owner]:
             player.scaler.load_state_dict(values["scalers"][owner])
     match.step, match.rounds = int(values["step"]), int(values["rounds"])
@@ -111,30 +112,12 @@ def select(tensors: Tensors, owner: str) -> Tensors:
 
 
 def _modules(match: Match) -> dict[str, torch.nn.Module]:
-    return {
-        "generator": match.networks.generator,
-        "discriminator": match.networks.discriminator,
-        "partners": match.networks.partners,
-        "objective": match.objective,
-        "average": match.average.generator,
-    }
+    return {**match.networks.modules(), "average": match.average.generator}
 
 
-def _players(match: Match) -> dict[str, Player]:
-    return {"generator": match.generator, "discriminator": match.discriminator}
-
-
-def _restore_optimizer(player: Player, tensors: Tensors) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".")
-        parameter = player.parameters[int(index)]
-        if value.shape == parameter.shape:
-            # The same strides as the parameter: fused optimizers walk both side by side.
-            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        state.setdefault(int(index), {})[name] = value.detach()
-    groups = player.optimizer.state_dict()["param_groups"]
-    player.optimizer.load_state_dict({"state": state, "param_groups": groups})
+def _optimizers(match: Match) -> str:
+    """The names of the players' optimizers; one where it is of both."""
+    return " and ".join(dict.fromkeys(match.training.of(name, "optimizer") for name in PLAYERS))
 
 
 def _random_states(match: Match) -> Tensors:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from ganzoo.errors import GanzooError
 from ganzoo.processes import Processes
+
+#: What a line of metrics has besides.
+RESERVED: Final = frozenset(
+    {"step", "seconds", "samples_per_second", "evaluation_share", "warnings"}
+)
 
 
 class Totals:
@@ -30,6 +36,17 @@ class Totals:
         else:
             self._sums[key] = values
         self._counts[key] = self._counts.get(key, 0) + 1
+
+    def log(self, name: str, value: Tensor) -> None:
+        """Add a figure that is no loss, a scalar. Waits for nothing."""
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise GanzooError(f"game.log({name!r}, ...): it takes a tensor with one value")
+        losses = {loss for key in self._sums for loss in key.split(" ") if key != name}
+        if not name.isidentifier() or name in losses | RESERVED or name.startswith("health_"):
+            raise GanzooError(f"game.log({name!r}, ...): a line of metrics has no place for it")
+        value = value.detach().float().reshape(1)
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counts[name] = self._counts.get(name, 0) + 1
 
     def means(self, processes: Processes) -> dict[str, float]:
         """The mean of each loss and term, over all processes. Waits for the device once."""

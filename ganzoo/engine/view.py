@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganzoo.architecture import Training
 from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS
 from ganzoo.processes import Processes
+from ganzoo.training import Training
 
 
 @dataclass(frozen=True)

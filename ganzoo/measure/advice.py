@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from ganzoo.architecture import Training
 from ganzoo.entries import ObjectiveEntry
 from ganzoo.objectives import Objective
 from ganzoo.options import Options
 from ganzoo.plugins import catalogue
+from ganzoo.training import Training
 
 _NOT_PENALISED: Final = "none"  # the value of an objective's option `penalty` without any
 

@@ -108,7 +108,7 @@ class Generator(Sampler):
             raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
         first, last = self._latent(start), self._latent(end)
         weights = torch.linspace(0, 1, count, dtype=torch.float64)
-        return self(great_circle(first, last, weights), labels).cpu()
+        return self(self.architecture.interpolate(first, last, weights), labels).cpu()
 
     def _latent(self, given: int | Tensor) -> Tensor:
         seed = isinstance(given, Integral)
@@ -209,24 +209,3 @@ def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
             "or float64"
         )
     return found
-
-
-def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
-    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent).
-
-    The direction turns evenly; the length goes straight from the one to the other.
-    """
-    a, b = first.double().flatten(), last.double().flatten()
-    if not (a.isfinite().all() and b.isfinite().all()):
-        raise GanzooError("interpolate: a latent has values that are not finite")
-    t = weights.double()[:, None]
-    lengths = (1 - t) * a.norm() + t * b.norm()
-    a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
-    angle = (a @ b).clamp(-1, 1).acos()
-    if float(angle) > torch.pi - 1e-4:
-        raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
-    if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
-        turned = (1 - t) * a + t * b
-    else:
-        turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    return (lengths * turned).to(first.dtype).view(-1, *first.shape)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from ganzoo.architecture import Architecture, Training
+from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
 from ganzoo.data.find import absolute
 from ganzoo.entries import ObjectiveEntry
@@ -18,6 +18,7 @@ from ganzoo.files import read_json
 from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
 from ganzoo.plugins import catalogue
+from ganzoo.training import Training, check_names
 
 FORMAT: Final = 1
 GROUPS: Final = ("options", "objective_options", "data", "training", "schedule")
@@ -166,6 +167,7 @@ def resolve(
     options = make(architecture.Config, groups["options"], name)
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
+    check_names(training)
     objective_name = asked.get("objective") or own_objective(architecture)
     if objective_name == own_objective(architecture):
         groups["objective_options"] = architecture.objective_options | groups["objective_options"]

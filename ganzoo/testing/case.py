@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import find_device
-from ganzoo.engine.match import Match, Networks
+from ganzoo.engine.match import Match
 from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
-from ganzoo.game import Game, call, score_of
+from ganzoo.game import Game, Networks, call, score_of
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
 from ganzoo.processes import Processes

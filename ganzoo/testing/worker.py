@@ -34,7 +34,11 @@ def main(where: str, name: str, options: str, report: str, file: str) -> None:
             match = case.match(processes=processes)
             case.play(match, 3)
             flat = torch.cat(
-                [p.detach().flatten() for n in match.networks.all() for p in n.parameters()]
+                [
+                    p.detach().flatten()
+                    for n in match.networks.modules().values()
+                    for p in n.parameters()
+                ]
             )
             first, second = processes.collect(flat, torch.device("cpu"))
             told = "same" if torch.equal(first, second) else "weights that differ"

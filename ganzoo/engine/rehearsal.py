@@ -1,0 +1,188 @@
+"""The rehearsal before a run: one batch is played without learning, so that a fault of a plugin is
+told in words before anything is made. The checks of the plugin kit say the same words."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+import ganzoo
+from ganzoo.engine.match import Match
+from ganzoo.errors import GanzooError, memory_message, one_line
+from ganzoo.game import Game, score_of
+from ganzoo.sampler import seeded
+from ganzoo.training import PLAYERS
+
+GENERATOR: Final = "build_generator: its forward"
+DISCRIMINATOR: Final = "build_discriminator: its forward"
+
+
+class Fault(GanzooError, AssertionError):
+    """The contract does not hold. method: of the plugin's. expected, came: in words."""
+
+    def __init__(self, method: str, expected: str, came: str) -> None:
+        super().__init__(f"{method}: expected {expected}; came {came}")
+        self.method, self.expected, self.came = method, expected, came
+
+
+def rehearse(match: Match, name: str) -> None:
+    """Play one round of `match` without learning, and leave everything as it was.
+
+    name: of the architecture. Raises GanzooError that says what was expected of which method, and
+    what came.
+    """
+    training, pack = match.training, match.architecture.pack
+    count = training.batch_size // match.processes.world // training.accumulate
+    if count % pack:
+        raise GanzooError(
+            f"training.batch_size={training.batch_size}: {name} judges packs of {pack} "
+            f"samples, and {count} in a process cannot be divided by that"
+        )
+    batch = match.batches.peek(count)
+    try:
+        with _untouched(match), seeded(match.device.device, 0), _inside(match) as inside:
+            with calling("condition", inside):
+                drawn = match.with_latent(batch)
+            check_latent(drawn.latent, count)
+            with calling(GENERATOR, inside):
+                game = match.game(drawn, with_gradient=True)
+            check_samples(game.fake, (count, *match.architecture.spec.shape))
+            logged: dict[str, Tensor] = {}
+            game = replace(game, watch=_judged(pack), record=logged.__setitem__)
+            _rehearse_terms(match, game, inside, logged)
+    except Fault as fault:
+        if not bool(batch.real.isfinite().all()):
+            data = match.batches.dataset.name
+            raise GanzooError(f"the data set {data!r} has values that are not finite") from None
+        raise GanzooError(f"{name}: {fault}") from fault.__cause__
+
+
+def _rehearse_terms(
+    match: Match, game: Game, inside: list[str], logged: Mapping[str, Tensor]
+) -> None:
+    for player in reversed(PLAYERS):
+        method = f"objective.{player}_terms"
+        seen = replace(game, fake=game.fake.detach()) if player == "discriminator" else game
+        with calling(method, inside), match.device.autocast():
+            terms = match.objective.terms(player, seen)
+        check_terms(method, terms)
+        match.totals.add(player, list(terms), torch.zeros(1), torch.zeros(len(terms)))
+    for name, value in logged.items():
+        match.totals.log(name, value)
+
+
+def check_latent(latent: object, count: int) -> None:
+    """Raise Fault where this is not what a generator is given for `count` samples."""
+    if not isinstance(latent, Tensor) or latent.dim() < 1 or len(latent) != count:
+        raise Fault("condition", f"a tensor of {count} latents", _shape(latent))
+
+
+def check_samples(samples: object, shape: tuple[int, ...]) -> None:
+    """Raise Fault where this is not what a generator returns for (N, ...) latents."""
+    if not isinstance(samples, Tensor) or tuple(samples.shape) != shape:
+        raise Fault(GENERATOR, f"{shape} for {shape[0]} latents", _shape(samples))
+
+
+def check_scores(output: Any, count: int) -> None:
+    """Raise Fault where this is not a discriminator's output for `count` samples, or packs.
+
+    A discriminator of patches has several scores for each.
+    """
+    if not isinstance(output, Tensor) and not isinstance(getattr(output, "score", None), Tensor):
+        raise Fault(DISCRIMINATOR, "scores, or a named tuple with a field score", _shape(output))
+    scores = score_of(output)
+    if not len(scores) or len(scores) % count:
+        expected = f"{count} scores, or as many for each of {count}"
+        raise Fault(DISCRIMINATOR, expected, str(len(scores)))
+
+
+def check_terms(method: str, terms: object) -> None:
+    """Raise Fault where these are not a player's terms: finite scalars, which can be learned."""
+    if not isinstance(terms, dict) or not terms:
+        raise Fault(method, "terms by their names, a dict", repr(terms)[:80])
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.dim():
+            raise Fault(method, f"a scalar tensor {name!r}", _shape(term))
+        if not term.isfinite():
+            raise Fault(method, f"a finite {name!r}", str(float(term)))
+    if not any(term.requires_grad for term in terms.values()):
+        raise Fault(method, "a loss that depends on the networks", "a constant")
+
+
+@contextlib.contextmanager
+def calling(method: str, inside: list[str] | None = None) -> Iterator[None]:
+    """Call a plugin's code: what it raises is a Fault of `method`, or of what it was `inside`."""
+    try:
+        yield
+    except GanzooError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may call sys.exit
+        if memory_message(error) is not None:
+            raise
+        came = f"{type(error).__name__}: {one_line(error)[:300]}{_place(error)}"
+        raise Fault(inside[-1] if inside else method, "no exception", came) from error
+
+
+def _shape(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _place(error: BaseException) -> str:
+    """The last line of code that is neither torch's nor the core's."""
+    ours = [str(Path(module.__file__ or "").parent) for module in (torch, ganzoo)]
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
+    return f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
+
+
+def _judged(pack: int) -> Any:
+    def judged(game: Game, samples: Tensor, output: Any) -> None:
+        check_scores(output, max(1, len(samples) // pack))
+
+    return judged
+
+
+@contextlib.contextmanager
+def _inside(match: Match) -> Iterator[list[str]]:
+    """The networks that are being called now, innermost last, by the words for a Fault."""
+    inside: list[str] = []
+    networks = {GENERATOR: match.networks.generator, DISCRIMINATOR: match.networks.discriminator}
+    hooks = []
+    for method, network in networks.items():
+        hooks.append(
+            network.register_forward_pre_hook(lambda *_, method=method: inside.append(method))
+        )
+        hooks.append(network.register_forward_hook(lambda *_: _left(inside)))
+    try:
+        yield inside
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _left(inside: list[str]) -> None:
+    inside.pop()
+
+
+@contextlib.contextmanager
+def _untouched(match: Match) -> Iterator[None]:
+    """Put back every buffer, the shared chance and the sums of losses afterwards."""
+    modules: list[nn.Module] = [m for n in match.networks.modules().values() for m in n.modules()]
+    owned = [(m, name, b) for m in modules for name, b in m._buffers.items() if b is not None]
+    copies = [buffer.clone() for _, _, buffer in owned]
+    chance = match.batches.rng.get_state()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for (module, name, buffer), copy in zip(owned, copies, strict=True):
+                module._buffers[name] = buffer.copy_(copy)
+        match.batches.rng.set_state(chance)
+        match.totals.clear()

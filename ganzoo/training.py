@@ -1,0 +1,208 @@
+"""How the game is played: the options of training, and ganzoo's own optimizers and schedules.
+
+Both come through the hooks `ganzoo_optimizers` and `ganzoo_schedules`, as a plugin's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import torch
+from pydantic import Field, field_validator
+from pydantic.config import JsonDict
+from torch import nn
+
+from ganzoo.errors import unknown
+from ganzoo.options import Options
+
+PLAYERS: Final = ("generator", "discriminator")
+
+
+def chosen_of(kind: str, *more: str) -> Callable[[JsonDict], None]:
+    """For the schema of an option that takes the name of an entry: which names there are."""
+
+    def add(schema: JsonDict) -> None:
+        parts: Any = schema.get("anyOf", [schema])
+        part = parts[0].get("items", parts[0])
+        part["enum"] = [*more, *sorted(entries(kind))]
+
+    return add
+
+
+class Training(Options):
+    """How the game is played. An architecture sets its recipe's values as defaults."""
+
+    steps: int = Field(20_000, ge=1, description="generator updates in the whole run")
+    batch_size: int = Field(64, ge=1, description="real samples a step, over all processes")
+    accumulate: int = Field(
+        1, ge=1, description="parts that a batch is played in, for one larger than memory"
+    )
+    optimizer: str = Field(
+        "adam", description="optimizer of both players", json_schema_extra=chosen_of("optimizer")
+    )
+    generator_optimizer: str | None = Field(
+        None,
+        description="the generator's, where it is another",
+        json_schema_extra=chosen_of("optimizer"),
+    )
+    discriminator_optimizer: str | None = Field(
+        None,
+        description="the discriminator's, where it is another",
+        json_schema_extra=chosen_of("optimizer"),
+    )
+    generator_lr: float = Field(2e-4, gt=0, description="learning rate of the generator")
+    discriminator_lr: float = Field(2e-4, gt=0, description="learning rate of the discriminator")
+    beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first beta")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second beta; RMSprop's alpha")
+    generator_beta1: float | None = Field(None, ge=0, lt=1, description="the generator's beta1")
+    generator_beta2: float | None = Field(None, ge=0, lt=1, description="the generator's beta2")
+    discriminator_beta1: float | None = Field(
+        None, ge=0, lt=1, description="the discriminator's beta1"
+    )
+    discriminator_beta2: float | None = Field(
+        None, ge=0, lt=1, description="the discriminator's beta2"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd and rmsprop")
+    lr_decay: str = Field(
+        "constant",
+        description="schedule of both learning rates; linear: down to 0 over the run",
+        json_schema_extra=chosen_of("schedule"),
+    )
+    discriminator_steps: int = Field(1, ge=1, description="discriminator updates a step")
+    discriminator_warmup: int = Field(
+        0, ge=0, description="discriminator updates before the first step"
+    )
+    ema_decay: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="decay of the generator's moving average, reached gradually; 0: no average",
+    )
+    clip_gradients: float | None = Field(
+        None, gt=0, description="largest norm of each player's gradient"
+    )
+    flip: bool = Field(False, description="mirror half of the images, left to right")
+    dequantize: bool = Field(
+        False, description="add uniform noise of one level to 8-bit samples, as WGAN-GP does"
+    )
+    augment: tuple[str, ...] = Field(
+        (),
+        description="what is done to samples, real and fake, before the discriminator sees them",
+        json_schema_extra=chosen_of("augmentation"),
+    )
+    instance_noise: float = Field(
+        0.0,
+        ge=0,
+        description="standard deviation of the noise on all that the discriminator sees; it falls "
+        "linearly to 0",
+    )
+    instance_noise_steps: int | None = Field(
+        None, ge=1, description="steps of that fall; null: the whole run"
+    )
+    replay: float = Field(
+        0.0, ge=0, lt=1, description="share of the discriminator's fakes that are old ones"
+    )
+    replay_size: int = Field(
+        1024, ge=1, description="old fakes that are kept for that, over all processes"
+    )
+
+    @field_validator("augment")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("a name is there twice")
+        return names
+
+    def of(self, player: str, option: str) -> Any:
+        """An option that a player may have of its own: ``optimizer``, ``beta1`` or ``beta2``."""
+        own = getattr(self, f"{player}_{option}")
+        return getattr(self, option) if own is None else own
+
+    def lr(self, player: str) -> float:
+        """A player's learning rate before any schedule."""
+        rate: float = getattr(self, f"{player}_lr")
+        return rate
+
+
+def check_names(training: Training) -> None:
+    """Raise GanzooError where an option names an optimizer, a schedule or an augmentation that no
+    plugin offers; it suggests the nearest."""
+    for player in PLAYERS:
+        find("optimizer", training.of(player, "optimizer"))
+    find("optimizer", training.optimizer)
+    find("schedule", training.lr_decay)
+    for name in training.augment:
+        find("augmentation", name)
+
+
+def make_optimizer(
+    parameters: list[nn.Parameter], training: Training, player: str
+) -> torch.optim.Optimizer:
+    """The optimizer of a player as its options say."""
+    make = find("optimizer", training.of(player, "optimizer"))
+    optimizer: torch.optim.Optimizer = make(parameters, training.lr(player), training, player)
+    return optimizer
+
+
+def scheduled(training: Training, step: int) -> float:
+    """What the learning rates are multiplied by in the step after `step` others."""
+    return float(find("schedule", training.lr_decay)(step, training))
+
+
+def adam(
+    parameters: list[nn.Parameter], lr: float, training: Training, player: str
+) -> torch.optim.Optimizer:
+    """Kingma 2015 (arXiv:1412.6980)."""
+    betas = (training.of(player, "beta1"), training.of(player, "beta2"))
+    return torch.optim.Adam(parameters, lr, betas, fused=_fused(parameters))
+
+
+def rmsprop(
+    parameters: list[nn.Parameter], lr: float, training: Training, player: str
+) -> torch.optim.Optimizer:
+    """Hinton's running mean of squares; beta2 is its alpha."""
+    alpha, foreach = training.of(player, "beta2"), parameters[0].device.type != "cpu"
+    return torch.optim.RMSprop(
+        parameters, lr, alpha=alpha, momentum=training.momentum, foreach=foreach
+    )
+
+
+def sgd(
+    parameters: list[nn.Parameter], lr: float, training: Training, player: str
+) -> torch.optim.Optimizer:
+    """Plain gradient descent, with momentum where asked for."""
+    return torch.optim.SGD(parameters, lr, training.momentum, fused=_fused(parameters))
+
+
+def _fused(parameters: list[nn.Parameter]) -> bool:
+    """Whether torch has a fused optimizer there, which never waits for the device."""
+    return parameters[0].device.type in ("cpu", "cuda")
+
+
+def constant(step: int, training: Training) -> float:
+    """The learning rates stay as they are."""
+    return 1.0
+
+
+def linear(step: int, training: Training) -> float:
+    """The learning rates go down to 0 over the run."""
+    return max(0.0, 1 - step / training.steps)
+
+
+def entries(kind: str) -> Iterable[str]:
+    return _OWN[kind]
+
+
+def find(kind: str, name: str) -> Any:
+    """The object behind an entry. Raises GanzooError that suggests the nearest name."""
+    if name not in _OWN[kind]:
+        raise unknown(kind, name, _OWN[kind])
+    return _OWN[kind][name]
+
+
+_OWN: Final[dict[str, dict[str, Any]]] = {
+    "optimizer": {"adam": adam, "rmsprop": rmsprop, "sgd": sgd},
+    "schedule": {"constant": constant, "linear": linear},
+    "augmentation": dict.fromkeys(("color", "translation", "cutout")),
+}
