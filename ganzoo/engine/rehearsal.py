@@ -45,9 +45,11 @@ def rehearse(match: Match, name: str) -> None:
             f"training.batch_size={training.batch_size}: {name} judges packs of {pack} "
             f"samples, and {count} in a process cannot be divided by that"
         )
-    batch = match.batches.peek(count)
+    finite = True
     try:
         with _untouched(match), seeded(match.device.device, 0), _inside(match) as inside:
+            batch = match.batches.peek(count)
+            finite = bool(batch.real.isfinite().all())
             with calling("condition", inside):
                 drawn = match.with_latent(batch)
             check_latent(drawn.latent, count)
@@ -58,7 +60,7 @@ def rehearse(match: Match, name: str) -> None:
             game = replace(game, watch=_judged(pack), record=logged.__setitem__)
             _rehearse_terms(match, game, inside, logged)
     except Fault as fault:
-        if not bool(batch.real.isfinite().all()):
+        if not finite:
             data = match.batches.dataset.name
             raise GanzooError(f"the data set {data!r} has values that are not finite") from None
         raise GanzooError(f"{name}: {fault}") from fault.__cause__
