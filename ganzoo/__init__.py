@@ -30,6 +30,7 @@ from ganzoo.hookspecs import hookimpl
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
+    from ganzoo import layers
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture
     from ganzoo.data.dataset import Dataset
@@ -134,6 +135,7 @@ __all__ = [
     "compare",
     "evaluate",
     "hookimpl",
+    "layers",
     "list_architectures",
     "list_models",
     "load",
@@ -144,6 +146,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "layers":  # a module, so the import itself puts it here
+        return importlib.import_module("ganzoo.layers")
     if name not in _WHERE:
         raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_WHERE[name]), name)

@@ -11,11 +11,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import SMALL
-from ganzoo_dcgan.networks import MinibatchStddev
 from test_step import PairGAN, Waits, make_match
 
 import ganzoo
 from ganzoo.game import Game
+from ganzoo.layers import MinibatchStddev
 from ganzoo.objectives import LeastSquares, Minimax, NonSaturating
 from ganzoo.testing import ArchitectureTests
 
@@ -94,16 +94,6 @@ def test_the_share_of_swapped_labels(objective):
         swapped = labels.isclose(torch.tensor(other))
         assert (swapped | labels.isclose(torch.tensor(own), atol=1e-6)).all()
         assert swapped.float().mean().item() == pytest.approx(0.05, rel=0.1)
-
-
-def test_stddev_by_hand():
-    x = torch.randn(6, 3, 4, 4)
-    made = MinibatchStddev()(x)
-    assert torch.equal(made[:, :3], x)
-    torch.testing.assert_close(made[:, 3], x.std(0, correction=0).mean().expand(6, 4, 4))
-    lone = x[:1].clone().requires_grad_()
-    MinibatchStddev()(lone).sum().backward()
-    assert torch.equal(lone.grad, torch.ones_like(lone))
 
 
 def test_stddev_tells_a_collapsed_batch(digits):

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, SampleSpec, Training
-from ganzoo_conditional.blocks import growing, initialise, shrinking
+from ganzoo_conditional.blocks import growing, initialise, shrinking, start
 from ganzoo_conditional.objective import AuxiliaryClassifier
 
 
@@ -55,10 +55,8 @@ class Generator(nn.Module):
     def __init__(self, spec: SampleSpec, latent_size: int, embedding: int, width: int) -> None:
         super().__init__()
         self.embed = nn.Embedding(len(spec.classes), embedding)
-        start, *rest = growing(spec, latent_size + embedding, width)
-        layers = [start]
-        for layer in rest:
-            assert isinstance(layer, nn.ConvTranspose2d)
+        layers: list[nn.Module] = [start(spec, latent_size + embedding, width)]
+        for layer in growing(spec, width):
             layers += [nn.BatchNorm2d(layer.in_channels), nn.ReLU(), layer]
         self.layers = nn.Sequential(*layers, nn.Tanh())
 

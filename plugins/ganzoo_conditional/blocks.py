@@ -5,7 +5,7 @@ import math
 
 from torch import nn
 
-from ganzoo import SampleSpec
+from ganzoo import SampleSpec, layers
 
 
 def channels(spec: SampleSpec, width: int) -> list[int]:
@@ -14,15 +14,15 @@ def channels(spec: SampleSpec, width: int) -> list[int]:
     return [width << index for index in range(halvings)]
 
 
-def growing(spec: SampleSpec, inputs: int, width: int) -> list[nn.Module]:
-    """Layers from vectors to the picture: a 4x4 map, then one that doubles the size at a time."""
-    wide = channels(spec, width)[::-1]
-    layers: list[nn.Module] = [
-        nn.Sequential(nn.Linear(inputs, wide[0] * 4 * 4), nn.Unflatten(1, (wide[0], 4, 4)))
-    ]
-    for before, after in zip(wide, [*wide[1:], spec.shape[0]], strict=True):
-        layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1))
-    return layers
+def start(spec: SampleSpec, inputs: int, width: int) -> nn.Sequential:
+    """The generator's first layer: (N, inputs) to a 4x4 map."""
+    outputs = channels(spec, width)[-1]
+    return nn.Sequential(nn.Linear(inputs, outputs * 4 * 4), nn.Unflatten(1, (outputs, 4, 4)))
+
+
+def growing(spec: SampleSpec, width: int) -> list[nn.ConvTranspose2d]:
+    """Convolutions from the 4x4 map to the picture, each of which doubles the size."""
+    return layers.doubling([*channels(spec, width)[::-1], spec.shape[0]])
 
 
 def shrinking(spec: SampleSpec, width: int) -> list[nn.Conv2d]:
@@ -31,12 +31,9 @@ def shrinking(spec: SampleSpec, width: int) -> list[nn.Conv2d]:
     The last one keeps the size: only with it does each place of the 4x4 map see most of the
     picture, whatever its size.
     """
-    narrow = channels(spec, width)
-    layers = [
-        nn.Conv2d(before, after, 4, 2, 1)
-        for before, after in zip([spec.shape[0], *narrow], narrow, strict=False)
-    ]
-    return [*layers, nn.Conv2d(narrow[-1], 2 * narrow[-1], 3, 1, 1)]
+    maps = channels(spec, width)
+    halving = layers.halving([spec.shape[0], *maps])
+    return [*halving, nn.Conv2d(maps[-1], 2 * maps[-1], 3, 1, 1)]
 
 
 def initialise(module: nn.Module) -> None:

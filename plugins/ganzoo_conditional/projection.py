@@ -4,16 +4,18 @@ The paper's networks are residual; these are strided convolutions with the same 
 normalisation in the discriminator, class-conditional batch normalisation in the generator.
 """
 
-from typing import ClassVar
+from collections import OrderedDict
+from typing import ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from ganzoo import Architecture, Options, SampleSpec, Training
-from ganzoo_conditional.blocks import growing, initialise, shrinking
+from ganzoo import Architecture, Options, SampleSpec, Training, layers
+from ganzoo_conditional.blocks import growing, initialise, shrinking, start
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Projection(Architecture):
@@ -70,12 +72,11 @@ class ConditionalBatchNorm(nn.Module):
 class Generator(nn.Module):
     def __init__(self, spec: SampleSpec, latent_size: int, width: int) -> None:
         super().__init__()
-        self.start, *rest = growing(spec, latent_size, width)
-        self.layers = nn.ModuleList(rest)
+        self.start = start(spec, latent_size, width)
+        convolutions = growing(spec, width)
+        self.layers = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(
-            ConditionalBatchNorm(layer.in_channels, len(spec.classes))
-            for layer in rest
-            if isinstance(layer, nn.ConvTranspose2d)
+            ConditionalBatchNorm(layer.in_channels, len(spec.classes)) for layer in convolutions
         )
         self.apply(initialise)
 
@@ -91,9 +92,9 @@ class Discriminator(nn.Module):
 
     def __init__(self, spec: SampleSpec, width: int) -> None:
         super().__init__()
-        layers = shrinking(spec, width)
-        features = layers[-1].out_channels
-        self.layers = nn.ModuleList(spectral(layer) for layer in layers)
+        convolutions = shrinking(spec, width)
+        features = convolutions[-1].out_channels
+        self.layers = nn.ModuleList(spectral(layer) for layer in convolutions)
         self.linear = spectral(nn.Linear(features, 1))
         self.embed = spectral(nn.Embedding(len(spec.classes), features))
 
@@ -107,26 +108,11 @@ class Discriminator(nn.Module):
         return score + (self.embed(labels) * h).sum(1)
 
 
-class InFloat32(nn.Module):
-    """A parametrization that is computed outside autocast."""
-
-    def __init__(self, parametrization: nn.Module) -> None:
-        super().__init__()
-        self.parametrization = parametrization
-
-    def forward(self, weight: Tensor) -> Tensor:
-        with torch.autocast(weight.device.type, enabled=False):
-            normalised: Tensor = self.parametrization(weight)
-        return normalised
-
-
-def spectral(layer: nn.Module) -> nn.Module:
-    """`layer` with spectral normalisation (Miyato 2018, arXiv:1802.05957).
-
-    Under autocast on CUDA torch would multiply the power iteration's vectors in half precision,
-    and the norm would be off by as much as they are.
-    """
-    spectral_norm(layer)
+def spectral(layer: Layer) -> Layer:
+    """`layer` with spectral normalisation, its buffers under the names that the discriminators
+    of this family have been saved with: one level deeper than torch's."""
+    layers.spectral_norm(layer)
     steps = layer.get_submodule("parametrizations.weight")
-    steps.register_module("0", InFloat32(steps.get_submodule("0")))
+    nested = nn.Sequential(OrderedDict(parametrization=steps.get_submodule("0")))
+    steps.register_module("0", nested)
     return layer

@@ -1,6 +1,7 @@
 """The networks and the recipe of CTGAN, as in the authors' ``ctgan.py``."""
 
 import math
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import perceptron
 from ganzoo_ctgan.columns import Column, columns_of
 
 
@@ -65,12 +67,10 @@ class CTGAN(Architecture):
         )
 
     def build_discriminator(self) -> nn.Module:
-        width, layers = self.config.width, []
-        inputs = self.spec.size * self.pack
-        for _ in range(self.config.depth):
-            layers += [nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Dropout(self.config.dropout)]
-            inputs = width
-        return nn.Sequential(Packs(self.pack), *layers, nn.Linear(inputs, 1))
+        activation, dropout = partial(nn.LeakyReLU, 0.2), partial(nn.Dropout, self.config.dropout)
+        hidden = [self.config.width] * self.config.depth
+        layers = perceptron(self.spec.size * self.pack, hidden, 1, activation, dropout)
+        return nn.Sequential(Packs(self.pack), *layers)
 
     def sample_latent(self, count: int, rng: torch.Generator) -> Tensor:
         """All randomness of a row, N(0, 1): the latent, and a value for each of the one-hots',
@@ -96,13 +96,13 @@ class RowGenerator(nn.Module):
         latent, normal = latent.split(self.sizes, 1)
         out = self.last(self.blocks(latent)).float()
         noise = gumbel(normal).split(self.parts[1::2], 1)
-        made = []
+        cells = []
         for index, part in enumerate(out.split(self.parts, 1)):
             if index % 2 == 0:
-                made.append(part.tanh())
+                cells.append(part.tanh())
             else:
-                made.append(((part + noise[index // 2]) / self.temperature).softmax(1))
-        return torch.cat(made, 1)
+                cells.append(((part + noise[index // 2]) / self.temperature).softmax(1))
+        return torch.cat(cells, 1)
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganzoo import Architecture, Objective, Options, Training
+from ganzoo import Architecture, Objective, Options, Training, layers
 from ganzoo_ebgan.objective import EnergyBased
 
 
@@ -44,15 +44,14 @@ class EBGAN(Architecture):
 
     def build_generator(self) -> nn.Module:
         doublings = int(math.log2(self.spec.shape[-1])) - 2
-        wide = [self.config.width << index for index in range(doublings, 0, -1)]
-        layers: list[nn.Module] = [
+        channels = [self.config.width << index for index in range(doublings, 0, -1)]
+        network = [
             nn.Unflatten(1, (self.config.latent_size, 1, 1)),
-            nn.ConvTranspose2d(self.config.latent_size, wide[0], 4, bias=False),
+            nn.ConvTranspose2d(self.config.latent_size, channels[0], 4, bias=False),
         ]
-        for before, after in zip(wide, [*wide[1:], self.spec.shape[0]], strict=True):
-            layers += [nn.BatchNorm2d(before), nn.ReLU()]
-            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
-        return nn.Sequential(*layers, nn.Tanh()).apply(initialise_generator)
+        for layer in layers.doubling([*channels, self.spec.shape[0]], bias=False):
+            network += [nn.BatchNorm2d(layer.in_channels), nn.ReLU(), layer]
+        return nn.Sequential(*network, nn.Tanh()).apply(layers.dcgan_weights)
 
     def build_discriminator(self) -> nn.Module:
         return Autoencoder(self.spec.shape[0], self.config.width, self.spec.shape[-1])
@@ -76,15 +75,15 @@ class Autoencoder(nn.Module):
     def __init__(self, channels: int, width: int, size: int) -> None:
         super().__init__()
         halvings = min(3, int(math.log2(size)) - 2)
-        wide = [channels, *(width << index for index in range(halvings))]
+        sizes = [channels, *(width << index for index in range(halvings))]
         down: list[nn.Module] = []
         up: list[nn.Module] = []
-        for outer, inner in pairwise(wide):
+        for outer, inner in pairwise(sizes):
             down += [nn.Conv2d(outer, inner, 4, 2, 1), nn.LeakyReLU(0.2)]
             up = [nn.LeakyReLU(0.2), nn.ConvTranspose2d(inner, outer, 4, 2, 1), *up]
         self.encoder = nn.Sequential(*down[:-1])  # the code itself is not rectified
         self.decoder = nn.Sequential(*up)
-        self.apply(initialise_autoencoder)
+        self.apply(he_weights)
 
     def forward(self, samples: Tensor) -> Judgement:
         code = self.encoder(samples)
@@ -94,15 +93,7 @@ class Autoencoder(nn.Module):
         return Judgement(-energy, code.flatten(1))
 
 
-def initialise_generator(module: nn.Module) -> None:
-    """As DCGAN: weights from N(0, 0.02); the gains of batch normalisation from N(1, 0.02)."""
-    if isinstance(module, nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-
-
-def initialise_autoencoder(module: nn.Module) -> None:
+def he_weights(module: nn.Module) -> None:
     """He's weights, which keep the size of the signal without normalisation."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(module.weight, 0.2)

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import perceptron
 
 #: How much steeper than torch makes it the discriminator's first layer begins.
 STEEPNESS = 4.0
@@ -52,8 +53,5 @@ class Points(Architecture):
         return nn.Sequential(nn.Flatten(), *layers)
 
     def _perceptron(self, inputs: int, outputs: int) -> list[nn.Module]:
-        layers: list[nn.Module] = []
-        for _ in range(self.config.depth):
-            layers += [nn.Linear(inputs, self.config.width), nn.ReLU()]
-            inputs = self.config.width
-        return [*layers, nn.Linear(inputs, outputs)]
+        hidden = [self.config.width] * self.config.depth
+        return perceptron(inputs, hidden, outputs, nn.ReLU)

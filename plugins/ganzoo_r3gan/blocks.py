@@ -15,11 +15,11 @@ def conv(
     inputs: int, outputs: int, size: int = 1, groups: int = 1, bias: bool = True, gain: float = 1.0
 ) -> nn.Conv2d:
     """A convolution that keeps the size, its weights from N(0, gain^2 / fan in), no bias."""
-    made = nn.Conv2d(inputs, outputs, size, padding=size // 2, groups=groups, bias=bias)
-    nn.init.normal_(made.weight, 0.0, gain / math.sqrt(made.weight[0].numel()))
-    if made.bias is not None:
-        nn.init.zeros_(made.bias)
-    return made
+    layer = nn.Conv2d(inputs, outputs, size, padding=size // 2, groups=groups, bias=bias)
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def change(inputs: int, outputs: int) -> list[nn.Module]:

@@ -5,11 +5,21 @@ import math
 from itertools import pairwise
 from typing import ClassVar
 
+import torch
+import torch.nn.functional as F
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, Training
-from ganzoo_sngan.blocks import DownBlock, FirstDownBlock, Score, UpBlock, initialised
+from ganzoo.layers import (
+    DownBlock,
+    FirstDownBlock,
+    UpBlock,
+    convolution,
+    glorot,
+    spectral_convolution,
+    spectral_norm,
+)
 
 
 class SNGAN(Architecture):
@@ -45,15 +55,18 @@ class SNGAN(Architecture):
 
     def build_generator(self) -> nn.Module:
         size, width = self.spec.shape[-1], 2 * self.config.width
-        maps = [4 << index for index in range(int(math.log2(size)) - 1)]  # from 4x4 to the picture
-        wide = [width if size <= 32 else min(4 * width, width * size // (4 * at)) for at in maps]
+        sizes = [4 << index for index in range(int(math.log2(size)) - 1)]  # of the feature maps
+        if size <= 32:
+            channels = [width] * len(sizes)
+        else:
+            channels = [min(4 * width, width * size // (4 * at)) for at in sizes]
         return nn.Sequential(
-            initialised(nn.Linear(self.config.latent_size, wide[0] * 4 * 4)),
-            nn.Unflatten(1, (wide[0], 4, 4)),
-            *(UpBlock(before, after) for before, after in pairwise(wide)),
-            nn.BatchNorm2d(wide[-1]),
+            glorot(nn.Linear(self.config.latent_size, channels[0] * 4 * 4)),
+            nn.Unflatten(1, (channels[0], 4, 4)),
+            *(UpBlock(inputs, outputs) for inputs, outputs in pairwise(channels)),
+            nn.BatchNorm2d(channels[-1]),
             nn.ReLU(),
-            initialised(nn.Conv2d(wide[-1], self.spec.shape[0], 3, padding=1)),
+            convolution(channels[-1], self.spec.shape[0], gain=1.0),
             nn.Tanh(),
         )
 
@@ -61,12 +74,33 @@ class SNGAN(Architecture):
         size, width = self.spec.shape[-1], self.config.width
         if size <= 32:  # down to 8x8, then two blocks more
             halvings = int(math.log2(size)) - 3
-            wide = [width] * (halvings + 2)
+            channels = [width] * (halvings + 2)
         else:  # down to 4x4, then one block more
             halvings = int(math.log2(size)) - 2
-            wide = [(width << index) // 2 for index in range(halvings)]
-            wide.append(wide[-1])
-        layers: list[nn.Module] = [FirstDownBlock(self.spec.shape[0], wide[0])]
-        for index, (before, after) in enumerate(pairwise(wide), 1):
-            layers.append(DownBlock(before, after, half=index < halvings))
-        return nn.Sequential(*layers, Score(wide[-1]))
+            channels = [(width << index) // 2 for index in range(halvings)]
+            channels.append(channels[-1])
+        conv = spectral_convolution
+        return nn.Sequential(
+            FirstDownBlock(self.spec.shape[0], channels[0], conv),
+            *(
+                DownBlock(inputs, outputs, half=index < halvings, conv=conv)
+                for index, (inputs, outputs) in enumerate(pairwise(channels), 1)
+            ),
+            Score(channels[-1]),
+        )
+
+
+class Score(nn.Module):
+    """The end of the discriminator: the sum over all places, and one number of it, in float32.
+    (N, width, H, W) to (N, 1).
+
+    Without a bias, as the authors': the hinge's gradient of it is 0 while no score is beyond 1.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = spectral_norm(glorot(nn.Linear(width, 1, bias=False)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return self.linear(F.relu(x).float().sum((2, 3)))

@@ -4,12 +4,14 @@ Goodfellow 2014 gives the idea; widths, LeakyReLU, dropout and Adam are those of
 that the field learned it from (github.com/diegoalejogm/gans): 256-512-1024 and back.
 """
 
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import perceptron
 
 
 class Vanilla(Architecture):
@@ -33,12 +35,9 @@ class Vanilla(Architecture):
     paper: ClassVar = "https://arxiv.org/abs/1406.2661"
 
     def build_generator(self) -> nn.Module:
-        layers: list[nn.Module] = []
-        size = self.config.latent_size
-        for width in self.config.widths:
-            layers += [nn.Linear(size, width), self._activation()]
-            size = width
-        layers.append(nn.Linear(size, self.spec.size))
+        layers = perceptron(
+            self.config.latent_size, self.config.widths, self.spec.size, self._activation
+        )
         if self.spec.bounded:
             layers.append(nn.Tanh())
         return nn.Sequential(*layers, nn.Unflatten(1, self.spec.shape))
@@ -50,9 +49,7 @@ class Vanilla(Architecture):
         return nn.Sequential(nn.LeakyReLU(0.2), nn.Dropout(self.config.generator_dropout))
 
     def build_discriminator(self) -> nn.Module:
-        layers: list[nn.Module] = [nn.Flatten()]
-        size = self.spec.size
-        for width in reversed(self.config.widths):
-            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2), nn.Dropout(self.config.dropout)]
-            size = width
-        return nn.Sequential(*layers, nn.Linear(size, 1))
+        activation, dropout = partial(nn.LeakyReLU, 0.2), partial(nn.Dropout, self.config.dropout)
+        hidden = self.config.widths[::-1]
+        layers = perceptron(self.spec.size, hidden, 1, activation, dropout)
+        return nn.Sequential(nn.Flatten(), *layers)

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import glorot
 
 LENGTHS: Final = tuple(1 << power for power in range(10, 17))
 SHORTEST: Final = 16  # of a signal inside the networks
@@ -66,7 +67,7 @@ class WaveGAN(Architecture):
     def build_generator(self) -> nn.Module:
         widths = self._widths()
         layers: list[nn.Module] = [
-            initialised(nn.Linear(self.config.latent_size, SHORTEST * widths[-1])),
+            glorot(nn.Linear(self.config.latent_size, SHORTEST * widths[-1])),
             nn.Unflatten(1, (widths[-1], SHORTEST)),
         ]
         outputs = [*reversed(widths[:-1]), 1]
@@ -81,7 +82,7 @@ class WaveGAN(Architecture):
         for inputs, out, stride in zip([1, *widths[:-1]], widths, strides, strict=True):
             layers += [PhaseShuffle(self.config.phase_shuffle)] if layers else []
             layers += [down(inputs, out, stride), nn.LeakyReLU(0.2)]
-        last = initialised(nn.Linear(SHORTEST * widths[-1], 1))
+        last = glorot(nn.Linear(SHORTEST * widths[-1], 1))
         return nn.Sequential(*layers, nn.Flatten(), last)
 
     def sample_latent(self, count: int, rng: torch.Generator) -> Tensor:
@@ -99,25 +100,18 @@ class WaveGAN(Architecture):
         return [self.config.width << block for block in range(len(self._strides()))]
 
 
+# Glorot's weights and no bias at first are TensorFlow's defaults, hence the authors'.
+
+
 def up(inputs: int, outputs: int, stride: int) -> nn.Module:
     """A transposed convolution that makes the signal `stride` times as long."""
     padding = (KERNEL - stride + 1) // 2
-    return initialised(
-        nn.ConvTranspose1d(inputs, outputs, KERNEL, stride, padding, output_padding=1)
-    )
+    return glorot(nn.ConvTranspose1d(inputs, outputs, KERNEL, stride, padding, output_padding=1))
 
 
 def down(inputs: int, outputs: int, stride: int) -> nn.Module:
     """A convolution that leaves one value in `stride`."""
-    return initialised(nn.Conv1d(inputs, outputs, KERNEL, stride, (KERNEL - stride + 1) // 2))
-
-
-def initialised(layer: nn.Linear | nn.Conv1d | nn.ConvTranspose1d) -> nn.Module:
-    """Glorot's uniform weights and no bias at first: TensorFlow's defaults, hence the authors'."""
-    nn.init.xavier_uniform_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer
+    return glorot(nn.Conv1d(inputs, outputs, KERNEL, stride, (KERNEL - stride + 1) // 2))
 
 
 class PhaseShuffle(nn.Module):

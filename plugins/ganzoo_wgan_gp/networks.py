@@ -5,13 +5,14 @@ penalty, which is of each sample by itself (section 4 of the paper).
 """
 
 import math
+from functools import partial
 from typing import ClassVar, Literal
 
-import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import DownBlock, FirstDownBlock, UpBlock, convolution, perceptron
 
 
 class WGANGP(Architecture):
@@ -54,10 +55,10 @@ class WGANGP(Architecture):
         return nn.Sequential(
             nn.Linear(self.config.latent_size, width * 4 * 4),
             nn.Unflatten(1, (width, 4, 4)),
-            *(UpBlock(width) for _ in range(blocks)),
+            *(UpBlock(width, width) for _ in range(blocks)),
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            conv(width, self.spec.shape[0], gain=1.0),
+            convolution(width, self.spec.shape[0], gain=1.0),
             nn.Tanh(),
         )
 
@@ -68,7 +69,7 @@ class WGANGP(Architecture):
         halvings = int(math.log2(self.spec.shape[-1])) - 3
         return nn.Sequential(
             FirstDownBlock(self.spec.shape[0], width),
-            *(DownBlock(width, half=index < halvings - 1) for index in range(halvings + 1)),
+            *(DownBlock(width, width, index < halvings - 1) for index in range(halvings + 1)),
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -76,76 +77,13 @@ class WGANGP(Architecture):
         )
 
     def _mlp_generator(self) -> nn.Module:
-        units = self.config.width * 4
-        layers: list[nn.Module] = [nn.Linear(self.config.latent_size, units), nn.ReLU()]
-        for _ in range(2):
-            layers += [nn.Linear(units, units), nn.ReLU()]
-        layers.append(nn.Linear(units, self.spec.size))
+        hidden = [self.config.width * 4] * 3
+        layers = perceptron(self.config.latent_size, hidden, self.spec.size, nn.ReLU)
         if self.spec.bounded:
             layers.append(nn.Tanh())
         return nn.Sequential(*layers, nn.Unflatten(1, self.spec.shape))
 
     def _mlp_critic(self) -> nn.Module:
-        units = self.config.width * 4
-        layers: list[nn.Module] = [
-            nn.Flatten(),
-            nn.Linear(self.spec.size, units),
-            nn.LeakyReLU(0.2),
-        ]
-        for _ in range(2):
-            layers += [nn.Linear(units, units), nn.LeakyReLU(0.2)]
-        return nn.Sequential(*layers, nn.Linear(units, 1))
-
-
-def conv(inputs: int, outputs: int, size: int = 3, gain: float = math.sqrt(2)) -> nn.Conv2d:
-    """A convolution with the authors' initial weights: He's, or Glorot's (gain 1) where no
-    rectifier follows."""
-    made = nn.Conv2d(inputs, outputs, size, padding=size // 2)
-    fans = (inputs + outputs) * size * size / 2
-    bound = gain * math.sqrt(3 / fans)
-    nn.init.uniform_(made.weight, -bound, bound)
-    assert made.bias is not None
-    nn.init.zeros_(made.bias)
-    return made
-
-
-class UpBlock(nn.Module):
-    """A residual block of the generator that doubles the size (nearest neighbour)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
-        self.grow = conv(width, width)
-        self.second = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), conv(width, width))
-        self.shortcut = conv(width, width, size=1, gain=1.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        grown = self.grow(F.interpolate(self.first(x), scale_factor=2))
-        # A 1x1 convolution gives the same before or after the doubling; before costs a quarter.
-        return self.second(grown) + F.interpolate(self.shortcut(x), scale_factor=2)
-
-
-class DownBlock(nn.Module):
-    """A residual block of the critic; with `half` it halves the size (mean pooling)."""
-
-    def __init__(self, width: int, half: bool) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.ReLU(), conv(width, width), nn.ReLU(), conv(width, width))
-        self.shortcut = conv(width, width, size=1, gain=1.0) if half else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.shortcut is None:
-            return self.body(x) + x
-        return F.avg_pool2d(self.body(x), 2) + self.shortcut(F.avg_pool2d(x, 2))
-
-
-class FirstDownBlock(nn.Module):
-    """The critic's first block: no rectifier before the first convolution, half the size."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(conv(channels, width), nn.ReLU(), conv(width, width))
-        self.shortcut = conv(channels, width, size=1, gain=1.0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(self.body(x), 2) + self.shortcut(F.avg_pool2d(x, 2))
+        hidden = [self.config.width * 4] * 3
+        layers = perceptron(self.spec.size, hidden, 1, partial(nn.LeakyReLU, 0.2))
+        return nn.Sequential(nn.Flatten(), *layers)
