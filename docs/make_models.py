@@ -1,14 +1,16 @@
 """Writes the README's table of bundled models from their folders: ``python docs/make_models.py``.
 
-A test compares.
+A test checks that it is up to date.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from ganzoo.figure_name import FigureName
+from ganzoo.models.records import Measured, read_metrics
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -17,15 +19,16 @@ FEATURES = "mnist-convnet"
 
 
 def table() -> str:
-    """The table, with a line each model; what was not measured is empty."""
+    """The table, one row per model; cells of what was not measured are empty."""
     rows = [
         "| bundled model | weights | FID | precision | recall | rarest, commonest | as asked |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    bounds: dict[str, set[str]] = {"floor": set(), "ceiling": set()}
+    floors: set[str] = set()
+    ceilings: set[str] = set()
     for config in sorted(ROOT.glob("model_cards/*/config.json")):
         folder = config.parent
-        metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+        metrics = read_metrics(folder)
         size = (folder / "model.safetensors").stat().st_size / 1e6
         classes = " ".join(
             filter(None, (_cell(metrics, "rarest_class", 3), _cell(metrics, "commonest_class", 3)))
@@ -39,24 +42,25 @@ def table() -> str:
             _cell(metrics, "label_agreement", 3),
         ]
         rows.append(f"| {' | '.join(cells)} |")
-        for bound, found in bounds.items():
-            value = metrics.get(f"fid[{FEATURES}]", {}).get(bound)
-            found |= set() if value is None else {f"{value:.3g}"}
+        fid = metrics.get(str(FigureName("fid", FEATURES)))
+        if fid is not None and fid.floor is not None and fid.ceiling is not None:
+            floors.add(f"{fid.floor:.3g}")
+            ceilings.add(f"{fid.ceiling:.3g}")
     lines = "\n".join(rows)
-    floor, ceiling = (" and ".join(sorted(found, key=float)) for found in bounds.values())
+    floor, ceiling = (" and ".join(sorted(texts, key=float)) for texts in (floors, ceilings))
     return f"{lines}\n\nReal against real has FID {floor}, noise {ceiling}.\n"
 
 
-def _cell(metrics: dict[str, Any], name: str, digits: int, spread: bool = False) -> str:
-    measured = metrics.get(f"{name}[{FEATURES}]")
+def _cell(metrics: Mapping[str, Measured], name: str, digits: int, spread: bool = False) -> str:
+    measured = metrics.get(str(FigureName(name, FEATURES)))
     if measured is None:
         return ""
-    more = f" ± {measured['spread']:.2g}" if spread and "spread" in measured else ""
-    return f"{measured['value']:.{digits}f}{more}"
+    more = f" ± {measured.spread:.2g}" if spread and measured.spread is not None else ""
+    return f"{measured.value:.{digits}f}{more}"
 
 
 def replaced(text: str) -> str:
-    """The README with the table as it is now."""
+    """The README with an up-to-date table."""
     return re.sub(
         f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", lambda _: table(), text, flags=re.DOTALL
     )
