@@ -1,20 +1,19 @@
-"""Devices and precision: what is there, what is asked for, and what that means for the networks."""
+"""Devices and precision: which there are, and how networks compute on them."""
 
 from __future__ import annotations
 
 import contextlib
 import platform
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import torch
 from torch import nn
 
 from ganzoo.errors import GanzooError
 
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Device:
     device: torch.device
     precision: str
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    def autocast(self) -> torch.autocast:
         """Mixed precision for a forward pass; nothing in fp32."""
         if self.precision == "fp32":
             return torch.autocast(self.device.type, enabled=False)
@@ -43,7 +42,7 @@ class Device:
         return module
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
+        """Wait until the device has finished its work."""
         if self.device.type != "cpu":
             torch.accelerator.synchronize()
 
@@ -59,22 +58,22 @@ def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
 
     Raises GanzooError where there is no such device.
     """
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    there = found.type if found is not None else "cpu"
+    current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    accelerator = current.type if current is not None else "cpu"
     if name == "auto":
-        name = there
+        name = accelerator
     kind, _, number = name.partition(":")
     if number and not (number.isdecimal() and (kind == "cuda" or number == "0")):
         raise GanzooError(f"--device {name}: it takes auto, cpu, cuda, cuda:N or mps")
-    if kind not in ("cpu", there):
-        others = f"cpu or {there}" if there != "cpu" else "cpu only"
+    if kind not in ("cpu", accelerator):
+        usable = f"cpu or {accelerator}" if accelerator != "cpu" else "cpu only"
         raise GanzooError(
-            f"--device {name}: this machine has none that torch can use; it has {others}"
+            f"--device {name}: this machine has none that torch can use; it has {usable}"
         )
     if kind == "cuda":
         index, count = int(number or local_rank), torch.cuda.device_count()
         if index >= count:
-            raise GanzooError(f"--device {name}: device {index} is asked for, there are {count}")
+            raise GanzooError(f"--device {name}: there is no device {index}; there are {count}")
         torch.cuda.set_device(index)
         name = f"cuda:{index}"
     return Device(torch.device(name), best_precision(kind) if precision == "auto" else precision)
@@ -90,7 +89,7 @@ def best_precision(kind: str) -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    # Without one of these instructions bf16 is emulated, several times slower than float32.
+    # Without any of these instructions bf16 is emulated, several times slower than float32.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 

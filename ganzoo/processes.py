@@ -1,8 +1,7 @@
-"""Several processes, started by torchrun: who this one is, and what it shares with the others.
+"""Several processes, started by torchrun: which one this is, and what it shares with the others.
 
-Gradients are averaged with a collective of our own rather than by DDP: gradient penalties
-differentiate twice, and the two players share one backward graph, which DDP's hooks do not
-expect.
+Gradients are averaged with a collective of our own instead of DDP: gradient penalties
+differentiate twice, and the two players share one backward graph, which DDP's hooks do not expect.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Processes:
             tensor.copy_(part.view(tensor.shape))
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the gradients; a parameter that got none here counts as zero."""
+        """Average the gradients; a parameter without one here counts as zero."""
         if self.world == 1:
             return
         gradients = []
@@ -83,7 +82,7 @@ class Processes:
                 dist.broadcast(tensor, 0)
 
     def any(self, flag: int, device: torch.device) -> int:
-        """The largest `flag` of all processes. All of them must call it."""
+        """The largest `flag` of all processes. All must call it."""
         if self.world == 1:
             return flag
         value = torch.tensor(flag, device=device)
@@ -99,7 +98,7 @@ class Processes:
         return [part.cpu() for part in parts]
 
     def wait(self) -> None:
-        """Return when all processes have come here."""
+        """Return when all processes have arrived here."""
         if self.world > 1:
             dist.barrier()
 
@@ -121,7 +120,8 @@ class _Mean(torch.autograd.Function):
 
 @contextlib.contextmanager
 def processes_of(device: str) -> Iterator[Processes]:
-    """Join the processes that torchrun started, for a while; a lone process is alone.
+    """Join the processes that torchrun started, until the context ends; without torchrun there is
+    only this one.
 
     Raises GanzooError where a launcher's environment variables make no sense.
     """
@@ -131,8 +131,8 @@ def processes_of(device: str) -> Iterator[Processes]:
         yield Processes()
         return
     if not all(value.isdecimal() for value in values):
-        found = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
-        raise GanzooError(f"{found}: several processes are started with torchrun, which sets them")
+        variables = ", ".join(f"{n}={v!r}" for n, v in zip(names, values, strict=True))
+        raise GanzooError(f"{variables}: several processes are started with torchrun, which sets them")
     processes = Processes(*map(int, values))
     if dist.is_initialized():
         yield processes
