@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ganzoo import layers
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture
-    from ganzoo.data.dataset import Dataset
+    from ganzoo.data.dataset import Dataset, LazySamples
+    from ganzoo.data.given import from_dataset
     from ganzoo.engine.observers import Observer
     from ganzoo.game import Game, Networks
     from ganzoo.kinds import Kind
@@ -69,6 +70,7 @@ _WHERE = {
     "Generator": "ganzoo.models.generator",
     "Hinge": "ganzoo.objectives",
     "Kind": "ganzoo.kinds",
+    "LazySamples": "ganzoo.data.dataset",
     "LeastSquares": "ganzoo.objectives",
     "Minimax": "ganzoo.objectives",
     "Networks": "ganzoo.game",
@@ -84,6 +86,7 @@ _WHERE = {
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
+    "from_dataset": "ganzoo.data.given",
     "list_architectures": "ganzoo.models.references",
     "list_models": "ganzoo.models.references",
     "load": "ganzoo.models.load",
@@ -111,6 +114,7 @@ __all__ = [
     "Hinge",
     "Kind",
     "KindEntry",
+    "LazySamples",
     "LeastSquares",
     "Minimax",
     "ModelEntry",
@@ -134,6 +138,7 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "from_dataset",
     "hookimpl",
     "layers",
     "list_architectures",

@@ -12,18 +12,19 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, dataset_of, source_of
+from ganzoo.data.reading import fits_in_memory, read_all
 from ganzoo.devices import find_device
 from ganzoo.engine.export import exported
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, make_observers
-from ganzoo.engine.setup import fits_in_memory, make_architecture, make_match, prepare_data
+from ganzoo.engine.setup import make_architecture, make_match
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.files import pasted, user_path
+from ganzoo.kinds.prepare import prepare_data
 from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.architectures import check_class
@@ -280,7 +281,7 @@ def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> 
             "no data: give a name, a path or a tensor (--data mnist-5k). A run that was trained on "
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
-    return dataset_of(data, labels)
+    return dataset_of(data, labels, config.data)
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

@@ -160,6 +160,10 @@ class Catalogue:
         table = sorted(self._table[kind].items())
         return {name: cast(EntryType, entry) for name, (entry, _) in table}
 
+    def in_order(self, kind: type[EntryType]) -> list[EntryType]:
+        """The entries of one kind in the order of the plugins: ganzoo's own are first."""
+        return [cast(EntryType, entry) for entry, _ in self._table[kind].values()]
+
     def plugin_of(self, entry: Entry) -> Plugin:
         """The plugin that provides `entry`."""
         return self._table[type(entry)][entry.name][1]

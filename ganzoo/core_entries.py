@@ -90,7 +90,7 @@ def ganzoo_datasets() -> Iterator[DatasetEntry]:
     yield DatasetEntry("stacked-mnist", f"{named}:stacked_mnist", summary, both, mnist, stacked)
     name, summary = "stacked-mnist-5k", "the same of mnist-5k, no download"
     yield DatasetEntry(name, f"{named}:stacked_mnist_5k", summary, train, mnist, stacked)
-    points = "ganzoo.data.points"
+    points = "ganzoo.kinds.points"
     yield DatasetEntry("ring", f"{points}:ring", "8 Gaussians on a circle, 2-D points")
     yield DatasetEntry("grid", f"{points}:grid", "25 Gaussians on a square grid, 2-D points")
 
@@ -100,16 +100,20 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
     files = "ganzoo.kinds.image.files"
     yield ReaderEntry(
         "images",
-        f"{files}:image_folder",
-        "a folder of images; subfolders are classes",
-        (),
+        f"{files}:images",
+        "a picture, or a folder of them; subfolders are classes",
+        PICTURES,
         PICTURES,
     )
     yield ReaderEntry("zip", f"{files}:image_zip", "a zip of such a folder", (".zip",))
-    arrays = "ganzoo.data.arrays"
-    yield ReaderEntry("npz", f"{arrays}:npz_images", "an .npz with images or samples", (".npz",))
+    npz = "ganzoo.data.arrays:npz_samples"
+    yield ReaderEntry("npz", npz, "an .npz with images or samples", (".npz",))
     yield ReaderEntry(
-        "idx", f"{arrays}:idx_images", "an IDX file, plain or .gz", ("-ubyte", "-ubyte.gz", ".idx")
+        "idx",
+        "ganzoo.kinds.image.idx:idx_images",
+        "an IDX file, plain or .gz",
+        ("-ubyte", "-ubyte.gz", ".idx"),
+        begins=(b"\x00\x00\x08",),  # of unsigned bytes
     )
 
 
@@ -124,7 +128,9 @@ def ganzoo_models() -> Iterator[ModelEntry]:
 
 @hookimpl
 def ganzoo_kinds() -> Iterator[KindEntry]:
-    yield KindEntry("image", "ganzoo.kinds.image:Image", "pictures, as a grid in a PNG")
+    image = "ganzoo.kinds.image"
+    summary, options = "pictures, as a grid in a PNG", f"{image}.options:ImageOptions"
+    yield KindEntry("image", f"{image}.kind:Image", summary, options)
     yield KindEntry("points", "ganzoo.kinds.points:Points", "2-D points, as a scatter plot")
     yield KindEntry("array", "ganzoo.kinds:Kind", "anything else, as numbers in an .npz")
 

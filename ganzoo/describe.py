@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganzoo.data.options import Data, kind_options
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import pasted, user_path
@@ -14,7 +15,7 @@ from ganzoo.models.hub_name import is_repo
 from ganzoo.models.references import find_place, known_models
 from ganzoo.options import table
 from ganzoo.plugins import catalogue, find_architecture, reference_of
-from ganzoo.runs.config import Data, Schedule, objective_class, own_objective
+from ganzoo.runs.config import Schedule, objective_class, own_objective
 from ganzoo.runs.folder import RunFolder
 from ganzoo.training import Training
 
@@ -75,7 +76,7 @@ def _architecture(name: str) -> dict[str, Any]:
             "": table(found.Config),
             "objective.": table(objective.Config, defaults),
             "training.": table(Training, found.training),
-            "data.": table(Data),
+            "data.": table(Data) + [row for m in kind_options(found.kinds) for row in table(m)],
             "schedule.": table(Schedule),
         },
     }

@@ -172,12 +172,14 @@ class ReaderEntry(Entry):
 
     suffixes: the ends of the names of files that it reads, such as ``.csv``. inside: the ends of
     those that it reads out of a folder: ``--data FOLDER`` goes to the reader that most of the
-    folder's files are for. In small letters; the case of a file's name does not matter.
+    folder's files are for. In small letters; the case of a file's name does not matter. begins:
+    the first bytes, unpacked where it is gzipped, of files that it reads whatever their names.
+    Where two readers are for the same, that of the plugin that comes first is taken.
 
-    options: where the reader's own options (``--set data.NAME=VALUE``) are, a subclass of
-    `ganzoo.Options`, as ``"module:Class"`` whose module imports no torch. A reader that has them
-    is called ``read(path, options=..., spec=...)``. spec: of an existing model, so that a file is
-    read with its alphabet or its columns; else None.
+    options: ``"module:Class"``, a subclass of `ganzoo.Options` in a module that needs no torch,
+    with a default for each option: what ``--set data.OPTION=VALUE`` may give. The target is then
+    called with ``options=`` as well. Where it has a parameter ``spec``, it is given the
+    `ganzoo.SampleSpec` of the model that the data is for, or None.
     """
 
     label: ClassVar[str] = "reader"
@@ -186,16 +188,18 @@ class ReaderEntry(Entry):
     suffixes: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
     options: str = ""
+    begins: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_options(self, self.options)
         ends = (self.suffixes, self.inside)
-        if not all(_texts(part) for part in ends) or not any(ends):
+        if not all(_texts(part) for part in ends) or not (any(ends) or self.begins):
             raise TypeError(
                 f"ReaderEntry {self.name!r}: suffixes or inside must be a tuple of file names' "
                 f"ends, such as ('.csv',), not {self.suffixes!r} and {self.inside!r}"
             )
+        _check_options(self, self.options)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ class SampleSpec:
     low, high: the range of its values, or None where it has no bound.
     classes: the names of the classes, in the order of their numbers; empty without labels.
     details: what the kind needs besides, as plain JSON: a sample rate, column statistics.
+    inputs: what such samples are made from, where a generator works from more than chance: the
+    other half of a translation, a text.
     """
 
     kind: str
@@ -30,6 +33,7 @@ class SampleSpec:
     high: float | None = 1.0
     classes: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+    inputs: SampleSpec | None = None
 
     @property
     def size(self) -> int:
@@ -45,11 +49,19 @@ class SampleSpec:
         return self.low == -1.0 and self.high == 1.0
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.inputs is None:  # most models have none
+            del values["inputs"]
+        else:
+            values["inputs"] = self.inputs.to_json()
+        return values
 
     @classmethod
     def from_json(cls, values: Any) -> SampleSpec:
         """Read a spec back. Raises GanzooError where it is none."""
+        inner = values.get("inputs") if isinstance(values, Mapping) else None
+        if isinstance(inner, Mapping) and inner.get("inputs") is not None:  # nor can it nest deep
+            raise GanzooError("not a sample spec: its inputs have inputs of their own")
         try:
             shape = tuple(int(length) for length in values["shape"])
             spec = cls(
@@ -59,6 +71,7 @@ class SampleSpec:
                 high=None if values["high"] is None else float(values["high"]),
                 classes=tuple(str(name) for name in list(values.get("classes", ()))),
                 details=dict(values.get("details", {})),
+                inputs=None if inner is None else cls.from_json(inner),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise GanzooError(f"not a sample spec: {type(error).__name__}: {error}") from None
@@ -67,6 +80,4 @@ class SampleSpec:
         low, high = -math.inf if spec.low is None else spec.low, spec.high
         if not low < (math.inf if high is None else high) or math.isinf(spec.low or 0.0):
             raise GanzooError(f"not a sample spec: values from {spec.low} to {spec.high}")
-        if spec.kind == "image" and (len(shape) != 3 or shape[0] not in (1, 3)):
-            raise GanzooError(f"not a sample spec: images of shape {shape}")
         return spec

@@ -17,9 +17,11 @@ from conftest import SMALL
 from PIL import Image
 
 import ganzoo
-from ganzoo.data.batches import Batches, read_all
-from ganzoo.data.dataset import Dataset, from_tensor
+from ganzoo.data.batches import Batches
+from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
+from ganzoo.data.given import from_tensor
+from ganzoo.data.reading import read_all
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.fit import fit_images
 
@@ -105,6 +107,10 @@ def test_all_images_broken_is_an_error(tmp_path):
         find_dataset(str(tmp_path))
 
 
+def mirror(images: torch.Tensor) -> torch.Tensor:
+    return images.flip(-1)
+
+
 def batches(dataset: Dataset, **options) -> Batches:
     rng = torch.Generator().manual_seed(1)
     return Batches(dataset, 16, 5, rng, torch.device("cpu"), **options)
@@ -119,7 +125,7 @@ def test_streaming_gives_the_same_batches_as_memory(folder):
     lazy = fit_images(find_dataset(str(folder)), 16, 1)
     streamed = take(batches(lazy, workers=2), 3, 20)
     resident = take(batches(read_all(lazy)), 3, 20)
-    for (a, a_labels), (b, b_labels) in zip(streamed, resident, strict=True):
+    for (a, a_labels, _), (b, b_labels, _) in zip(streamed, resident, strict=True):
         assert torch.equal(a, b)
         assert torch.equal(a_labels, b_labels)
 
@@ -137,37 +143,37 @@ def test_order_depends_on_seed_and_position_alone(digits):
     dataset = from_tensor(*digits)
     whole = take(batches(dataset), 0, 130)
     later = take(batches(dataset), 100, 30)
-    for (a, _), (b, _) in zip(whole[100:], later, strict=True):
+    for (a, *_), (b, *_) in zip(whole[100:], later, strict=True):
         assert torch.equal(a, b)
-    epoch = torch.cat([labels for _, labels in whole[:62]])
+    epoch = torch.cat([labels for _, labels, _ in whole[:62]])
     assert len(epoch) == 992
-    seen = {image.numpy().tobytes() for real, _ in whole[:62] for image in real}
+    seen = {image.numpy().tobytes() for real, *_ in whole[:62] for image in real}
     assert len(seen) == len({i.numpy().tobytes() for i in digits[0]}) or len(seen) >= 985
-    first, second = (torch.cat([r for r, _ in whole[n : n + 62]]) for n in (0, 62))
+    first, second = (torch.cat([r for r, *_ in whole[n : n + 62]]) for n in (0, 62))
     assert not torch.equal(first, second)
 
 
 def test_two_processes_share_what_one_would_see(digits):
     dataset = from_tensor(*digits)
-    options = {"flip": True, "dequantize": True}
+    options = {"mirror": mirror, "dequantize": True}
     one = take(batches(dataset, **options), 0, 5)
     halves = [take(batches(dataset, rank=rank, world=2, **options), 0, 5) for rank in (0, 1)]
-    for (real, labels), (a, a_labels), (b, b_labels) in zip(one, *halves, strict=True):
+    for (real, labels, _), (a, a_labels, _), (b, b_labels, _) in zip(one, *halves, strict=True):
         assert torch.equal(real, torch.cat([a, b]))
         assert torch.equal(labels, torch.cat([a_labels, b_labels]))
 
 
 def test_flip_mirrors_half_and_dequantize_adds_less_than_a_level(digits):
     dataset = from_tensor(digits[0])
-    plain, _ = take(batches(dataset), 0, 1)[0]
-    mirrored = torch.cat([r for r, _ in take(batches(dataset, flip=True), 0, 40)])
-    straight = torch.cat([r for r, _ in take(batches(dataset), 0, 40)])
+    plain, *_ = take(batches(dataset), 0, 1)[0]
+    mirrored = torch.cat([r for r, *_ in take(batches(dataset, mirror=mirror), 0, 40)])
+    straight = torch.cat([r for r, *_ in take(batches(dataset), 0, 40)])
     same = (mirrored == straight).flatten(1).all(1)
     assert torch.equal(mirrored[~same], straight[~same].flip(-1))
     assert 0.4 < same.float().mean() < 0.6
     assert plain.min() == -1
     assert plain.max() == 1
-    noisy, _ = take(batches(dataset, dequantize=True), 0, 1)[0]
+    noisy, *_ = take(batches(dataset, dequantize=True), 0, 1)[0]
     levels = (noisy + 1) * 128
     assert ((levels.floor() - (plain + 1) * 127.5).abs() < 0.5).all()
     assert (levels != levels.floor()).float().mean() > 0.9

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganzoo.data.batches import read_all
-from ganzoo.data.dataset import from_tensor
 from ganzoo.data.find import find_dataset
+from ganzoo.data.given import from_tensor
+from ganzoo.data.reading import read_all
 from ganzoo.kinds.image.fit import fit_images
 
 

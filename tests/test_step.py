@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganzoo
 from ganzoo import api
-from ganzoo.data.dataset import from_tensor
+from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture

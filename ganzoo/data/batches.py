@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -15,61 +13,19 @@ from torch import Tensor
 from torch.utils import data as torch_data
 
 from ganzoo.data.dataset import Dataset, LazySamples
+from ganzoo.data.reading import fault_of, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.spec import SampleSpec
 
-_NAMED: Final = 5  # broken samples that a message names
+#: Added to the seed of the inputs' own order, so that it is another than that of the samples.
+_OF_INPUTS: Final = 1 << 48
 
-
-def read_all(dataset: Dataset) -> Dataset:
-    """The data set with every sample decoded into one tensor.
-
-    A broken sample is skipped, with one warning for all; GanzooError where all are broken.
-    """
-    samples = dataset.samples
-    if isinstance(samples, Tensor):
-        return dataset
-    lazy = samples
-    tensor = torch.empty(len(lazy), *lazy.shape, dtype=torch.uint8)
-
-    def read(index: int) -> str | None:
-        try:
-            tensor[index] = lazy[index]
-        except (OSError, ValueError) as error:
-            return f"{lazy.name(index)} ({error})"
-        return None
-
-    # A zip is read through one handle, a folder's decoders run beside each other.
-    with ThreadPoolExecutor(1 if _is_zip(lazy) else os.cpu_count() or 1) as pool:
-        faults = list(pool.map(read, range(len(lazy))))
-    good = [index for index, fault in enumerate(faults) if fault is None]
-    broken = [fault for fault in faults if fault is not None]
-    if not good:
-        raise none_readable(dataset)
-    if not broken:
-        return replace(dataset, samples=tensor)
-    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-    warnings.warn(
-        f"data set {dataset.name!r}: {len(broken)} of {len(lazy)} samples cannot be read and are "
-        f"skipped: {', '.join(broken[:_NAMED])}{more}",
-        GanzooWarning,
-        stacklevel=2,
-    )
-    labels = None if dataset.labels is None else dataset.labels[good]
-    return replace(dataset, samples=tensor[good], labels=labels)
-
-
-def none_readable(dataset: Dataset) -> GanzooError:
-    """The error where every sample is broken."""
-    return GanzooError(f"data set {dataset.name!r}: none of its {len(dataset)} samples can be read")
-
-
-def _is_zip(samples: LazySamples) -> bool:
-    root = getattr(samples, "root", None)
-    return root is not None and root.is_file()
+Mirror = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
-    """Real samples (N, *shape), their labels (N,), and what they are made from, (N, ...)."""
+    """Real samples, (N, *shape) float32 in [low, high]; their labels, (N,) int64; and inputs,
+    (N, *shape of the input spec) float32; None for what the data set does not have."""
 
     real: Tensor
     labels: Tensor | None
@@ -81,8 +37,10 @@ class Batches:
     """Endless batches of real samples, shuffled anew each epoch.
 
     batch_size: over all processes; this process gets the part of `rank`. seed: of the order.
-    rng: for flips and noise, alike in all processes. workers: that decode what does not fit in
-    memory. The last, incomplete batch of an epoch is left out.
+    rng: for flips and noise, alike in all processes. mirror: makes the mirror image of samples,
+    which half of them become; mirror_inputs: of inputs. The halves of a pair are mirrored
+    together. workers: that decode what does not fit in memory. The last, incomplete batch of an
+    epoch is left out.
     """
 
     dataset: Dataset
@@ -92,55 +50,97 @@ class Batches:
     device: torch.device
     rank: int = 0
     world: int = 1
-    flip: bool = False
+    mirror: Mirror | None = None
+    mirror_inputs: Mirror | None = None
     dequantize: bool = False
     workers: int = 2
 
     def __post_init__(self) -> None:
-        samples, labels = self.dataset.samples, self.dataset.labels
-        self.resident = samples.to(self._home(samples)) if isinstance(samples, Tensor) else None
-        self.labels = None if labels is None else labels.to(self.device)
-        self.per_epoch = len(self.dataset) // self.batch_size
+        data = self.dataset
+        lazy = not isinstance(data.samples, Tensor) or isinstance(data.inputs, LazySamples)
+        self.resident = None if lazy else self._kept(data.samples)
+        self.inputs = None if lazy or data.inputs is None else self._kept(data.inputs)
+        self.labels = None if data.labels is None else data.labels.to(self.device)
+        self.per_epoch = len(data) // self.batch_size
 
     def start(self, position: int) -> Iterator[Batch]:
-        """Batches from the `position`-th on: (N, *shape) float32 in [low, high], and labels."""
+        """Batches from the `position`-th on."""
         if self.resident is None:
             yield from self._stream(position)
             return
-        for index in self._indices(position, self.resident.device):
+        for index, other in self._indices(position, self.resident.device):
             labels = None if self.labels is None else self.labels[index.to(self.device)]
-            yield Batch(self._prepare(self.resident[index].to(self.device)), labels)
+            real = self.resident[index].to(self.device)
+            inputs = self.inputs
+            if inputs is not None:
+                inputs = inputs[other.to(inputs.device)].to(self.device)
+            yield self._prepare(real, labels, inputs)
 
     def peek(self, count: int) -> Batch:
-        """`count` samples from the data set's beginning, read in this process, to try things on."""
-        read = [_Readable(self.dataset)[index % len(self.dataset)] for index in range(count)]
-        chosen = torch.tensor([number for _, number, _ in read], device=self.device)
+        """`count` samples from the data set's beginning, read in this process, to try things on.
+        Nothing is drawn for it: they are neither mirrored nor dequantized."""
+        data, inputs = self.dataset, self.dataset.inputs
+        others = len(data) if inputs is None else len(inputs)
+        numbers = [(index % len(data), index % others) for index in range(count)]
+        read = [_Readable(data)[pair] for pair in numbers]
+        chosen = torch.tensor([number for _, _, number, _ in read], device=self.device)
         labels = None if self.labels is None else self.labels[chosen]
-        samples = torch.stack([sample for sample, _, _ in read])
-        return Batch(self._prepare(samples.to(self.device)), labels)
+        real = torch.stack([sample for sample, *_ in read]).to(self.device)
+        given = None
+        if inputs is not None:
+            given = torch.stack([given for _, given, *_ in read]).to(self.device)
+            given = _laid_out(self._scaled(given, False))
+        return Batch(_laid_out(self._scaled(real, False)), labels, given)
 
-    def _home(self, samples: Tensor) -> torch.device:
-        """Where the samples are kept: where the model trains, unless they would crowd it."""
+    def _kept(self, samples: Tensor | LazySamples) -> Tensor:
+        """Samples where they are kept: where the model trains, unless they would crowd it."""
+        assert isinstance(samples, Tensor)
         if self.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.device)
             if samples.nbytes > free // 4:
-                return torch.device("cpu")
-        return self.device
+                return samples.cpu()
+        return samples.to(self.device)
 
-    def _indices(self, position: int, device: torch.device) -> Iterator[Tensor]:
-        """For each batch, the samples' numbers that fall to this process."""
+    def _indices(self, position: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each batch, the numbers of the samples and of the inputs that fall to this process.
+
+        Where the inputs lie is of no account to their numbers: pairs have the same.
+        """
         share = self.batch_size // self.world
+        own = self._own_order(position, share) if not self.dataset.paired else None
         while True:
             epoch, first = divmod(position, self.per_epoch)
-            shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            order = torch.randperm(len(self.dataset), generator=shuffle)
+            order = self._shuffled(len(self.dataset), epoch, 0)
             if device.type == "cuda":
                 order = order.pin_memory()  # a copy from unpinned memory would wait
             order = order.to(device, non_blocking=True)
             for batch in range(first, self.per_epoch):
                 begin = batch * self.batch_size + self.rank * share
-                yield order[begin : begin + share]
+                index = order[begin : begin + share]
+                yield index, index if own is None else next(own)
                 position += 1
+
+    def _own_order(self, position: int, share: int) -> Iterator[Tensor]:
+        """The numbers of inputs that are no pairs: epoch after epoch without a gap, so that even
+        a few fill a batch."""
+        inputs = self.dataset.inputs
+        count = 1 if inputs is None else len(inputs)
+        known = -1
+        order = torch.empty(0, dtype=torch.int64)
+        while True:
+            begin = position * self.batch_size + self.rank * share
+            places = []
+            for place in range(begin, begin + share):
+                epoch, row = divmod(place, count)
+                if epoch != known:
+                    known, order = epoch, self._shuffled(count, epoch, _OF_INPUTS)
+                places.append(order[row])
+            yield torch.stack(places)
+            position += 1
+
+    def _shuffled(self, count: int, epoch: int, apart: int) -> Tensor:
+        shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch + apart)
+        return torch.randperm(count, generator=shuffle)
 
     def _stream(self, position: int) -> Iterator[Batch]:
         pinned = self.device.type == "cuda"
@@ -154,7 +154,7 @@ class Batches:
             generator=torch.Generator(),
         )
         reported: set[str] = set()
-        for samples, index, faults in self._read(loader):
+        for samples, inputs, index, faults in self._read(loader):
             for fault in set(faults) - {""} - reported:
                 reported.add(fault)
                 warnings.warn(
@@ -168,60 +168,104 @@ class Batches:
                 if self.labels is None
                 else self.labels[index.to(self.device, non_blocking=pinned)]
             )
-            yield Batch(self._prepare(samples.to(self.device, non_blocking=pinned)), labels)
+            given = None
+            if self.dataset.inputs is not None:
+                given = inputs.to(self.device, non_blocking=pinned)
+            yield self._prepare(samples.to(self.device, non_blocking=pinned), labels, given)
 
     def _read(self, loader: Iterable[Any]) -> Iterator[Any]:
         try:
             yield from loader
-        except GanzooError:  # raised in a worker, with its traceback as the text
-            raise none_readable(self.dataset) from None
+        except GanzooError as error:  # raised in a worker, with its traceback as the text
+            text = str(error).strip().splitlines()[-1].removeprefix("ganzoo.errors.GanzooError: ")
+            raise GanzooError(text) from None
 
-    def _prepare(self, samples: Tensor) -> Tensor:
-        # Draws are made for the whole batch and cut, so that two processes see what one would.
-        mine = slice(self.rank * len(samples), (self.rank + 1) * len(samples))
+    def _prepare(self, samples: Tensor, labels: Tensor | None, inputs: Tensor | None) -> Batch:
+        real = self._scaled(samples, self.dequantize)
+        given = None if inputs is None else self._scaled(inputs, False)
+        coin = None
+        if self.mirror is not None:
+            coin = self._draw(len(real))
+            real = _mirrored(real, coin, self.mirror)
+        if given is not None and self.mirror_inputs is not None:
+            if coin is None or not self.dataset.paired:
+                coin = self._draw(len(given))
+            given = _mirrored(given, coin, self.mirror_inputs)
+        return Batch(_laid_out(real), labels, None if given is None else _laid_out(given))
+
+    def _scaled(self, samples: Tensor, dequantize: bool) -> Tensor:
+        """float32; levels of 0 to 255 from -1 to 1."""
         levels = samples.dtype == torch.uint8
         samples = samples.float()
-        if levels:
-            if self.dequantize:
-                shape = (len(samples) * self.world, *samples.shape[1:])
-                samples += torch.rand(shape, generator=self.rng, device=self.device)[mine]
-                samples = samples.mul_(2 / 256).sub_(1)
-            else:
-                samples = samples.mul_(2 / 255).sub_(1)
-        if self.flip:
-            total = len(samples) * self.world
-            coin = torch.rand(total, 1, 1, 1, generator=self.rng, device=self.device)[mine]
-            samples = torch.where(coin < 0.5, samples.flip(-1), samples)
-        if samples.dim() == 4:
-            samples = samples.contiguous(memory_format=torch.channels_last)
+        if levels and dequantize:
+            samples += self._draw(len(samples), *samples.shape[1:])
+            samples = samples.mul_(2 / 256).sub_(1)
+        elif levels:
+            samples = samples.mul_(2 / 255).sub_(1)
         return samples
 
+    def _draw(self, count: int, *shape: int) -> Tensor:
+        # Made for the whole batch and cut, so that two processes see what one would.
+        drawn = torch.rand(count * self.world, *shape, generator=self.rng, device=self.device)
+        return drawn[self.rank * count : (self.rank + 1) * count]
 
-class _Lists(torch_data.Sampler[list[int]]):
-    def __init__(self, batches: Iterator[Tensor]) -> None:
+
+def _mirrored(samples: Tensor, coin: Tensor, mirror: Mirror) -> Tensor:
+    coin = coin.view(-1, *[1] * (samples.dim() - 1))
+    return torch.where(coin < 0.5, mirror(samples), samples)
+
+
+def _laid_out(samples: Tensor) -> Tensor:
+    if samples.dim() == 4:
+        return samples.contiguous(memory_format=torch.channels_last)
+    return samples
+
+
+class _Lists(torch_data.Sampler[list[tuple[int, int]]]):
+    def __init__(self, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
         self.batches = batches
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches:
-            yield batch.tolist()
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for index, other in self.batches:
+            yield list(zip(index.tolist(), other.tolist(), strict=True))
 
 
-class _Readable(torch_data.Dataset[tuple[Tensor, int, str]]):
-    """Reads a sample in a worker; in place of a broken one, the next that can be read."""
+class _Readable(torch_data.Dataset[tuple[Tensor, Tensor, int, str]]):
+    """Reads a sample and its input in a worker: in place of what is broken, the next that can be
+    read, of a pair both."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.dataset, self.samples = dataset, dataset.samples
+        self.dataset, self.spec = dataset, dataset.spec
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, str]:
-        fault = ""
-        for offset in range(len(self.samples)):
-            chosen = (index + offset) % len(self.samples)
+    def __getitem__(self, numbers: tuple[int, int]) -> tuple[Tensor, Tensor, int, str]:
+        data, (index, other) = self.dataset, numbers
+        samples = (data.samples, self.spec)
+        if data.inputs is None or data.input_spec is None:
+            (sample,), index, fault = self._read([samples], index)
+            return sample, torch.empty(0), index, fault
+        inputs = (data.inputs, data.input_spec)
+        if data.paired:
+            (sample, given), index, fault = self._read([samples, inputs], index)
+            return sample, given, index, fault
+        (sample,), index, fault = self._read([samples], index)
+        (given,), _, second = self._read([inputs], other)
+        return sample, given, index, fault or second
+
+    def _read(
+        self, sides: list[tuple[Tensor | LazySamples, SampleSpec]], index: int
+    ) -> tuple[list[Tensor], int, str]:
+        """What stands at `index` on each side, or at the next number without a fault."""
+        fault, count = "", len(sides[0][0])
+        for offset in range(count):
+            chosen = (index + offset) % count
+            parts = []
             try:
-                return self.samples[chosen], chosen, fault
+                for samples, spec in sides:
+                    parts.append(read_one(samples, chosen, spec))
+                return parts, chosen, fault
             except (OSError, ValueError) as error:
-                assert not isinstance(self.samples, Tensor)
-                fault = fault or f"{self.samples.name(chosen)} ({error})"
-        raise none_readable(self.dataset)
+                fault = fault or fault_of(sides[len(parts)][0], chosen, error)
+        raise none_readable(self.dataset.name, count, fault)
 
 
 def _ignore_signals(worker: int) -> None:

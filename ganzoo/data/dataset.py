@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,22 +13,30 @@ from ganzoo.errors import GanzooError
 from ganzoo.spec import SampleSpec
 
 _MOST_CLASSES: Final = 100_000
+_SLACK: Final = 1e-3  # by which values may leave their range: rounding, half precision
 
 
+@runtime_checkable
 class LazySamples(Protocol):
     """Samples that are read one by one, because they may not fit in memory.
 
-    Reading one that is broken raises OSError or ValueError.
+    uint8 or floating point, as in `Dataset`. They are read in worker processes, too, so an object
+    that holds an open file has to open it anew there. Reading one that is broken raises OSError
+    or ValueError: it is skipped, and named in a warning.
     """
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its values: torch.uint8, torch.float32, ..."""
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Tensor:
-        """One sample, uint8."""
+        """One sample, of that shape and type."""
 
     def name(self, index: int) -> str:
         """Where the sample comes from, for messages."""
@@ -39,11 +47,17 @@ class LazySamples(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and their labels.
+    """Samples, their labels, and what they are made from.
 
     name: for folders and messages. samples: a tensor with one sample a row, uint8 (0 to 255
     stands for -1 to 1) or floating point in [low, high]; or `LazySamples`. labels: int64 of
     shape (N,), numbers of `classes`, or None. kind, low, high, details: as in `SampleSpec`.
+
+    inputs: what a generator works from, such as the other half of a translation, in the form of
+    samples; input_spec: what one of them is. paired: that sample and input of the same number
+    belong together; else the inputs have their own length and order.
+
+    Raises GanzooError where samples, labels and inputs are not what is said of them.
     """
 
     name: str
@@ -54,24 +68,52 @@ class Dataset:
     low: float | None = -1.0
     high: float | None = 1.0
     details: dict[str, Any] = field(default_factory=dict)
+    inputs: Tensor | LazySamples | None = None
+    input_spec: SampleSpec | None = None
+    paired: bool = True
 
     def __post_init__(self) -> None:
-        if len(self.samples) == 0 or 0 in self.samples.shape:
-            raise GanzooError(f"data set {self.name!r} is empty")
+        whose = f"data set {self.name!r}"
+        check_samples(self.samples, whose)
+        check_range(self.samples, self.low, self.high, whose)
         if self.labels is not None:
-            if self.labels.shape != (len(self),):
-                raise GanzooError(
-                    f"data set {self.name!r}: {len(self)} samples but labels of shape "
-                    f"{tuple(self.labels.shape)}"
-                )
-            if not self.classes:
-                object.__setattr__(self, "classes", number_names(self.name, self.labels))
-            low, high = int(self.labels.min()), int(self.labels.max())
-            if low < 0 or high >= len(self.classes):
-                raise GanzooError(
-                    f"data set {self.name!r}: a label {low if low < 0 else high}, but the classes "
-                    f"are numbered 0 to {len(self.classes) - 1}"
-                )
+            self._check_labels(self.labels)
+        if (self.inputs is None) != (self.input_spec is None):
+            raise GanzooError(f"{whose}: inputs and input_spec belong together; give both or none")
+        if self.inputs is not None:
+            self._check_inputs(self.inputs)
+
+    def _check_labels(self, labels: Tensor) -> None:
+        if not isinstance(labels, Tensor) or labels.is_floating_point():
+            raise GanzooError(f"data set {self.name!r}: labels must be a tensor of integers")
+        if labels.shape != (len(self),):
+            raise GanzooError(
+                f"data set {self.name!r}: {len(self)} samples but labels of shape "
+                f"{tuple(labels.shape)}"
+            )
+        if not self.classes:
+            object.__setattr__(self, "classes", number_names(self.name, labels))
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= len(self.classes):
+            raise GanzooError(
+                f"data set {self.name!r}: a label {low if low < 0 else high}, but the classes "
+                f"are numbered 0 to {len(self.classes) - 1}"
+            )
+
+    def _check_inputs(self, inputs: Tensor | LazySamples) -> None:
+        whose, spec = f"the inputs of data set {self.name!r}", self.input_spec
+        assert spec is not None
+        check_samples(inputs, whose)
+        if sample_shape(inputs) != spec.shape:
+            raise GanzooError(
+                f"{whose} have shape {sample_shape(inputs)}, and input_spec says {spec.shape}"
+            )
+        check_range(inputs, spec.low, spec.high, whose)
+        if self.paired and len(inputs) != len(self):
+            raise GanzooError(
+                f"data set {self.name!r}: {len(self)} samples and {len(inputs)} inputs cannot be "
+                "pairs; paired=False lets each have its own order"
+            )
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -79,60 +121,87 @@ class Dataset:
     @property
     def spec(self) -> SampleSpec:
         """What one sample is."""
-        samples = self.samples
-        shape = tuple(samples.shape[1:]) if isinstance(samples, Tensor) else samples.shape
-        return SampleSpec(self.kind, shape, self.low, self.high, self.classes, dict(self.details))
+        return SampleSpec(
+            self.kind,
+            sample_shape(self.samples),
+            self.low,
+            self.high,
+            self.classes,
+            dict(self.details),
+            self.input_spec,
+        )
 
     def fingerprint(self) -> str:
-        """SHA-256 over samples and labels: the same data has the same, wherever it lies."""
+        """SHA-256 over samples, labels and inputs: the same data has the same, wherever it lies."""
         digest = hashlib.sha256(f"{self.kind} {self.spec.shape} {len(self)}".encode())
-        if isinstance(self.samples, Tensor):
-            digest.update(_bytes(self.samples))
-        else:
-            digest.update(self.samples.fingerprint().encode())
+        digest.update(_content(self.samples))
         if self.labels is not None:
-            digest.update(_bytes(self.labels))
+            digest.update(_content(self.labels))
+        if self.inputs is not None:
+            digest.update(f"{self.input_spec} {self.paired}".encode())
+            digest.update(_content(self.inputs))
         return digest.hexdigest()
 
 
-def _bytes(tensor: Tensor) -> Any:
-    return tensor.contiguous().flatten().view(torch.uint8).numpy()
+def sample_shape(samples: Tensor | LazySamples) -> tuple[int, ...]:
+    """The shape of one of `samples`."""
+    return tuple(samples.shape[1:]) if isinstance(samples, Tensor) else tuple(samples.shape)
 
 
-def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tensor") -> Dataset:
-    """A data set of a tensor that nobody packaged.
-
-    uint8 (N, H, W) or (N, C, H, W) is images; floating point (N, 2) is points; any other
-    floating point of at least two dimensions is arrays. Raises GanzooError for the rest.
-    """
-    samples = samples.detach().cpu()
-    if 0 in samples.shape:
-        raise GanzooError(f"data {name!r} is empty: its shape is {tuple(samples.shape)}")
-    classes: tuple[str, ...] = ()
-    if labels is not None:
-        labels = torch.as_tensor(labels).to(torch.int64).cpu()
-        classes = number_names(name, labels)
-    if samples.dtype == torch.uint8:
-        if samples.dim() == 3:
-            samples = samples[:, None]
-        if samples.dim() != 4 or samples.shape[1] not in (1, 3):
+def check_samples(samples: Tensor | LazySamples, whose: str) -> None:
+    """Raise GanzooError where `samples` are of a type or a layout that is none of a data set's."""
+    if isinstance(samples, Tensor):
+        if samples.dim() < 2:
             raise GanzooError(
-                f"data {name!r}: uint8 samples must be images of shape (N, H, W), (N, 1, H, W) "
-                f"or (N, 3, H, W), not {tuple(samples.shape)}"
+                f"{whose}: samples of shape {tuple(samples.shape)}; it takes one sample a row, so "
+                "at least two dimensions: (N, 1) for numbers"
             )
-        return Dataset(name, samples, labels, classes)
-    if not samples.is_floating_point() or samples.dim() < 2:
+    elif not isinstance(samples, LazySamples):
+        what = type(samples).__name__
+        lacking = [part for part in _PARTS if not hasattr(samples, part)]
         raise GanzooError(
-            f"data {name!r}: samples must be uint8 images or floating point of at least two "
-            f"dimensions, not {samples.dtype} {tuple(samples.shape)}"
+            f"{whose}: samples of type {what}; it takes a tensor or ganzoo.LazySamples"
+            + (f", and {what} has no {', '.join(lacking)}" if len(lacking) < len(_PARTS) else "")
         )
-    samples = samples.float()
-    if not samples.isfinite().all():
-        raise GanzooError(f"data {name!r}: some values are not finite in float32")
-    kind = "points" if samples.dim() == 2 and samples.shape[1] == 2 else "array"
-    bounded = samples.abs().max() <= 1
-    low, high = (-1.0, 1.0) if bounded and kind == "array" else (None, None)
-    return Dataset(name, samples, labels, classes, kind, low, high)
+    if len(samples) == 0 or 0 in samples.shape:
+        raise GanzooError(
+            f"{whose} is empty: its shape is {(len(samples), *sample_shape(samples))}"
+        )
+    if samples.dtype != torch.uint8 and not samples.dtype.is_floating_point:
+        raise GanzooError(f"{whose}: samples of type {samples.dtype}; uint8 or floats are taken")
+
+
+def check_range(
+    samples: Tensor | LazySamples, low: float | None, high: float | None, whose: str
+) -> None:
+    """Raise GanzooError where a tensor has values that are not finite, or outside of its range.
+
+    Samples that are read one by one are checked when they are read.
+    """
+    if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
+        return
+    fault = range_fault(samples, low, high)
+    if fault:
+        raise GanzooError(f"{whose} has {fault}")
+
+
+def range_fault(samples: Tensor, low: float | None, high: float | None) -> str:
+    """What is wrong with floating point values, in words; empty where nothing is."""
+    least, most = (float(bound) for bound in samples.detach().aminmax())  # NaN shows in both
+    if least - least != 0 or most - most != 0:  # infinity or NaN
+        bad = ~samples.isfinite()
+        rows = bad.flatten(1).any(1).sum() if samples.dim() > 1 else bad.sum()
+        return (
+            f"values that are not finite (NaN or infinity), in {int(rows)} of its {len(samples)} "
+            "samples; leave them out or replace them"
+        )
+    if (low is not None and least < low - _SLACK) or (high is not None and most > high + _SLACK):
+        bounds = " to ".join("any" if bound is None else f"{bound:g}" for bound in (low, high))
+        return (
+            f"values from {least:g} to {most:g}, and its range is {bounds}; scale them, or give "
+            "low and high (None: no bound)"
+        )
+    return ""
 
 
 def number_names(name: str, labels: Tensor) -> tuple[str, ...]:
@@ -141,3 +210,13 @@ def number_names(name: str, labels: Tensor) -> tuple[str, ...]:
     if largest >= _MOST_CLASSES:
         raise GanzooError(f"data {name!r}: a label {largest}; at most {_MOST_CLASSES} classes")
     return tuple(str(number) for number in range(largest + 1))
+
+
+_PARTS: Final = ("shape", "dtype", "name", "fingerprint", "__len__", "__getitem__")
+
+
+def _content(samples: Tensor | LazySamples) -> Any:
+    """What a fingerprint is made of: a tensor's bytes, of lazy samples what they say."""
+    if isinstance(samples, Tensor):
+        return samples.detach().contiguous().flatten().view(torch.uint8).numpy()
+    return samples.fingerprint().encode()

@@ -2,66 +2,95 @@
 
 from __future__ import annotations
 
+import gzip
+import inspect
 import itertools
 import os
+import zlib
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from torch import Tensor
 
 from ganzoo.catalogue import cause_of
-from ganzoo.data.arrays import is_idx
-from ganzoo.data.dataset import Dataset, from_tensor
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.given import MapStyle, check_map_style, from_dataset, from_tensor
+from ganzoo.data.options import Data, check_others, options_of
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import user_path
+from ganzoo.options import make
 from ganzoo.plugins import catalogue
+from ganzoo.spec import SampleSpec
+
+Samples = str | os.PathLike[str] | Tensor | Dataset | MapStyle
+"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`), a `Dataset`, or a map-style
+data set of torch or of Hugging Face (see `from_dataset`)."""
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
+_HEAD: Final = 64  # bytes of a file, to see whose it is
 
 
-Samples = str | os.PathLike[str] | Tensor | Dataset
-"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`) or a `Dataset`."""
-
-
-def dataset_of(data: Samples, labels: Tensor | None = None) -> Dataset:
-    """The data set that a caller gave. labels: of a tensor's samples. Raises GanzooError."""
-    if isinstance(data, Dataset):
-        return data
+def dataset_of(
+    data: Samples,
+    labels: Tensor | None = None,
+    options: Data | None = None,
+    spec: SampleSpec | None = None,
+) -> Dataset:
+    """The data set that a caller gave. labels: of a tensor's samples. options: how it is read and
+    in what form. spec: as in `find_dataset`. Raises GanzooError."""
+    source = source_of(data)
+    options = options or Data()
+    if source is not None:
+        return find_dataset(options.model_copy(update={"source": source}), spec)
     if isinstance(data, Tensor):
-        return from_tensor(data, labels)
-    return find_dataset(source_of(data) or "")
+        dataset = from_tensor(data, labels)
+    elif isinstance(data, Dataset):
+        dataset = data
+    else:
+        assert isinstance(data, MapStyle)
+        dataset = from_dataset(data)
+    check_others(options, dataset.kind, None)
+    return dataset
 
 
 def source_of(data: Samples) -> str | None:
-    """How data is named in records, a name or a path; None for a tensor and a `Dataset`, which have
-    none. Raises GanzooError for what is none of these."""
+    """How data is named in records, a name or a path; None for what lies in memory, which has no
+    name. Raises GanzooError for what is no data."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
-    if isinstance(data, Tensor | Dataset):
-        return None
-    hint = "; torch.from_numpy makes a tensor of an array" if hasattr(data, "__array__") else ""
-    raise GanzooError(
-        f"data of type {type(data).__name__}: it takes a name, a path, a tensor or a "
-        f"ganzoo.Dataset{hint}"
-    )
+    if not isinstance(data, Tensor | Dataset):
+        check_map_style(data)
+    return None
 
 
-def find_dataset(data: str) -> Dataset:
-    """The data set called `data`. Raises GanzooError where there is none or it cannot be read."""
+def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
+    """The data set of a name, ``name:split`` or a path.
+
+    data: `Data` says besides by which reader, and with what options of it. spec: of the model
+    that the data is for, where there is one, so that a reader can read it in the model's terms:
+    its alphabet, its columns. Raises GanzooError where there is no such data, where it cannot be
+    read, or where it has no such option.
+    """
+    options = data if isinstance(data, Data) else Data.model_construct(source=data)
+    source = options.source or ""
     entries = catalogue().entries(DatasetEntry)
-    name, colon, split = data.partition(":")
+    name, colon, split = source.partition(":")
     if name in entries:
         entry = entries[name]
+        if options.reader is not None:
+            raise GanzooError(f"data.reader={options.reader}: {name} is no file that is read by it")
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
-        return _made(entry, split or entry.splits[0], f"the data set {name!r}")
-    path = user_path(data)
+        dataset = _made(entry, f"the data set {name!r}", split or entry.splits[0])
+        check_others(options, dataset.kind, None)
+        return dataset
+    path = user_path(source)
     if path.exists():
-        return _from_path(path)
-    if os.sep in data or path.suffix:
-        raise GanzooError(f"--data {data}: there is no such file or folder")
+        return _from_path(path, options, spec)
+    if os.sep in source or path.suffix:
+        raise GanzooError(f"--data {source}: there is no such file or folder")
     raise unknown("data set", name, entries, "A path works too.")
 
 
@@ -73,13 +102,23 @@ def absolute(data: str) -> str:
     return str(path.resolve()) if path.exists() else data
 
 
-def _from_path(path: Path) -> Dataset:
+def _from_path(path: Path, options: Data, spec: SampleSpec | None) -> Dataset:
     if not os.access(path, os.R_OK):
         raise GanzooError(f"{path}: cannot be read: permission denied")
     if not path.is_dir() and not path.is_file():
         raise GanzooError(f"{path}: it is neither a file nor a folder")  # a pipe would never end
     if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
+    reader = _reader(path, options.reader)
+    dataset = _made(reader, f"the reader {reader.name!r}", path, **_extras(reader, options, spec))
+    check_others(options, dataset.kind, reader)
+    return dataset
+
+
+def _reader(path: Path, asked: str | None) -> ReaderEntry:
+    """The reader that was asked for, or the one that a file or a folder is for."""
+    if asked is not None:
+        return catalogue().find(ReaderEntry, asked, "It stands in data.reader.")
     reader = _of_folder(path) if path.is_dir() else _of_file(path)
     if reader is None:
         known = catalogue().entries(ReaderEntry).values()
@@ -87,52 +126,87 @@ def _from_path(path: Path) -> Dataset:
             f"{path}: not a kind of data that is read here. These are: "
             + "; ".join(entry.summary or entry.name for entry in known)
         )
-    return _made(reader, path, f"the reader {reader.name!r}")
+    return reader
 
 
-def _made(entry: Entry, given: object, maker: str) -> Dataset:
-    """What a plugin makes of a split or a path. Raises GanzooError that names it for its faults."""
+def _extras(reader: ReaderEntry, data: Data, spec: SampleSpec | None) -> dict[str, Any]:
+    """What a reader is called with besides the path."""
+    extras: dict[str, Any] = {}
+    if reader.options:
+        model = options_of(reader)
+        own = {key: value for key, value in data.others.items() if key in model.model_fields}
+        extras["options"] = make(model, own, f"the reader {reader.name}", "data.")
     try:
-        made = entry.load()(given)
-    except (GanzooError, OSError, MemoryError):
+        parameters = inspect.signature(reader.load()).parameters
+    except (TypeError, ValueError):  # something built in, or no function at all
+        return extras
+    if "spec" in parameters:
+        extras["spec"] = spec
+    return extras
+
+
+def _made(entry: Entry, maker: str, given: object, **extras: Any) -> Dataset:
+    """What a plugin makes of a split or a path. Raises GanzooError that names it for its faults,
+    and the file that cannot be read."""
+    try:
+        dataset = entry.load()(given, **extras)
+    except (GanzooError, MemoryError):
+        raise
+    except OSError as error:
+        if error.filename is None and isinstance(given, Path):
+            raise GanzooError(f"{given}: cannot be read: {error.strerror or error}") from error
         raise
     except Exception as error:
         raise GanzooError(
             f"{maker} raised {cause_of(error)}; that is a fault of its plugin"
         ) from error
-    if not isinstance(made, Dataset):
+    if not isinstance(dataset, Dataset):
         raise GanzooError(
-            f"{maker} returned {type(made).__name__}, which is no ganzoo.Dataset; that is a fault "
-            "of its plugin"
+            f"{maker} returned {type(dataset).__name__}, which is no ganzoo.Dataset; that is a "
+            "fault of its plugin"
         )
-    return made
+    return dataset
 
 
 def _of_file(path: Path) -> ReaderEntry | None:
-    """The reader with the longest end that the file's name has; an IDX file may have any name."""
-    readers = catalogue().entries(ReaderEntry)
-    ends = {end.lower(): reader for reader in readers.values() for end in reader.suffixes}
-    fitting = [end for end in ends if path.name.lower().endswith(end)]
-    if fitting:
-        return ends[max(fitting, key=len)]
-    return readers.get("idx") if is_idx(path) else None
+    """The reader with the longest end that the file's name has, else by how the file begins."""
+    readers = catalogue().in_order(ReaderEntry)
+    name, chosen, length = path.name.lower(), None, 0
+    for reader in readers:
+        fitting = [len(end) for end in reader.suffixes if name.endswith(end.lower())]
+        if max(fitting, default=0) > length:
+            chosen, length = reader, max(fitting)
+    if chosen is not None:
+        return chosen
+    head = _beginning(path)
+    return next((r for r in readers if any(head.startswith(begin) for begin in r.begins)), None)
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file, unpacked where it is gzipped."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        if head.startswith(b"\x1f\x8b"):
+            with gzip.open(path, "rb") as packed:
+                head = packed.read(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return b""
+    return head
 
 
 def _of_folder(path: Path) -> ReaderEntry | None:
-    """The reader that most of the folder's first files are for; without any, that of images."""
+    """The reader that most of the folder's first files are for, the first one's plugin winning a
+    tie; without any such file, the first reader of folders, which says what it misses."""
     names = (
         name.lower()
         for _, _, files in os.walk(path, followlinks=True)
         for name in sorted(files)
         if not name.startswith(".")  # some systems put them beside
     )
-    readers = catalogue().entries(ReaderEntry)
-    inside = {
-        name: tuple(end.lower() for end in reader.inside)
-        for name, reader in readers.items()
-        if reader.inside
-    }
+    readers = [reader for reader in catalogue().in_order(ReaderEntry) if reader.inside]
+    ends = {reader.name: tuple(end.lower() for end in reader.inside) for reader in readers}
     counts: Counter[str] = Counter()
     for file in itertools.islice(names, _LOOKED_AT):
-        counts.update(name for name, ends in inside.items() if file.endswith(ends))
-    return readers.get(counts.most_common(1)[0][0] if counts else "images")
+        counts.update(name for name in ends if file.endswith(ends[name]))
+    return max(readers, key=lambda reader: counts[reader.name], default=None)

@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
+from ganzoo.data.options import flag_of
 from ganzoo.engine.match import Match
 from ganzoo.files import public_name
 from ganzoo.models.records import DataRecord
@@ -70,8 +71,8 @@ def command(
     own = own_objective(architecture)
     if config.objective != own:
         words += ["--objective", config.objective]
-    if config.data.image_size is not None:
-        words += ["--image-size", str(config.data.image_size)]
+    others = {key: (flag_of(key), str(value)) for key, value in config.data.others.items()}
+    words += [word for flag, value in others.values() if flag for word in (flag, value)]
     recipe = architecture.objective_options if config.objective == own else {}
     objective = objective_class(config.objective, architecture).Config
     for key, value in (
@@ -82,8 +83,10 @@ def command(
         ),
     ):
         words += ["--set", f"{key}={value}"]
-    if config.data.channels is not None:
-        words += ["--set", f"data.channels={config.data.channels}"]
+    if config.data.reader is not None:
+        words += ["--set", f"data.reader={config.data.reader}"]
+    for key, (flag, value) in others.items():
+        words += [] if flag else ["--set", f"data.{key}={value}"]
     schedule = config.schedule
     if schedule.keep == "best":
         words += ["--evaluate-every", str(schedule.evaluate_every), "--keep", "best"]

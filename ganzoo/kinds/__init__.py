@@ -1,33 +1,41 @@
-"""Kinds of sample: how samples are shown to a person. Each kind is found through a hook."""
+"""Kinds of sample: what ganzoo knows of samples, it asks their kind. Each is found by a hook.
+
+Light to import: torch is not needed for a kind's options.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
-
-from torch import Tensor
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganzoo.entries import KindEntry
 from ganzoo.errors import GanzooError
+from ganzoo.options import Options as NoOptions
 from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
+
+    from ganzoo.data.dataset import Dataset, LazySamples
 
 
 class Kind:
-    """Turns samples into a file for a person. This one, ``array``, writes numbers.
+    """What can be done with samples of one kind. This one, ``array``, is of plain numbers.
 
-    suffixes: the file names' ends it can write, the usual one first. pipeline_tag: the task of
-    the Hugging Face Hub that making such samples is, where there is one.
+    A subclass says what its samples need; whatever it leaves out is as for numbers. suffixes: the
+    file names' ends it can write, the usual one first. pipeline_tag: the task of the Hugging Face
+    Hub that making such samples is, where there is one. Options: what ``--set data.OPTION=VALUE``
+    may give for data of this kind; its `KindEntry` names the class as well.
 
-    Raises ValueError where the spec's details are not what this kind needs.
+    Raises ValueError where the spec is not one of this kind.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
     pipeline_tag: ClassVar[str | None] = None
+    Options: ClassVar[type[NoOptions]] = NoOptions
 
     def __init__(self, spec: SampleSpec) -> None:
         self.spec = spec
@@ -41,9 +49,68 @@ class Kind:
         """
         return [SampleSpec("array", (6,)), SampleSpec("array", (2, 3), None, None)]
 
+    @classmethod
+    def from_tensor(cls, name: str, samples: Tensor, labels: Tensor | None) -> Dataset | None:
+        """The data set of a bare tensor, uint8 or float32 (N, ...) on the CPU, where it is plainly
+        of this kind; None leaves it to others. Raises GanzooError where it nearly is."""
+        return None
+
+    @classmethod
+    def from_items(
+        cls, name: str, items: LazySamples | Sequence[object], labels: Tensor | None
+    ) -> Dataset | None:
+        """The data set of samples that are read one by one, as a map-style data set gives them
+        (tensors, arrays, pictures), where they are plainly of this kind; None leaves it to others.
+        """
+        return None
+
+    @classmethod
+    def fit(cls, dataset: Dataset, options: Any, sizes: Collection[int] = ()) -> Dataset:
+        """The data set as an architecture takes it. options: `Options`, of the data. sizes: the
+        image sizes that the architecture can do; empty: any. Raises GanzooError where it cannot."""
+        return dataset
+
+    def match(self, dataset: Dataset, whose: str = "the model") -> Dataset:
+        """A data set as samples of this spec, to compare with those of a model or to work from.
+
+        whose: the model, for messages. Raises GanzooError where they are of another kind, of
+        another shape, or mean something else.
+        """
+        self._check_kind(dataset, whose)
+        if dataset.spec.shape != self.spec.shape:
+            raise GanzooError(
+                f"{whose} makes samples of shape {self.spec.shape}, but those of the data set "
+                f"{dataset.name!r} have {dataset.spec.shape}"
+            )
+        ours, theirs = self.spec.details, dataset.spec.details
+        if ours and theirs and ours != theirs:  # one without details says nothing
+            raise GanzooError(
+                f"{whose} makes other {self.spec.kind} than the data set {dataset.name!r} has: "
+                "their details (columns, sample rate) differ"
+            )
+        return dataset
+
+    def _check_kind(self, dataset: Dataset, whose: str) -> None:
+        if dataset.kind != self.spec.kind:
+            raise GanzooError(
+                f"{whose} makes samples of kind {self.spec.kind}, but the data set "
+                f"{dataset.name!r} is of kind {dataset.kind}"
+            )
+
+    def store(self, samples: Tensor) -> Tensor:
+        """Samples, (N, *shape), as files hold them, which is what extractors of features take:
+        here, float32. The range of the spec is mapped, not that of the samples."""
+        import torch
+
+        return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
+
+    def mirror(self, samples: Tensor) -> Tensor:
+        """The mirror image of each of `samples`. Raises GanzooError where the kind has none."""
+        raise GanzooError(f"samples of kind {self.spec.kind} have no mirror image")
+
     def usual_extractor(self) -> str | None:
-        """The name of the extractor of features that such samples are compared by, where the user
-        and the data set name none; None where there is none."""
+        """The name of the extractor of features that such samples are compared by, where nothing
+        else is asked for; None: there is no usual one."""
         return "values"
 
     def pictures(self, samples: Tensor) -> list[Image]:
@@ -59,13 +126,18 @@ class Kind:
         return buffer.getvalue()
 
 
+def kind_class(name: str) -> type[Kind]:
+    """The class of a kind, by its name. Raises GanzooError where no plugin offers it."""
+    found: type[Kind] = catalogue().find(KindEntry, name).load()
+    return found
+
+
 def kind_of(spec: SampleSpec) -> Kind:
     """The kind of `spec`, found through the plugins' hooks.
 
     Raises GanzooError where no plugin offers it, or the spec does not fit it.
     """
-    found: type[Kind] = catalogue().find(KindEntry, spec.kind).load()
     try:
-        return found(spec)
+        return kind_class(spec.kind)(spec)
     except ValueError as error:
         raise GanzooError(f"not a sample spec of kind {spec.kind}: {error}") from None

@@ -1,20 +1,26 @@
-"""Points in the plane, shown as a scatter plot."""
+"""Points in the plane, shown as a scatter plot, and two data sets of them. They are synthetic:
+small, and it is plain which modes a generator misses."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from PIL import Image as PILImage
 from PIL import ImageDraw
 from torch import Tensor
 
+from ganzoo.data.dataset import Dataset
 from ganzoo.kinds import Kind
 from ganzoo.spec import SampleSpec
 
 SIDE = 512  # pixels
 REACH = 1.5  # the plot shows [-REACH, REACH] in both directions
+COUNT = 50_000
+SPREAD = 0.05
 
 
 class Points(Kind):
@@ -36,6 +42,13 @@ class Points(Kind):
         """Points in the plane, as the data sets have them."""
         return [SampleSpec("points", (2,), None, None)]
 
+    @classmethod
+    def from_tensor(cls, name: str, samples: Tensor, labels: Tensor | None) -> Dataset | None:
+        """Floating point (N, 2)."""
+        if samples.dtype == torch.uint8 or samples.dim() != 2 or samples.shape[1] != 2:
+            return None
+        return Dataset(name, samples, labels, (), "points", None, None)
+
     def render(self, samples: Tensor, suffix: str) -> bytes:
         if suffix == ".npz":
             return super().render(samples, suffix)
@@ -52,3 +65,24 @@ class Points(Kind):
     def _dot(self, draw: ImageDraw.ImageDraw, x: float, y: float, size: float, fill: str) -> None:
         column, row = SIDE / 2 * (1 + x / REACH), SIDE / 2 * (1 - y / REACH)
         draw.ellipse((column - size, row - size, column + size, row + size), fill=fill)
+
+
+def ring(split: str) -> Dataset:
+    """8 Gaussians on a circle of radius 1, standard deviation 0.05."""
+    angles = torch.arange(8) * (2 * math.pi / 8)
+    return _gaussians("ring", torch.stack([angles.cos(), angles.sin()], 1))
+
+
+def grid(split: str) -> Dataset:
+    """25 Gaussians on a square grid from -1 to 1, standard deviation 0.05."""
+    side = torch.linspace(-1, 1, 5)
+    return _gaussians("grid", torch.cartesian_prod(side, side))
+
+
+def _gaussians(name: str, centres: Tensor) -> Dataset:
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(len(centres), (COUNT,), generator=rng)
+    samples = centres[labels] + SPREAD * torch.randn(COUNT, 2, generator=rng)
+    details = {"centres": centres.tolist(), "spread": SPREAD}
+    classes = tuple(str(number) for number in range(len(centres)))
+    return Dataset(name, samples, labels, classes, "points", None, None, details)

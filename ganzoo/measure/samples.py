@@ -8,8 +8,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ganzoo.data.batches import none_readable
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.reading import fault_of, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.measure.features import Extractor, Features
@@ -61,7 +61,7 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
         if samples is not None:
             parts.append(extractor(as_stored(samples, dataset.spec)))
     if not parts:
-        raise none_readable(dataset)
+        raise none_readable(dataset.name, len(dataset), faults[0])
     if faults:
         warnings.warn(
             f"data set {dataset.name!r}: {len(faults)} of {len(dataset)} samples cannot be read "
@@ -169,7 +169,7 @@ def _read(dataset: Dataset, index: Tensor, faults: list[str]) -> Tensor | None:
     readable = []
     for number in index.tolist():
         try:
-            readable.append(dataset.samples[number])
+            readable.append(read_one(dataset.samples, number, dataset.spec))
         except (OSError, ValueError) as error:
-            faults.append(f"{dataset.samples.name(number)} ({error})")
+            faults.append(fault_of(dataset.samples, number, error))
     return torch.stack(readable) if readable else None

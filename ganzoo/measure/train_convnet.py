@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganzoo.data.batches import read_all
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
+from ganzoo.data.reading import read_all
 from ganzoo.errors import GanzooError
 from ganzoo.files import umask
 from ganzoo.kinds.image.fit import fit_images

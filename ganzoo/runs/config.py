@@ -12,6 +12,7 @@ from pydantic import Field
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
 from ganzoo.data.find import absolute
+from ganzoo.data.options import Data, make_data
 from ganzoo.entries import ObjectiveEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import read_json
@@ -22,18 +23,6 @@ from ganzoo.training import Training, check_names
 
 FORMAT: Final = 1
 GROUPS: Final = ("options", "objective_options", "data", "training", "schedule")
-
-
-class Data(Options):
-    """Which data, and in what form."""
-
-    source: str | None = Field(None, min_length=1, description="a name, name:split or a path")
-    image_size: int | None = Field(None, ge=1, le=4096, description="height and width in pixels")
-    channels: Literal[1, 3] | None = Field(None, description="1 for grey, 3 for colour")
-    in_memory: Literal["auto", "yes", "no"] = Field(
-        "auto", description="decode all once and keep it; auto: if it takes a quarter of the memory"
-    )
-    workers: int = Field(2, ge=0, description="processes that decode what is not in memory")
 
 
 class Schedule(Options):
@@ -186,7 +175,7 @@ def resolve(
         options=options.model_dump(mode="json"),
         objective=objective_name,
         objective_options=objective_options.model_dump(mode="json"),
-        data=make(Data, groups["data"], "data", "data."),
+        data=make_data(groups["data"]),
         training=training,
         schedule=schedule,
         init=asked.get("init"),

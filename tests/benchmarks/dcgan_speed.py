@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganzoo import api
-from ganzoo.data.dataset import from_tensor
+from ganzoo.data.given import from_tensor
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.config import resolve

@@ -67,6 +67,15 @@ class ImageFiles:
     def shape(self) -> tuple[int, ...]:
         return self.channels, self.size, self.size
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.uint8
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether several threads would wait for each other: a zip is read through one handle."""
+        return not self.root.is_dir()
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -140,8 +149,10 @@ def _over_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
-def image_folder(path: Path) -> Dataset:
-    """The images in a folder and its subfolders; each first-level subfolder is a class."""
+def images(path: Path) -> Dataset:
+    """One picture; or those in a folder and its subfolders, each of the first level a class."""
+    if path.is_file():
+        return _dataset(path.parent, [path.name], [path.stat().st_size], path.stem)
     names, sizes, seen = [], [], set()
     for folder, subfolders, files in os.walk(path, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()  # a link may lead to a folder that was walked already
@@ -172,7 +183,7 @@ def image_zip(path: Path) -> Dataset:
     return _dataset(path, [m.filename for m in members], [m.file_size for m in members])
 
 
-def _dataset(path: Path, names: list[str], sizes: list[int]) -> Dataset:
+def _dataset(path: Path, names: list[str], sizes: list[int], name: str = "") -> Dataset:
     kept = [
         (name, size)
         for name, size in zip(names, sizes, strict=True)
@@ -184,7 +195,7 @@ def _dataset(path: Path, names: list[str], sizes: list[int]) -> Dataset:
     files = ImageFiles(path, [name for name, _ in kept], [size for _, size in kept])
     labels, classes = _classes(files.names)
     channels, size = files.native()
-    return Dataset(path.stem, files.at(size, channels), labels, classes)
+    return Dataset(name or path.stem, files.at(size, channels), labels, classes)
 
 
 def _hidden(name: str) -> bool:

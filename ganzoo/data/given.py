@@ -1,0 +1,105 @@
+"""Data that nobody packaged: a tensor, or a map-style data set of torch or of Hugging Face."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.dataset import Dataset
+from ganzoo.entries import KindEntry
+from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.plugins import catalogue
+
+
+@runtime_checkable
+class MapStyle(Protocol):
+    """A data set with a length, whose items are asked for by their number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tensor") -> Dataset:
+    """A data set of a tensor that nobody packaged.
+
+    The kinds of sample are asked in the order of their plugins. Of ganzoo's own: uint8 (N, H, W),
+    (N, C, H, W) or (N, H, W, C) is images, and so is floating point of that form in [-1, 1] or
+    [0, 1]; floating point (N, 2) is points. Any other floating point of at least two dimensions
+    is arrays. Raises GanzooError for the rest.
+    """
+    samples = samples.detach().cpu()
+    if samples.dim() == 0 or 0 in samples.shape:
+        raise GanzooError(f"data {name!r} is empty: its shape is {tuple(samples.shape)}")
+    if labels is not None:
+        labels = torch.as_tensor(labels).to(torch.int64).cpu()
+    if samples.is_floating_point():
+        samples = samples.float()
+    elif samples.dtype != torch.uint8:
+        raise GanzooError(
+            f"data {name!r}: samples must be uint8 images or floating point, not {samples.dtype} "
+            f"{tuple(samples.shape)}"
+        )
+    dataset = _first_kind(lambda kind: kind.from_tensor(name, samples, labels))
+    if dataset is not None:
+        return dataset
+    if samples.dtype == torch.uint8:
+        raise GanzooError(
+            f"data {name!r}: uint8 samples must be images of shape (N, H, W), (N, C, H, W) or "
+            f"(N, H, W, C) with 1 or 3 channels, not {tuple(samples.shape)}"
+        )
+    if samples.dim() < 2:
+        raise GanzooError(
+            f"data {name!r}: samples must have at least two dimensions, one sample a row, not "
+            f"{tuple(samples.shape)}"
+        )
+    bounded = bool(samples.abs().max() <= 1)
+    low, high = (-1.0, 1.0) if bounded else (None, None)
+    return Dataset(name, samples, labels, (), "array", low, high)
+
+
+def _first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
+    """The data set that the first kind of sample makes which takes it for its own."""
+    for entry in catalogue().in_order(KindEntry):
+        try:
+            dataset = ask(entry.load())
+        except GanzooError:
+            raise
+        except Exception as error:  # of a plugin, which must not spoil the data of others
+            warnings.warn(
+                f"the kind {entry.name!r} was not asked: {type(error).__name__}: "
+                f"{one_line(error)}; that is a fault of its plugin",
+                GanzooWarning,
+                stacklevel=4,
+            )
+            continue
+        if dataset is not None:
+            return dataset
+    return None
+
+
+def check_map_style(data: object) -> None:
+    """Raise GanzooError for what is no map-style data set."""
+    what = type(data).__name__
+    if hasattr(data, "__array__") and not hasattr(data, "features"):
+        raise GanzooError(f"data of type {what}: torch.from_numpy makes a tensor of an array")
+    if isinstance(data, MapStyle) and not isinstance(data, dict):
+        return
+    if hasattr(data, "__iter__"):
+        raise GanzooError(
+            f"data of type {what} can only be iterated, and training asks for samples by their "
+            "number: give a map-style data set, with __len__ and __getitem__ (of Hugging Face, "
+            "load_dataset without streaming=True), or a list of the items"
+        )
+    raise GanzooError(
+        f"data of type {what}: it takes a name, a path, a tensor, a ganzoo.Dataset or a map-style "
+        "data set"
+    )
+
+
+def from_dataset(dataset: MapStyle, *, name: str | None = None) -> Dataset:
+    raise NotImplementedError

@@ -1,0 +1,121 @@
+"""The options of data: those of all data, and those of a reader or of a kind of sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from ganzoo.entries import Entry, KindEntry, ReaderEntry
+from ganzoo.errors import GanzooError, unknown
+from ganzoo.options import Options, make
+from ganzoo.plugins import catalogue
+
+
+class Data(Options):
+    """Which data, and in what form.
+
+    Further options are those of the data's reader and of its kind of sample: `others`. They are
+    validated by `make_data`, and once more when the data has been read and its kind is known.
+    """
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    source: str | None = Field(None, min_length=1, description="a name, name:split or a path")
+    reader: str | None = Field(
+        None, min_length=1, description="the reader of a path, where several could read it"
+    )
+    in_memory: Literal["auto", "yes", "no"] = Field(
+        "auto", description="decode all once and keep it; auto: if it takes a quarter of the memory"
+    )
+    workers: int = Field(2, ge=0, description="processes that decode what is not in memory")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_unset(cls, values: Any) -> Any:
+        """An option of a reader or a kind that is null is not given at all."""
+        if not isinstance(values, Mapping):
+            return values
+        return {k: v for k, v in values.items() if v is not None or k in cls.model_fields}
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """The options that are a reader's or a kind's."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+def make_data(values: Mapping[str, Any]) -> Data:
+    """The options of data, validated. Raises GanzooError that names the option; of an unknown one,
+    the nearest among those of all data, of readers and of kinds."""
+    data = make(Data, values, "data", "data.")
+    for key, value in data.others.items():
+        model = next((m for m in _models(data.reader) if key in m.model_fields), None)
+        if model is None:
+            known = {name for m in _models(data.reader) for name in m.model_fields}
+            raise unknown("option of data", key, known | set(Data.model_fields))
+        options = make(model, {key: value}, "data", "data.")
+        data = data.model_copy(update={key: options.model_dump(mode="json")[key]})
+    return data
+
+
+def options_of(entry: ReaderEntry | KindEntry) -> type[Options]:
+    """The class of the options of a reader or a kind; `Options` itself where it has none."""
+    if not entry.options:
+        return Options
+    model: Any = Entry(entry.name, entry.options).load()
+    if not (isinstance(model, type) and issubclass(model, Options)):
+        raise GanzooError(
+            f"{entry.name}: its options {entry.options} are no subclass of ganzoo.Options; that is "
+            "a fault of its plugin"
+        )
+    return model
+
+
+def kind_options(kinds: Iterable[str]) -> list[type[Options]]:
+    """The options of kinds of sample, by their names; of all where there are none."""
+    names = set(kinds)
+    entries = catalogue().in_order(KindEntry)
+    return [options_of(e) for e in entries if e.options and (not names or e.name in names)]
+
+
+def flag_of(key: str) -> str | None:
+    """The flag of the command line that an option of a kind has, such as ``--image-size``."""
+    for model in kind_options(()):
+        field = model.model_fields.get(key)
+        extra = None if field is None else field.json_schema_extra
+        if isinstance(extra, dict) and "flag" in extra:
+            return str(extra["flag"])
+    return None
+
+
+def check_others(data: Data, kind: str, reader: ReaderEntry | None) -> None:
+    """Raise GanzooError where an option is neither the reader's nor that of the data's kind."""
+    if not data.others:
+        return
+    entry = catalogue().entries(KindEntry).get(kind)
+    known = {*_fields(entry), *_fields(reader)}
+    for key, value in data.others.items():
+        if key in known:
+            continue
+        owners = [e for e in catalogue().in_order(KindEntry) if key in _fields(e)]
+        readers = [e for e in catalogue().in_order(ReaderEntry) if key in _fields(e)]
+        name = flag_of(key) or f"data.{key}={value}"
+        if owners:
+            raise GanzooError(f"{name} is for samples of kind {owners[0].name}, not {kind}")
+        if readers:
+            raise GanzooError(f"{name} is for what the reader {readers[0].name} reads")
+        raise unknown("option of data", key, {*known, *Data.model_fields})
+
+
+def _fields(entry: ReaderEntry | KindEntry | None) -> Iterable[str]:
+    return () if entry is None else options_of(entry).model_fields
+
+
+def _models(reader: str | None) -> Iterator[type[Options]]:
+    """The options of the reader that is asked for, or of every one; and of all kinds."""
+    for entry in catalogue().in_order(ReaderEntry):
+        if entry.options and reader in (None, entry.name):
+            yield options_of(entry)
+    yield from kind_options(())

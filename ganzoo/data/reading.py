@@ -1,0 +1,148 @@
+"""Reading samples that do not lie in memory: one by one, or all at once where there is room."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final
+
+import psutil
+import torch
+from torch import Tensor
+
+from ganzoo.data.dataset import Dataset, LazySamples, range_fault
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.spec import SampleSpec
+
+_NAMED: Final = 5  # broken samples that a message names
+
+
+def read_one(samples: Tensor | LazySamples, index: int, spec: SampleSpec) -> Tensor:
+    """Sample number `index`. Raises OSError or ValueError where it is broken: one that cannot be
+    read, or whose values are not finite or outside of the spec's range.
+
+    Raises GanzooError where it is of another type or shape than its `LazySamples` say.
+    """
+    if isinstance(samples, Tensor):
+        return samples[index]
+    sample = samples[index]
+    if sample.dtype != samples.dtype or tuple(sample.shape) != tuple(samples.shape):
+        raise GanzooError(
+            f"{samples.name(index)} is read as {sample.dtype} {tuple(sample.shape)}, and the data "
+            f"set says {samples.dtype} {tuple(samples.shape)}"
+        )
+    if sample.dtype != torch.uint8:
+        fault = range_fault(sample[None], spec.low, spec.high)
+        if fault:
+            raise ValueError(fault)
+    return sample
+
+
+def read_all(dataset: Dataset) -> Dataset:
+    """The data set with every sample and input decoded into one tensor each.
+
+    What is broken is skipped, of a pair both, with one warning for all; GanzooError where all are.
+    """
+    samples, inputs = dataset.samples, dataset.inputs
+    if inputs is None or dataset.input_spec is None:
+        (tensor,), good = _read([(samples, dataset.spec)], dataset.name)
+        return dataset if tensor is samples else _kept(dataset, tensor, None, good)
+    sides = [(samples, dataset.spec), (inputs, dataset.input_spec)]
+    if dataset.paired:
+        (tensor, given), good = _read(sides, dataset.name)
+        return _kept(dataset, tensor, given, good)
+    (tensor,), good = _read(sides[:1], dataset.name)
+    (given,), kept = _read(sides[1:], dataset.name)
+    return _kept(dataset, tensor, given if kept is None else given[kept], good)
+
+
+def _read(
+    sides: list[tuple[Tensor | LazySamples, SampleSpec]], name: str
+) -> tuple[list[Tensor], list[int] | None]:
+    """Each side as a tensor, and which rows of it are good; None: all."""
+    count = len(sides[0][0])
+    lazy = [(n, side, spec) for n, (side, spec) in enumerate(sides) if not _here(side)]
+    tensors = [
+        side if isinstance(side, Tensor) else torch.empty(count, *side.shape, dtype=side.dtype)
+        for side, _ in sides
+    ]
+
+    def read(index: int) -> str | None:
+        for place, side, spec in lazy:
+            try:
+                tensors[place][index] = read_one(side, index, spec)
+            except (OSError, ValueError) as error:
+                return fault_of(side, index, error)
+        return None
+
+    if not lazy:
+        return tensors, None
+    # A zip is read through one handle, a folder's decoders run beside each other.
+    alone = any(getattr(side, "one_by_one", False) for _, side, _ in lazy)
+    with ThreadPoolExecutor(1 if alone else os.cpu_count() or 1) as pool:
+        faults = list(pool.map(read, range(count)))
+    broken = [fault for fault in faults if fault is not None]
+    if not broken:
+        return tensors, None
+    if len(broken) == count:
+        raise none_readable(name, count, broken[0])
+    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+    warnings.warn(
+        f"data set {name!r}: {len(broken)} of {count} samples cannot be read and are "
+        f"skipped: {', '.join(broken[:_NAMED])}{more}",
+        GanzooWarning,
+        stacklevel=3,
+    )
+    return tensors, [index for index, fault in enumerate(faults) if fault is None]
+
+
+def _here(samples: Tensor | LazySamples) -> bool:
+    return isinstance(samples, Tensor)
+
+
+def _kept(
+    dataset: Dataset, samples: Tensor, inputs: Tensor | None, good: list[int] | None
+) -> Dataset:
+    """The data set of what was read, the good rows alone where some are broken."""
+    labels = dataset.labels
+    if good is not None:
+        samples, labels = samples[good], None if labels is None else labels[good]
+        inputs = inputs[good] if inputs is not None and dataset.paired else inputs
+    return replace(dataset, samples=samples, labels=labels, inputs=inputs)
+
+
+def fault_of(samples: Tensor | LazySamples, index: int, error: Exception) -> str:
+    """Which sample is broken, and why."""
+    where = f"number {index}" if isinstance(samples, Tensor) else samples.name(index)
+    return f"{where} ({error})"
+
+
+def none_readable(name: str, count: int, fault: str = "") -> GanzooError:
+    """The error where every sample is broken. fault: of the first one."""
+    first = f": {fault}" if fault else ""
+    return GanzooError(f"data set {name!r}: none of its {count} samples can be read{first}")
+
+
+def fits_in_memory(dataset: Dataset) -> bool:
+    """Whether all samples and inputs take at most a quarter of the memory that is available, or
+    are in it already."""
+    needed = _bytes(dataset.samples) + (0 if dataset.inputs is None else _bytes(dataset.inputs))
+    return needed == 0 or needed <= free_memory() // 4
+
+
+def _bytes(samples: Tensor | LazySamples) -> int:
+    """What reading all of them takes; 0 for those that are read."""
+    if isinstance(samples, Tensor):
+        return 0
+    size = samples.dtype.itemsize
+    for length in samples.shape:
+        size *= length
+    return len(samples) * size
+
+
+def free_memory() -> int:
+    """The memory in bytes that can be had without swapping: what is free, and what the system
+    would give back of its caches."""
+    return int(psutil.virtual_memory().available)
