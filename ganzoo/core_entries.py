@@ -51,7 +51,7 @@ def ganzoo_penalties() -> Iterator[PenaltyEntry]:
 
 @hookimpl
 def ganzoo_optimizers() -> Iterator[OptimizerEntry]:
-    where = "ganzoo.engine.optimizers"
+    where = "ganzoo.training"
     yield OptimizerEntry("adam", f"{where}:adam", "Kingma 2014")
     yield OptimizerEntry("rmsprop", f"{where}:rmsprop", "Tieleman and Hinton 2012")
     yield OptimizerEntry("sgd", f"{where}:sgd", "stochastic gradient descent, with momentum")
@@ -59,7 +59,7 @@ def ganzoo_optimizers() -> Iterator[OptimizerEntry]:
 
 @hookimpl
 def ganzoo_schedules() -> Iterator[ScheduleEntry]:
-    where = "ganzoo.engine.optimizers"
+    where = "ganzoo.training"
     yield ScheduleEntry("constant", f"{where}:constant", "the learning rates stay")
     yield ScheduleEntry("linear", f"{where}:linear", "both go down to 0 over the run")
 

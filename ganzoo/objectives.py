@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from ganzoo.entries import PenaltyEntry
+from ganzoo.errors import GanzooError
 from ganzoo.game import Game, Networks
 from ganzoo.options import Options
-from ganzoo.penalties import PENALTIES
+from ganzoo.training import find, one_of
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ class Objective(nn.Module):
     def terms(self, player: str, game: Game) -> dict[str, Tensor]:
         """All terms of a player in this round, with the regularisers that are due."""
         terms = self.generator_terms if player == "generator" else self.discriminator_terms
-        loss = dict(terms(game))
+        loss = terms(game)
         for one in self.regularisers():
             every = one.every if game.step else 1  # the warm-up is all of step 0
             if one.player == player and game.step % every == 0:
-                loss[one.name] = every * one.term(game)
+                if one.name in loss:
+                    raise GanzooError(f"the regulariser {one.name!r} has the name of another term")
+                loss = {**loss, one.name: every * one.term(game)}
         return loss
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
@@ -90,13 +94,20 @@ class AdversarialObjective(Objective):
     """
 
     class Config(Options):
-        penalty: Literal["none", "wgan-gp", "r1", "r2", "r1+r2"] = Field(
-            "none", description="gradient penalty on the discriminator"
+        penalty: str = Field(
+            "none",
+            description="gradient penalty on the discriminator; several are joined by +",
+            json_schema_extra=one_of(PenaltyEntry, "none"),
         )
         penalty_weight: float = Field(10.0, ge=0, description="weight of the penalty")
         penalty_every: int = Field(
             1, ge=1, description="steps from one penalty to the next, which weighs as much more"
         )
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        names = [] if self.config.penalty == "none" else self.config.penalty.split("+")
+        self.chosen = {name: find(PenaltyEntry, name) for name in names}
 
     def real_loss(self, scores: Tensor) -> Tensor:
         """The discriminator's loss on the scores of real samples."""
@@ -129,8 +140,8 @@ class AdversarialObjective(Objective):
         every = self.config.penalty_every if game.step else 1  # the warm-up is all of step 0
         if game.step % every:
             return {}
-        weight, names = self.config.penalty_weight * every, self.config.penalty.split("+")
-        return {f"penalty_{n}": weight * PENALTIES[n](game) for n in names if n != "none"}
+        weight = self.config.penalty_weight * every
+        return {f"penalty_{name}": weight * of(game) for name, of in self.chosen.items()}
 
 
 class LabelledObjective(AdversarialObjective):
@@ -216,8 +227,10 @@ class Wasserstein(AdversarialObjective):
     """Arjovsky 2017 (arXiv:1701.07875) with the penalty of Gulrajani 2017 (arXiv:1704.00028)."""
 
     class Config(AdversarialObjective.Config):
-        penalty: Literal["none", "wgan-gp", "r1", "r2", "r1+r2"] = Field(
-            "wgan-gp", description="gradient penalty on the discriminator"
+        penalty: str = Field(
+            "wgan-gp",
+            description="gradient penalty on the discriminator; several are joined by +",
+            json_schema_extra=one_of(PenaltyEntry, "none"),
         )
 
     def real_loss(self, scores: Tensor) -> Tensor:

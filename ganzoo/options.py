@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
@@ -111,6 +111,17 @@ def parse(text: str) -> Any:
         except (ValueError, RecursionError) as error:
             raise GanzooError(f"{text[:40]!r} is no JSON: {error}") from None
     return None if text == "null" else text
+
+
+def choices(names: Callable[[], Iterable[str]]) -> Callable[[dict[str, Any]], None]:
+    """For `json_schema_extra` of an option that takes a name, or a list of them: which there are
+    is asked when the option is described."""
+
+    def add(schema: dict[str, Any]) -> None:
+        part = schema.get("anyOf", [schema])[0]
+        part.get("items", part)["enum"] = list(names())
+
+    return add
 
 
 def describe(model: type[Options], key: str) -> str:

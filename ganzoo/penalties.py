@@ -1,9 +1,8 @@
-"""Gradient penalties on the discriminator. All are second-order, in float32 (see Game)."""
+"""Gradient penalties on the discriminator, which come through the hook `ganzoo_penalties`.
+
+All are second-order, in float32 (see Game)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -28,6 +27,3 @@ def r1(game: Game) -> Tensor:
 def r2(game: Game) -> Tensor:
     """Mescheder 2018 (arXiv:1801.04406), section 4.1: half the squared gradient on fakes."""
     return 0.5 * game.score_gradient(game.fake).square().sum(1).mean()
-
-
-PENALTIES: Final[dict[str, Callable[[Game], Tensor]]] = {"wgan-gp": wgan_gp, "r1": r1, "r2": r2}

@@ -5,29 +5,23 @@ Both come through the hooks `ganzoo_optimizers` and `ganzoo_schedules`, as a plu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
 from pydantic import Field, field_validator
-from pydantic.config import JsonDict
 from torch import nn
 
-from ganzoo.errors import unknown
-from ganzoo.options import Options
+from ganzoo.entries import AugmentationEntry, Entry, OptimizerEntry, ScheduleEntry
+from ganzoo.options import Options, choices
+from ganzoo.plugins import catalogue
 
 PLAYERS: Final = ("generator", "discriminator")
 
 
-def chosen_of(kind: str, *more: str) -> Callable[[JsonDict], None]:
-    """For the schema of an option that takes the name of an entry: which names there are."""
-
-    def add(schema: JsonDict) -> None:
-        parts: Any = schema.get("anyOf", [schema])
-        part = parts[0].get("items", parts[0])
-        part["enum"] = [*more, *sorted(entries(kind))]
-
-    return add
+def one_of(kind: type[Entry], *more: str) -> Callable[[dict[str, Any]], None]:
+    """For an option that takes the name of an entry: its schema says which there are."""
+    return choices(lambda: [*more, *catalogue().entries(kind)])
 
 
 class Training(Options):
@@ -39,17 +33,17 @@ class Training(Options):
         1, ge=1, description="parts that a batch is played in, for one larger than memory"
     )
     optimizer: str = Field(
-        "adam", description="optimizer of both players", json_schema_extra=chosen_of("optimizer")
+        "adam", description="optimizer of both players", json_schema_extra=one_of(OptimizerEntry)
     )
     generator_optimizer: str | None = Field(
         None,
         description="the generator's, where it is another",
-        json_schema_extra=chosen_of("optimizer"),
+        json_schema_extra=one_of(OptimizerEntry),
     )
     discriminator_optimizer: str | None = Field(
         None,
         description="the discriminator's, where it is another",
-        json_schema_extra=chosen_of("optimizer"),
+        json_schema_extra=one_of(OptimizerEntry),
     )
     generator_lr: float = Field(2e-4, gt=0, description="learning rate of the generator")
     discriminator_lr: float = Field(2e-4, gt=0, description="learning rate of the discriminator")
@@ -67,7 +61,7 @@ class Training(Options):
     lr_decay: str = Field(
         "constant",
         description="schedule of both learning rates; linear: down to 0 over the run",
-        json_schema_extra=chosen_of("schedule"),
+        json_schema_extra=one_of(ScheduleEntry),
     )
     discriminator_steps: int = Field(1, ge=1, description="discriminator updates a step")
     discriminator_warmup: int = Field(
@@ -89,7 +83,7 @@ class Training(Options):
     augment: tuple[str, ...] = Field(
         (),
         description="what is done to samples, real and fake, before the discriminator sees them",
-        json_schema_extra=chosen_of("augmentation"),
+        json_schema_extra=one_of(AugmentationEntry),
     )
     instance_noise: float = Field(
         0.0,
@@ -125,29 +119,34 @@ class Training(Options):
         return rate
 
 
+def find(kind: type[Entry], name: str) -> Any:
+    """The object behind an entry. Raises GanzooError that suggests the nearest name."""
+    return catalogue().find(kind, name).load()
+
+
 def check_names(training: Training) -> None:
     """Raise GanzooError where an option names an optimizer, a schedule or an augmentation that no
     plugin offers; it suggests the nearest."""
     for player in PLAYERS:
-        find("optimizer", training.of(player, "optimizer"))
-    find("optimizer", training.optimizer)
-    find("schedule", training.lr_decay)
+        find(OptimizerEntry, training.of(player, "optimizer"))
+    find(OptimizerEntry, training.optimizer)
+    find(ScheduleEntry, training.lr_decay)
     for name in training.augment:
-        find("augmentation", name)
+        find(AugmentationEntry, name)
 
 
 def make_optimizer(
     parameters: list[nn.Parameter], training: Training, player: str
 ) -> torch.optim.Optimizer:
     """The optimizer of a player as its options say."""
-    make = find("optimizer", training.of(player, "optimizer"))
+    make = find(OptimizerEntry, training.of(player, "optimizer"))
     optimizer: torch.optim.Optimizer = make(parameters, training.lr(player), training, player)
     return optimizer
 
 
 def scheduled(training: Training, step: int) -> float:
     """What the learning rates are multiplied by in the step after `step` others."""
-    return float(find("schedule", training.lr_decay)(step, training))
+    return float(find(ScheduleEntry, training.lr_decay)(step, training))
 
 
 def adam(
@@ -188,21 +187,3 @@ def constant(step: int, training: Training) -> float:
 def linear(step: int, training: Training) -> float:
     """The learning rates go down to 0 over the run."""
     return max(0.0, 1 - step / training.steps)
-
-
-def entries(kind: str) -> Iterable[str]:
-    return _OWN[kind]
-
-
-def find(kind: str, name: str) -> Any:
-    """The object behind an entry. Raises GanzooError that suggests the nearest name."""
-    if name not in _OWN[kind]:
-        raise unknown(kind, name, _OWN[kind])
-    return _OWN[kind][name]
-
-
-_OWN: Final[dict[str, dict[str, Any]]] = {
-    "optimizer": {"adam": adam, "rmsprop": rmsprop, "sgd": sgd},
-    "schedule": {"constant": constant, "linear": linear},
-    "augmentation": dict.fromkeys(("color", "translation", "cutout")),
-}

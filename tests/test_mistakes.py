@@ -82,7 +82,7 @@ MISTAKES = {
     "a folder as file": (["sample", "RUN", "-o", "/tmp.png/x.png"], "there is no folder"),
     "augment": (
         ["train", "dcgan", "--data", "DATA", "--set", 'training.augment=["colour"]'],
-        "a list, each one of color, translation, cutout",
+        "Did you mean 'color'?",
     ),
     "augment twice": (
         ["train", "dcgan", "--data", "DATA", "--set", 'training.augment=["color","color"]'],
@@ -90,7 +90,7 @@ MISTAKES = {
     ),
     "augment points": (
         ["train", "vanilla", "--data", "ring", "--set", 'training.augment=["cutout"]'],
-        'training.augment=["cutout"] is for images, not points',
+        'training.augment=["cutout"]: cutout is for image, not points',
     ),
     "noise": (
         ["train", "dcgan", "--data", "DATA", "--set", "training.instance_noise=-1"],

@@ -13,6 +13,7 @@ import ganzoo
 from ganzoo import api
 from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
+from ganzoo.engine.rehearsal import rehearse
 from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
@@ -224,3 +225,76 @@ def test_a_discriminator_of_pairs_trains(tmp_path):
     data = torch.randn(100, 2)
     run = ganzoo.train(PairGAN, data, steps=2, out=tmp_path / "run", device="cpu")
     assert run.finished
+
+
+class Odd(PairGAN):
+    """Points whose networks and loss are replaced one by one."""
+
+    objective = "non-saturating"
+
+    def build_discriminator(self):
+        return torch.nn.Linear(2, 1)
+
+
+class Failing(torch.nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples) + len(3)
+
+
+class Wide(torch.nn.Linear):
+    def forward(self, samples):
+        return super().forward(samples.repeat(1, 2))
+
+
+class TwoHeads(torch.nn.Linear):
+    def forward(self, samples):
+        return {"score": super().forward(samples)}
+
+
+class Loss(ganzoo.NonSaturating):
+    def generator_terms(self, game):
+        return self.wrong(game)
+
+
+def loss(function):
+    return type("Loss", (Loss,), {"wrong": staticmethod(function)})
+
+
+@pytest.mark.parametrize(
+    ("method", "value", "says"),
+    [
+        ("build_discriminator", lambda self: Failing(2, 1), r"TypeError.*test_step.py:\d+\)"),
+        ("build_discriminator", lambda self: Wide(2, 1), "RuntimeError: mat1 and mat2"),
+        ("build_discriminator", lambda self: TwoHeads(2, 1), "named tuple with a field score"),
+        ("build_generator", lambda self: torch.nn.Linear(4, 3), r"expected \(64, 2\) for 64 lat"),
+        ("build_generator", lambda self: torch.nn.Linear(3, 2), "build_generator: its forward"),
+        ("sample_latent", lambda self, count, rng: torch.randn(2, 4), "a tensor of 64 latents"),
+        ("objective", loss(lambda game: game.score(game.fake).mean()), "a dict; came tensor"),
+        ("objective", loss(lambda game: {"a": game.score(game.fake)}), "scalar tensor 'a'; came"),
+        ("objective", loss(lambda game: {"a": game.fake.mean() / 0}), "a finite 'a'; came"),
+        ("objective", loss(lambda game: {"a": game.fake.detach().mean()}), "came a constant"),
+        ("objective", loss(lambda game: {"a": game.fakes.mean()}), "objective.generator_terms"),
+        ("objective", loss(lambda game: {"a": game.score(game.fake, z=3).mean()}), "'z'"),
+    ],
+)
+def test_the_rehearsal_names_what_is_wrong(method, value, says, tmp_path):
+    architecture = type("Odd", (Odd,), {method: value})
+    data = torch.randn(100, 2)
+    with pytest.raises(ganzoo.GanzooError, match=says) as caught:
+        ganzoo.train(architecture, data, steps=2, out=tmp_path / "run", device="cpu")
+    assert str(caught.value).startswith("Odd: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_rehearsal_leaves_no_trace(digits):
+    """Buffers, chance and sums are as they were: two matches, one rehearsed again, play alike."""
+    played = []
+    for again in (False, True):
+        match = make_match("dcgan", digits[0], minibatch_stddev=True, training__dequantize=True)
+        if again:
+            rehearse(match, "dcgan")
+        assert match.totals.means(match.processes) == {}
+        match.play()
+        played.append([t.clone() for t in match.networks.generator.state_dict().values()])
+    assert all(torch.equal(a, b) for a, b in zip(*played, strict=True))

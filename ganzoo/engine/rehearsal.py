@@ -113,7 +113,7 @@ def check_terms(method: str, terms: object) -> None:
         if not isinstance(term, Tensor) or term.dim():
             raise Fault(method, f"a scalar tensor {name!r}", _shape(term))
         if not term.isfinite():
-            raise Fault(method, f"a finite {name!r}", str(float(term)))
+            raise Fault(method, f"a finite {name!r}", str(term.item()))
     if not any(term.requires_grad for term in terms.values()):
         raise Fault(method, "a loss that depends on the networks", "a constant")
 

@@ -15,11 +15,13 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match, build_networks
 from ganzoo.engine.rehearsal import rehearse
+from ganzoo.entries import AugmentationEntry
 from ganzoo.errors import GanzooError
 from ganzoo.kinds.prepare import mirrors
 from ganzoo.measure.advice import Setting
 from ganzoo.measure.health import Health
 from ganzoo.options import make
+from ganzoo.plugins import catalogue
 from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig, objective_class
 from ganzoo.spec import SampleSpec
@@ -64,9 +66,13 @@ def make_match(
     rng = torch.Generator(device.device)
     rng.manual_seed(seed + 1)
     mirror, mirror_inputs = mirrors(dataset) if config.training.flip else (None, None)
-    if config.training.augment and dataset.kind != "image":
-        names = json.dumps(config.training.augment)
-        raise GanzooError(f"training.augment={names} is for images, not {dataset.kind}")
+    for name in config.training.augment:
+        kinds = catalogue().find(AugmentationEntry, name).kinds
+        if kinds and dataset.kind not in kinds:
+            names = json.dumps(config.training.augment)
+            raise GanzooError(
+                f"training.augment={names}: {name} is for {' and '.join(kinds)}, not {dataset.kind}"
+            )
     batches = Batches(
         dataset,
         batch,

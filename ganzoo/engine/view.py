@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS
+from ganzoo.entries import AugmentationEntry
+from ganzoo.plugins import catalogue
 from ganzoo.processes import Processes
 from ganzoo.training import Training
 
@@ -27,17 +28,18 @@ class View:
 
     def at(self, step: int) -> Callable[[Tensor], Tensor] | None:
         """What is done to samples in a step; None: they are shown as they are."""
-        noise, names = self.noise(step), self.training.augment
-        if not noise and not names:
+        noise = self.noise(step)
+        entries = [catalogue().find(AugmentationEntry, name) for name in self.training.augment]
+        if not noise and not entries:
             return None
 
         def shown(samples: Tensor) -> Tensor:
             # In float32 whatever the precision around: noise of one level is lost in bf16.
             with torch.autocast(samples.device.type, enabled=False):
                 samples = samples.float()
-                for name in names:
-                    draws = self._mine(torch.rand, samples, (DRAWS,))
-                    samples = AUGMENTATIONS[name](samples, draws)
+                for entry in entries:
+                    draws = self._mine(torch.rand, samples, (entry.draws,))
+                    samples = entry.load()(samples, draws)
                 if noise:
                     drawn = self._mine(torch.randn, samples, tuple(samples.shape[1:]))
                     samples = samples + noise * drawn

@@ -1,7 +1,5 @@
 """The relativistic pairing objective."""
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -18,8 +16,8 @@ class Relativistic(AdversarialObjective):
     """
 
     class Config(AdversarialObjective.Config):
-        penalty: Literal["none", "wgan-gp", "r1", "r2", "r1+r2"] = Field(
-            "r1+r2", description="gradient penalty on the discriminator"
+        penalty: str = Field(
+            "r1+r2", description="gradient penalty on the discriminator; several are joined by +"
         )
         penalty_weight: float = Field(
             1.0,
