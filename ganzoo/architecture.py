@@ -118,7 +118,7 @@ class Architecture:
 
         Override it where inputs are made from the real samples, as super-resolution does.
         """
-        return getattr(self.spec, "inputs", None)
+        return self.spec.inputs
 
     def sample_latent(self, count: int, rng: torch.Generator) -> Tensor:
         """`count` latents, drawn with `rng` alone, on its device: (count, latent_size), N(0, 1).

@@ -132,7 +132,9 @@ def processes_of(device: str) -> Iterator[Processes]:
         return
     if not all(value.isdecimal() for value in values):
         variables = ", ".join(f"{n}={v!r}" for n, v in zip(names, values, strict=True))
-        raise GanzooError(f"{variables}: several processes are started with torchrun, which sets them")
+        raise GanzooError(
+            f"{variables}: several processes are started with torchrun, which sets them"
+        )
     processes = Processes(*map(int, values))
     if dist.is_initialized():
         yield processes

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo import Options, Regulariser, Training, api
-from ganzoo.data.dataset import from_tensor
+from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.processes import Processes
 from ganzoo.runs.config import resolve
