@@ -105,7 +105,7 @@ def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
 def ganzoo_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
     """The readers of this plugin: which files ``--data PATH`` takes.
 
-    ``ganzoo_ctgan`` reads CSV files by it, ``ganzoo_wavegan`` WAV files and folders of them::
+    ``ganzoo_ctgan`` reads CSV files by it, ``ganzoo_wavegan`` sound::
 
         from ganzoo import ReaderEntry, hookimpl
 

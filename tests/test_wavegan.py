@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from conftest import Command, call
 
@@ -93,7 +94,8 @@ def test_pcm_of_every_width_is_mixed_to_mono(bits, channels, tmp_path):
 
 def test_the_extensible_form_is_read(tmp_path):
     content = np.arange(2000, dtype="<i2").tobytes()
-    form = struct.pack("<HHIIHHHHIH", 0xFFFE, 1, 8000, 16000, 2, 16, 22, 16, 4, 1) + bytes(14)
+    form = struct.pack("<HHIIHHHHIH", 0xFFFE, 1, 8000, 16000, 2, 16, 22, 16, 4, 1)
+    form += bytes.fromhex("000000001000800000aa00389b71")  # the rest of the identifier of PCM
     chunks = b"LIST" + struct.pack("<I", 3) + b"abc\0"
     chunks += b"fmt " + struct.pack("<I", len(form)) + form
     chunks += b"data" + struct.pack("<I", len(content)) + content
@@ -146,15 +148,16 @@ def header(tag: int = 1, channels: int = 1, rate: int = 8000, block: int = 2, bi
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no", "not a WAV file"),
-        (b"RIFX" + bytes(40), "not a WAV file"),
+        (b"no", "not a WAV, FLAC or Ogg file"),
+        (b"RIFX" + bytes(40), "not a WAV, FLAC or Ogg file"),
         (b"RIFF\0\0\0\0WAVE", "cut short"),
         (b"RIFF\0\0\0\0WAVE" + bytes(9000), "no data in its first 1000 chunks"),
-        (b"RIFF\0\0\0\0WAVEdata\4\0\0\0abcd", "does not say how"),
-        (header(tag=3, block=4, bits=32) + b"data\4\0\0\0abcd", "format 3 of 32 bits"),
-        (header(channels=0, block=0) + b"data\4\0\0\0abcd", "a damaged header"),
-        (header(channels=65535) + b"data\4\0\0\0abcd", "a damaged header"),
-        (header(rate=0) + b"data\4\0\0\0abcd", "a damaged header"),
+        (b"RIFF\0\0\0\0WAVEdata\4\0\0\0abcd", "No 'data' chunk marker"),
+        (header(tag=99) + b"data\4\0\0\0abcd", "damaged, or of an encoding that is not read"),
+        (header(channels=0, block=0) + b"data\4\0\0\0abcd", "Channel count is zero"),
+        (header(channels=65535) + b"data\4\0\0\0abcd", "Too many channels"),
+        (header(rate=0) + b"data\4\0\0\0abcd", "damaged"),
+        (header(rate=2_000_000) + b"data\4\0\0\0abcd", "2000000 samples a second"),
         (header() + b"data\xff\xff\xff\xffabcd", "cut short: 4 bytes of 4294967295"),
         (header() + b"data\0\0\0\0", "no sound"),
         (header() + b"data\1\0\0\0a", "no sound"),
@@ -170,6 +173,48 @@ def test_broken_files_are_named(content, message, tmp_path):
         assert message in str(raised.value)
         assert str(tmp_path / "broken.wav") in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("suffix", "off"), [(".flac", 1e-4), (".ogg", 0.1)])
+def test_flac_and_ogg_are_read_and_told_when_cut_short(suffix, off, tmp_path):
+    path = tmp_path / f"x{suffix.upper()}"
+    soundfile.write(path, np.stack([tone(20_000), tone(20_000)], 1), 16_000)
+    dataset = find_dataset(str(path))
+    assert dataset.details == {"sample_rate": 16_000}
+    assert dataset.samples.shape == (2, 1, 16_384)
+    read = dataset.samples.flatten()[:20_000].numpy()
+    assert np.abs(read - tone(20_000)).mean() < off
+    assert find_dataset(str(tmp_path)).spec.shape == (1, 16_384)
+    for share in (0.01, 0.5, 0.999):
+        (tmp_path / "cut").mkdir(exist_ok=True)
+        content = path.read_bytes()
+        broken = tmp_path / "cut" / f"y{suffix}"
+        broken.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(GanzooError, match=r"cut short|damaged|decoded") as raised:
+            find_dataset(str(broken))
+        assert str(broken) in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_wav_that_is_cut_short_is_told_wherever_it_ends(tmp_path):
+    write_wav(tmp_path / "x.wav", tone(4096))
+    content = (tmp_path / "x.wav").read_bytes()
+    for length in (20, 40, 44, 1000, len(content) - 1):
+        (tmp_path / "x.wav").write_bytes(content[:length])
+        with pytest.raises(GanzooError, match="cut short"):
+            find_dataset(str(tmp_path / "x.wav"))
+
+
+def test_fractions_are_read_and_what_is_no_sound_is_refused(tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, tone(2048), 8000, subtype="FLOAT")
+    samples = find_dataset(str(path)).samples
+    assert np.allclose(samples[0, 0], tone(2048), atol=1e-7)
+    for value, message in ((100.0, "values up to 100; sound lies in"), (math.nan, "not finite")):
+        soundfile.write(path, np.append(tone(2047), value), 8000, subtype="FLOAT")
+        with pytest.raises(GanzooError, match=message) as raised:
+            find_dataset(str(path))
+        assert str(path) in str(raised.value)
 
 
 def test_a_wav_has_the_samples_with_silence_between(short):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import time
-import wave
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
+import soundfile
 from PIL import Image
 
 from ganzoo import FigureName, GanzooError, Observer, RunFolder
@@ -56,8 +55,8 @@ class TensorBoard(Observer):
             pixels = np.asarray(Image.open(path).convert("RGB"))
             self.writer.add_image("samples", pixels, step, at, dataformats="HWC")
         elif path.suffix == ".wav":
-            sound, rate = read_wav(path)
-            self.writer.add_audio("samples", sound, step, rate, at)
+            sound, rate = soundfile.read(path, dtype="float32")
+            self.writer.add_audio("samples", sound[None], step, rate, at)
         elif path.suffix == ".csv":
             self.writer.add_text("samples", path.read_text(), step, at)
 
@@ -84,11 +83,3 @@ def grouped(name: str) -> str:
         if name.startswith(f"{group}_"):
             return f"{group}/{name.removeprefix(f'{group}_')}"
     return f"measured/{name}" if FigureName.parse(name) else f"speed/{name}"
-
-
-def read_wav(path: Path) -> tuple[torch.Tensor, int]:
-    """A 16-bit WAV as (1, length) in [-1, 1], and its samples a second."""
-    with wave.open(str(path)) as file:
-        data, rate = file.readframes(file.getnframes()), file.getframerate()
-    values = np.frombuffer(data, "<i2").astype(np.float32) / 32768
-    return torch.from_numpy(values)[None], rate

@@ -1,6 +1,6 @@
 """WaveGAN: raw audio by 1-D convolutions (Donahue 2018, arXiv:1802.04208).
 
-With it come the kind ``audio``, the reader of WAV files and the data set ``plucks``.
+With it come the kind ``audio``, the reader of files of sound and the data set ``plucks``.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 def ganzoo_readers() -> Iterator[ReaderEntry]:
     yield ReaderEntry(
         "wav",
-        "ganzoo_wavegan.reader:wav_clips",
-        "a WAV file, or a folder of them; subfolders are classes",
-        (".wav",),
-        (".wav",),
+        "ganzoo_wavegan.reader:clips",
+        "a WAV, FLAC or Ogg file, or a folder of them; subfolders are classes",
+        (".wav", ".flac", ".ogg"),
+        (".wav", ".flac", ".ogg"),
     )
 
 

@@ -1,11 +1,11 @@
 """Waveforms, which a person listens to."""
 
 import io
-import wave
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import pydantic
+import soundfile
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
@@ -34,9 +34,9 @@ class Audio(Kind):
         try:
             self.sample_rate = Details.model_validate(spec.details).sample_rate
         except pydantic.ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            where = ".".join(["details", *map(str, first["loc"])])[:60]
-            raise ValueError(f"{where}: {first['msg']}") from None
+            fault = error.errors(include_input=False)[0]
+            where = ".".join(["details", *map(str, fault["loc"])])[:60]
+            raise ValueError(f"{where}: {fault['msg']}") from None
 
     @classmethod
     def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
@@ -54,9 +54,6 @@ class Audio(Kind):
         played = samples[:, 0].nan_to_num(0.0, 1.0, -1.0).clamp(-1, 1).mul(32767).round()
         track = functional.pad(played, (0, silence)).flatten()[: count - silence]
         buffer = io.BytesIO()
-        with wave.open(buffer, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(self.sample_rate)
-            file.writeframes(track.numpy().astype("<i2").tobytes())
+        values = track.short().numpy()
+        soundfile.write(buffer, values, self.sample_rate, format="WAV", subtype="PCM_16")
         return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""WAV files as a data set: clips of one length and one sample rate."""
+"""Files of sound as a data set: clips of one length and one sample rate."""
 
 import math
 import os
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ganzoo import Dataset, GanzooError
 from ganzoo_wavegan.networks import LENGTHS
-from ganzoo_wavegan.wav import Wav, open_wav
+from ganzoo_wavegan.sound import SUFFIXES, Sound, open_sound
 
 USUAL: Final = 16_384  # the paper's length
 _MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB
 
 
-def wav_clips(path: Path) -> Dataset:
+def clips(path: Path) -> Dataset:
     """Clips of one length, a power of two from 1,024 to 65,536, padded with zeros at their ends.
 
     In a folder each file is a clip, cut after the length that is nearest to the files' median;
@@ -28,34 +28,35 @@ def wav_clips(path: Path) -> Dataset:
     """
     if path.is_dir():
         return _folder(path)
-    wav = _opened(path)
-    length = min(USUAL, _nearest(wav.frames))
-    starts = range(0, wav.frames, length)
-    return _dataset(path.stem, [(wav, start) for start in starts], length)
+    sound = _opened(path)
+    length = min(USUAL, _nearest(sound.frames))
+    starts = range(0, sound.frames, length)
+    return _dataset(path.stem, [(sound, start) for start in starts], length)
 
 
 def _folder(path: Path) -> Dataset:
     files = sorted(_walk(path))
     if not files:
-        raise GanzooError(f"{path}: no WAV files in it")
-    wavs = [_opened(file) for file in files]
-    for wav in wavs:
-        if wav.rate != wavs[0].rate:
+        raise GanzooError(f"{path}: no files of sound in it: {', '.join(SUFFIXES)}")
+    sounds = [_opened(file) for file in files]
+    first = sounds[0]
+    for sound in sounds:
+        if sound.rate != first.rate:
             raise GanzooError(
-                f"sample rates differ: {wavs[0].path} has {wavs[0].rate}, {wav.path} has "
-                f"{wav.rate}. Bring them to one, such as: ffmpeg -i IN -ar {wavs[0].rate} OUT.wav"
+                f"sample rates differ: {first.path} has {first.rate}, {sound.path} has "
+                f"{sound.rate}. Bring them to one, such as: ffmpeg -i IN -ar {first.rate} OUT.wav"
             )
-    length = _nearest(statistics.median(wav.frames for wav in wavs))
+    length = _nearest(statistics.median(sound.frames for sound in sounds))
     parts = [file.relative_to(path).parts for file in files]
     if any(len(names) < 2 for names in parts):
-        return _dataset(path.stem, [(wav, 0) for wav in wavs], length)
+        return _dataset(path.stem, [(sound, 0) for sound in sounds], length)
     classes = sorted({names[0] for names in parts})
     labels = torch.tensor([classes.index(names[0]) for names in parts])
-    return _dataset(path.stem, [(wav, 0) for wav in wavs], length, labels, tuple(classes))
+    return _dataset(path.stem, [(sound, 0) for sound in sounds], length, labels, tuple(classes))
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    """The WAV files below a folder. Hidden ones are left out: some systems put them beside."""
+    """The files of sound below a folder. Hidden ones are left out: some systems put them beside."""
     seen = set()
     for folder, subfolders, names in os.walk(path, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()
@@ -67,7 +68,7 @@ def _walk(path: Path) -> Iterator[Path]:
         for name in names:
             file = Path(folder, name)
             # is_file: a pipe would never end
-            if name.lower().endswith(".wav") and not name.startswith(".") and file.is_file():
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and file.is_file():
                 yield file
 
 
@@ -75,9 +76,9 @@ def _refuse(error: OSError) -> None:
     raise GanzooError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
-def _opened(path: Path) -> Wav:
+def _opened(path: Path) -> Sound:
     try:
-        return open_wav(path)
+        return open_sound(path)
     except (OSError, ValueError) as error:
         raise GanzooError(f"{path}: {error}") from None
 
@@ -90,23 +91,23 @@ def _nearest(frames: float) -> int:
 
 def _dataset(
     name: str,
-    clips: list[tuple[Wav, int]],
+    parts: list[tuple[Sound, int]],
     length: int,
     labels: Tensor | None = None,
     classes: tuple[str, ...] = (),
 ) -> Dataset:
-    """The clips in memory: (file, first value) each."""
-    if len(clips) * length > _MOST_VALUES:
+    """The clips in memory. parts: (file, first value) of each."""
+    if len(parts) * length > _MOST_VALUES:
         raise GanzooError(
-            f"data set {name!r}: {len(clips)} clips of {length} values take more than "
+            f"data set {name!r}: {len(parts)} clips of {length} values take more than "
             f"{_MOST_VALUES >> 28} GiB of memory; take fewer or shorter files"
         )
-    samples = torch.zeros(len(clips), 1, length)
-    for row, (wav, start) in zip(samples, clips, strict=True):
+    samples = torch.zeros(len(parts), 1, length)
+    for row, (sound, start) in zip(samples, parts, strict=True):
         try:
-            values = torch.from_numpy(wav.read(start, length))
+            values = torch.from_numpy(sound.read(start, length))
         except (OSError, ValueError) as error:
-            raise GanzooError(f"{wav.path}: {error}") from None
+            raise GanzooError(f"{sound.path}: {error}") from None
         row[0, : len(values)] = values
-    rate = clips[0][0].rate
+    rate = parts[0][0].rate
     return Dataset(name, samples, labels, classes, "audio", details={"sample_rate": rate})

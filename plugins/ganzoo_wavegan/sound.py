@@ -1,0 +1,104 @@
+"""One file of sound: WAV, FLAC or Ogg, as libsndfile reads them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+SUFFIXES: Final = (".wav", ".flac", ".ogg")
+_MOST_CHUNKS: Final = 1000
+_MOST_RATE: Final = 1_000_000
+_UNKNOWN_FORMAT: Final = 1  # libsndfile's code
+_LOSSY: Final = ("VORBIS", "OPUS")  # decoded values may lie a little beyond 1; players cut them
+_OGG_PAGE: Final = 65_307  # the most bytes of a page (RFC 3533, section 6)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a file's header says. rate: samples a second. frames: samples of each channel."""
+
+    path: Path
+    rate: int
+    frames: int
+
+    def read(self, start: int, count: int) -> npt.NDArray[np.float32]:
+        """Mono float32 in [-1, 1], at most `count` from `start` on: the channels' mean.
+
+        Raises OSError or ValueError where the file is broken.
+        """
+        count = min(count, self.frames - start)
+        try:
+            with soundfile.SoundFile(self.path) as file:
+                file.seek(start)
+                # In float64, which holds an integer of 32 bits exactly.
+                values = file.read(count, dtype="float64", always_2d=True)
+                lossy = file.subtype in _LOSSY
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"cannot be decoded: {error.error_string}") from None
+        if len(values) != count:
+            raise ValueError(f"the file is cut short: {len(values)} values of {count} from {start}")
+        peak = float(np.abs(values).max(initial=0))  # NaN where one is
+        if not np.isfinite(peak):
+            raise ValueError("there are values in it that are not finite")
+        if peak > 1 and not lossy:
+            raise ValueError(
+                f"values up to {peak:g}; sound lies in [-1, 1]. To bring it there: "
+                "ffmpeg -i IN -filter:a loudnorm -c:a pcm_s16le OUT.wav"
+            )
+        return values.clip(-1, 1).mean(1).astype(np.float32)
+
+
+def open_sound(path: Path) -> Sound:
+    """Read a file's header. Raises OSError or ValueError that says what is wrong with it."""
+    with path.open("rb") as file:
+        _check_complete(file)
+    try:
+        header = soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        if error.code == _UNKNOWN_FORMAT:
+            raise ValueError("not a WAV, FLAC or Ogg file") from None
+        raise ValueError(
+            f"damaged, or of an encoding that is not read: {error.error_string.strip()} If it "
+            "plays, convert it: ffmpeg -i IN -c:a pcm_s16le OUT.wav"
+        ) from None
+    if header.samplerate > _MOST_RATE:
+        raise ValueError(f"a damaged header: {header.samplerate} samples a second")
+    if not header.frames:
+        raise ValueError("there is no sound in it")
+    return Sound(path, header.samplerate, header.frames)
+
+
+def _check_complete(file: IO[bytes]) -> None:
+    """Raises ValueError where the file is cut short, of which libsndfile says nothing: it reads a
+    WAV or Ogg file up to where it ends. FLAC it refuses itself."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(12)
+    if start[:4] == b"RIFF":
+        for _ in range(_MOST_CHUNKS):
+            if len(chunk := file.read(8)) < 8:
+                raise ValueError("the file is cut short: there is no data in it")
+            length, rest = int.from_bytes(chunk[4:], "little"), size - file.tell()
+            if length > rest:
+                raise ValueError(f"the file is cut short: {rest} bytes of {length}")
+            if chunk[:4] == b"data":
+                return
+            file.seek(length + length % 2, os.SEEK_CUR)
+        raise ValueError(f"no data in its first {_MOST_CHUNKS} chunks")
+    if start[:4] == b"OggS":
+        file.seek(max(0, size - _OGG_PAGE))
+        tail = file.read()
+        page = tail[max(0, tail.rfind(b"OggS")) :]
+        if not _is_last_page(page):
+            raise ValueError("the file is cut short: its last page is missing or incomplete")
+
+
+def _is_last_page(page: bytes) -> bool:
+    """Whether a page of Ogg is complete and says that none follows (RFC 3533, section 6)."""
+    if len(page) < 27 or not page[5] & 4:
+        return False
+    segments = page[27 : 27 + page[26]]
+    return len(segments) == page[26] and len(page) >= 27 + len(segments) + sum(segments)
