@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from ganzoo.entries import (
@@ -12,7 +11,6 @@ from ganzoo.entries import (
     DatasetEntry,
     ExtractorEntry,
     KindEntry,
-    ModelEntry,
     ObjectiveEntry,
     OptimizerEntry,
     PenaltyEntry,
@@ -118,15 +116,6 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
 
 
 @hookimpl
-def ganzoo_models() -> Iterator[ModelEntry]:
-    # In a wheel they are inside the package, in a clone beside it.
-    inside = Path(__file__).with_name("model_cards")
-    folder = inside if inside.is_dir() else Path(__file__).parents[1] / "model_cards"
-    for model in sorted(folder.glob("*/config.json")):
-        yield ModelEntry(model.parent.name, model.parent)
-
-
-@hookimpl
 def ganzoo_kinds() -> Iterator[KindEntry]:
     image = "ganzoo.kinds.image"
     summary, options = "pictures, as a grid in a PNG", f"{image}.options:ImageOptions"
@@ -165,9 +154,10 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
 
 @hookimpl
 def ganzoo_commands() -> Iterator[CommandEntry]:
-    models, training, plugins = (f"ganzoo.cli.{part}" for part in ("models", "training", "plugins"))
-    yield CommandEntry("list", f"{models}:list_", "What has a name: models, architectures, data.")
-    yield CommandEntry("info", f"{models}:info", "An architecture's options, or a model's card.")
+    rooms = ("listing", "models", "training", "plugins")
+    listing, models, training, plugins = (f"ganzoo.cli.{room}" for room in rooms)
+    yield CommandEntry("list", f"{listing}:list_", "What has a name: models, architectures, data.")
+    yield CommandEntry("info", f"{listing}:info", "An architecture's options, or a model's card.")
     yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")
     yield CommandEntry("evaluate", f"{models}:evaluate", "Measure a model against real data.")
     yield CommandEntry("add", f"{models}:add", "Copy a model into the local registry.")
@@ -175,6 +165,6 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("publish", f"{models}:publish", "Publish a model to the Hugging Face Hub.")
     yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
     yield CommandEntry("resume", f"{training}:resume", "Go on with a run.")
-    yield CommandEntry("plugins", f"{plugins}:plugins", "What is installed, and what is broken.")
+    yield CommandEntry("plugins", f"{listing}:plugins", "What is installed, and what is broken.")
     yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Hold the contract against one.")
     yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ganzoo.data.options import Data, kind_options
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
-from ganzoo.files import pasted, user_path
+from ganzoo.files import user_path
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.models.fetch import fetch_about
 from ganzoo.models.folder import read_card, read_config, read_object
 from ganzoo.models.hub_name import is_repo
 from ganzoo.models.references import find_place, known_models
 from ganzoo.options import table
-from ganzoo.plugins import catalogue, find_architecture, reference_of
+from ganzoo.plugins import catalogue, command_line, find_architecture, reference_of
 from ganzoo.runs.config import Schedule, objective_class, own_objective
 from ganzoo.runs.folder import RunFolder
 from ganzoo.training import Training
@@ -59,26 +60,28 @@ def _run(run: RunFolder) -> dict[str, Any]:
 
 
 def _architecture(name: str) -> dict[str, Any]:
-    found = find_architecture(name)
+    architecture = find_architecture(name)
     entry = catalogue().entries(ArchitectureEntry)[name]
-    objective = objective_class(own_objective(found), found)
-    defaults = objective.Config.model_validate(found.objective_options)
+    objective = objective_class(own_objective(architecture), architecture)
+    defaults = objective.Config.model_validate(architecture.objective_options)
     return {
         "architecture": name,
         "summary": entry.summary,
-        "paper": found.paper,
+        "paper": architecture.paper,
         "plugin": reference_of(name).to_json(),
-        "samples": list(found.kinds) or ["any"],
-        "image_sizes": list(found.image_sizes) or ["any"],
-        "conditional": found.conditional,
-        "objective": own_objective(found),
+        "samples": list(architecture.kinds) or ["any"],
+        "image_sizes": list(architecture.image_sizes) or ["any"],
+        "conditional": architecture.conditional,
+        "objective": own_objective(architecture),
         "options": {
-            "": table(found.Config),
+            "": table(architecture.Config),
             "objective.": table(objective.Config, defaults),
-            "training.": table(Training, found.training),
-            "data.": table(Data) + [row for m in kind_options(found.kinds) for row in table(m)],
+            "training.": table(Training, architecture.training),
+            "data.": table(Data)
+            + [row for options in kind_options(architecture.kinds) for row in table(options)],
             "schedule.": table(Schedule),
         },
+        "sampling": table(architecture.Sampling),
     }
 
 
@@ -92,13 +95,17 @@ def text(described: dict[str, Any]) -> str:
             lines.append("\nOptions, with their defaults (--set NAME=VALUE):")
             for prefix, rows in value.items():
                 lines += [_option(prefix, row) for row in rows]
+        elif key == "sampling":
+            if value:
+                lines.append("\nOptions of sampling (ganzoo sample MODEL --set NAME=VALUE):")
+                lines += [_option("", row) for row in value]
         elif isinstance(value, dict):
             lines.append(f"{key}:")
             lines += [f"  {name}: {_short(inner)}" for name, inner in value.items()]
         else:
             lines.append(f"{key}: {_short(value)}")
     if "run" in described and described["model"]:
-        lines.append(f"Its card: ganzoo info {pasted(described['model'])}")
+        lines.append(f"Its card: {command_line('info', Path(described['model']))}")
     return "\n".join(lines)
 
 

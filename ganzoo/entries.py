@@ -192,7 +192,6 @@ class ReaderEntry(Entry):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_options(self, self.options)
         ends = (self.suffixes, self.inside)
         if not all(_texts(part) for part in ends) or not (any(ends) or self.begins):
             raise TypeError(

@@ -1,62 +1,86 @@
-"""What ``ganzoo list`` tells: everything that has a name, and where it comes from."""
+"""What ``ganzoo list`` shows: everything that has a name, and where it comes from. Light: no
+torch, no pydantic."""
 
 from __future__ import annotations
 
-from ganzoo.entries import (
-    ArchitectureEntry,
-    DatasetEntry,
-    ExtractorEntry,
-    ModelEntry,
-    ObjectiveEntry,
-    ObserverEntry,
-)
-from ganzoo.errors import GanzooError
+from ganzoo.entries import Entry, ModelEntry
+from ganzoo.errors import GanzooError, unknown
+from ganzoo.hookspecs import HOOKS
 from ganzoo.models.references import Place, known_models, matches, summary
 from ganzoo.plugins import catalogue
 
 Row = dict[str, str]
 
 
-def rows(pattern: str, remote: bool) -> tuple[list[Row], GanzooError | None]:
+def parse(words: tuple[str, ...]) -> tuple[type[Entry] | None, str]:
+    """The kind of entry and the pattern that ``ganzoo list [KIND] [PATTERN]`` asks for.
+
+    Raises GanzooError for more words than that, and for a first of two that is no kind.
+    """
+    kinds = _kinds()
+    if not words:
+        return None, "*"
+    if len(words) > 2:
+        raise GanzooError(f"list {' '.join(words)}: it takes a kind, a pattern, or both")
+    if words[0] in kinds:
+        return kinds[words[0]], words[1] if len(words) == 2 else "*"
+    if len(words) == 2:
+        raise unknown("kind of entry", words[0], [hook.removeprefix("ganzoo_") for hook in HOOKS])
+    return None, words[0]
+
+
+def _kinds() -> dict[str, type[Entry]]:
+    """The kinds of entry by the words for them: architectures, data or datasets, ..."""
+    kinds = {kind.label.split()[0]: kind for kind in HOOKS.values()}
+    return kinds | {hook.removeprefix("ganzoo_"): kind for hook, kind in HOOKS.items()}
+
+
+def rows(
+    pattern: str, remote: bool = False, only: type[Entry] | None = None
+) -> tuple[list[Row], GanzooError | None]:
     """The rows whose name matches, models first; and the error of a Hub that did not answer.
 
-    A row has kind, name, summary, plugin and origin. Imports no torch, and of the Hub's models
-    touches no file.
+    only: one kind of entry, else all that are listed. A row has kind, name, summary, plugin and
+    origin. Of the Hub's models no file is touched.
     """
-    found = [_model(place) for place in known_models()]
+    kinds = [kind for kind in HOOKS.values() if kind.listed] if only is None else [only]
+    listed: list[Row] = []
     failure = None
-    if remote:
-        from ganzoo.models.hub import list_remote
-
-        try:
-            found += [
-                _row("model", model.name, model.summary, "", "Hugging Face Hub")
-                for model in list_remote()
-            ]
-        except GanzooError as error:
-            failure = error
+    if ModelEntry in kinds:
+        listed += [_model(place) for place in known_models()]
+        if remote:
+            try:
+                listed += _remote()
+            except GanzooError as error:
+                failure = error
     known = catalogue()
-    for kind, entries in (
-        ("architecture", known.entries(ArchitectureEntry)),
-        ("data set", known.entries(DatasetEntry)),
-        ("objective", known.entries(ObjectiveEntry)),
-        ("observer", known.entries(ObserverEntry)),
-        ("extractor", known.entries(ExtractorEntry)),
-    ):
-        for entry in entries.values():
+    for kind in kinds:
+        if kind is ModelEntry:
+            continue
+        for entry in known.entries(kind).values():
             plugin = known.plugin_of(entry)
-            found.append(_row(kind, entry.name, entry.summary, plugin.name, plugin.origin))
-    return [row for row in found if matches(row["name"], pattern)], failure
+            origin = plugin.origin or plugin.module
+            listed.append(_row(kind.label, entry.name, entry.summary, plugin.name, origin))
+    return [row for row in listed if matches(row["name"], pattern)], failure
+
+
+def _remote() -> list[Row]:
+    from ganzoo.models.hub import list_remote
+
+    return [
+        _row(ModelEntry.label, model.name, model.summary, "", "Hugging Face Hub")
+        for model in list_remote()
+    ]
 
 
 def _model(place: Place) -> Row:
     assert place.path is not None
-    plugin = origin = ""
+    plugin, origin = "", "local registry"
     if place.kind == "bundled":
         known = catalogue()
-        found = known.plugin_of(known.entries(ModelEntry)[place.name])
-        plugin, origin = found.name, f"bundled with {found.origin}"
-    return _row("model", place.name, summary(place.path), plugin, origin or "local registry")
+        source = known.plugin_of(known.entries(ModelEntry)[place.name])
+        plugin, origin = source.name, f"bundled with {source.origin or source.module}"
+    return _row(ModelEntry.label, place.name, summary(place.path), plugin, origin)
 
 
 def _row(kind: str, name: str, summary: str, plugin: str, origin: str) -> Row:

@@ -37,11 +37,11 @@ def catalogue(strict: bool = True) -> Catalogue:
     """
     global _catalogue
     if _catalogue is None:
-        made = Catalogue()
+        new = Catalogue()
         core = Plugin("core", OWN_DISTRIBUTION, __version__, "ganzoo.core_entries")
-        made.add(core, lambda: importlib.import_module("ganzoo.core_entries"))
-        add_installed(made)
-        _catalogue = made
+        new.add(core, lambda: importlib.import_module("ganzoo.core_entries"))
+        add_installed(new)
+        _catalogue = new
     broken = [p for p in _catalogue.plugins if p.problems]
     if strict and broken and os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
         raise GanzooError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
+import re
 import shlex
 import shutil
 import subprocess
@@ -105,6 +107,68 @@ def test_list_and_info_in_json(run):
     assert f"ganzoo info {run / 'model'}" in call("info", run).stdout
     for name in ("vanilla", "dcgan", "wgan-gp", run, run / "model"):
         assert call("info", name).exit_code == 0
+
+
+def test_list_of_one_kind_and_of_a_pattern():
+    def names(*words: str) -> dict[str, str]:
+        return {
+            row["name"]: row["kind"] for row in json.loads(call("list", "--json", *words).stdout)
+        }
+
+    assert set(names("models").values()) == {"model"}
+    assert set(names("data").values()) == set(names("datasets").values()) == {"data set"}
+    assert names("objectives", "w*") == {"wasserstein": "objective"}
+    assert {"adam", "rmsprop", "sgd"} <= names("optimizers").keys()
+    assert {"constant", "linear"} <= names("schedules").keys()
+    assert {"wgan-gp", "r1", "r2"} <= names("penalties").keys()
+    assert {"color", "translation", "cutout"} <= names("augmentations").keys()
+    assert "zip" in names("readers")  # on request; not in the whole list
+    assert "reader" not in names().values()
+    for words, text in (
+        (("moddels", "x"), "Did you mean 'models'?"),
+        (("models", "x", "y"), "it takes a kind, a pattern, or both"),
+    ):
+        mistaken = call("list", *words)
+        assert mistaken.exit_code == 2
+        assert text in mistaken.stderr
+
+
+def test_list_is_whole_when_piped_and_breaks_no_word_at_a_terminal():
+    piped = call("list", "stacked*").stdout.splitlines()
+    assert piped[0].split() == [
+        *("stacked-mnist", "data", "set", "50,000", "of", "three", "digits", "in", "three"),
+        *("channels,", "1,000", "modes", "torch-ganzoo", package.__version__),
+    ]
+    for columns in (60, 80, 200):
+        shown = terminal("list", columns=columns)
+        assert max(map(len, shown.splitlines())) <= columns
+        words = set(call("list").stdout.split()) - {"set"}  # of "data set", which is a heading
+        assert words <= set(shown.split())
+
+
+def terminal(*args: str, columns: int) -> str:
+    """What the command shows at a terminal of so many columns, without colours."""
+    code = (
+        "import fcntl, os, pty, struct, sys, termios\n"
+        "size = struct.pack('HHHH', 50, int(sys.argv[1]), 0, 0)\n"
+        "fcntl.ioctl(1, termios.TIOCSWINSZ, size)\n"
+        "from ganzoo.cli import main\nsys.argv = ['ganzoo', *sys.argv[2:]]\nmain()"
+    )
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(columns), *args],
+        stdout=child,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(child)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while part := os.read(parent, 4096):
+            shown += part
+    assert process.wait() == 0
+    os.close(parent)
+    return re.sub(r"\x1b\[[0-9;]*m|\r", "", shown.decode())
 
 
 def test_config_file_and_flags(run, digits_npz, tmp_path):

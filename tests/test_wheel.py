@@ -69,8 +69,8 @@ def test_a_bundled_model_is_measured_offline(fresh, tmp_path):
 
 def test_the_wheel_has_the_models_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert "ganzoo/model_cards/dcgan-mnist/recipe.toml" in names
-    assert "ganzoo/model_cards/dcgan-mnist/model.safetensors" in names
+    assert "ganzoo_bundled/model_cards/dcgan-mnist/recipe.toml" in names
+    assert "ganzoo_bundled/model_cards/dcgan-mnist/model.safetensors" in names
     assert not [name for name in names if "loopback" in name or name.startswith("tests")]
 
 

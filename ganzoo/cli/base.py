@@ -1,13 +1,16 @@
-"""What the commands share: a type of text, JSON on standard output."""
+"""What the commands share: a type of text, JSON and tables on standard output."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, plain
 
 
 class Filled(click.ParamType):  # type: ignore[type-arg]
@@ -29,3 +32,41 @@ TEXT = Filled()
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_table(rows: Sequence[Sequence[str]], group_by: int | None = None) -> None:
+    """Rows on standard output: at a terminal as a table that fits it, else one line a row.
+
+    group_by: the column that a terminal shows as headings, once for all rows that share it.
+    """
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich(cells, group_by)
+        return
+    widths = [max(map(len, column), default=0) for column in zip(*cells, strict=True)]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def _print_rich(cells: list[list[str]], group_by: int | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [i for i in range(len(cells[0])) if i != group_by] if cells else []
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for position, column in enumerate(shown):
+        # A column is never narrower than its longest word, so that none is broken.
+        words = [word for row in cells for word in row[column].split()]
+        first = position == 0
+        table.add_column(no_wrap=first, min_width=max(map(len, words), default=0))
+    groups = itertools.groupby(cells, key=lambda row: "" if group_by is None else row[group_by])
+    for number, (title, members) in enumerate(groups):
+        if group_by is not None:
+            if number:
+                table.add_row()
+            table.add_row(Text(title, style="bold"))
+        for row in members:
+            table.add_row(*(Text(row[column]) for column in shown))
+    Console(highlight=False).print(table)

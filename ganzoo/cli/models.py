@@ -1,72 +1,13 @@
-"""The commands on models: list, info, sample, add, remove, publish. Without torch until needed."""
+"""The commands on models: sample, add, remove, publish. Without torch until needed."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from ganzoo.cli.base import TEXT, print_json
 from ganzoo.errors import GanzooError, plain
-from ganzoo.plugins import catalogue
-
-
-@click.command("list")
-@click.argument("pattern", default="*")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-@click.option("--remote", is_flag=True, help="Also the Hub's models that are tagged ganzoo.")
-def list_(pattern: str, as_json: bool, remote: bool) -> None:
-    """List models, architectures, data sets and objectives, and where each comes from."""
-    from ganzoo.listing import rows
-
-    found, failure = rows(pattern, remote)
-    _warn_of_plugins()
-    if as_json:
-        print_json(found)
-    else:
-        for row in found:
-            line = f"{row['name']:<16} {row['kind']:<13} {row['summary']:<46} {row['origin']}"
-            click.echo(plain(line))
-        if not found:
-            click.echo(f"Nothing is called {pattern!r}. All: ganzoo list", err=True)
-    if failure is not None:
-        raise failure
-
-
-def _warn_of_plugins() -> None:
-    for plugin in catalogue().plugins:
-        for problem in plugin.problems:
-            told = plain(f"plugin {plugin.name}: {problem}")
-            click.echo(f"Warning: {told} (see: ganzoo plugins)", err=True)
-        if plugin.slow:
-            click.echo(
-                f"Warning: plugin {plugin.name} took {plugin.seconds:.1f} s to import; its hooks "
-                "should import its networks only when they are used",
-                err=True,
-            )
-
-
-@click.command()
-@click.argument("name", type=TEXT)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def info(name: str, as_json: bool) -> None:
-    """Show an architecture's options, or a model's card."""
-    from ganzoo.describe import describe, text
-
-    described = describe(name)
-    if as_json:
-        print_json(described)
-    elif described.get("card") and sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        from ganzoo.models.own_text import body
-
-        # Without the metadata, which is for the Hub.
-        Console().print(Markdown(plain(body(described["card"])), hyperlinks=False))
-    else:
-        click.echo(plain(text(described)))
 
 
 @click.command()

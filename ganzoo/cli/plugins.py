@@ -1,35 +1,15 @@
-"""The commands on plugins: plugins, check-plugin, new-plugin. Without torch until needed."""
+"""The commands for authors of plugins: check-plugin, new-plugin. Without torch until needed."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import sys
 
 import click
 
 from ganzoo.cli.base import TEXT, print_json
 from ganzoo.errors import plain
-from ganzoo.plugins import catalogue
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def plugins(as_json: bool) -> None:
-    """Show what is installed, what each plugin provides, and what is broken and why."""
-    found = catalogue(strict=False).plugins
-    if as_json:
-        print_json([plugin.to_json() for plugin in found])
-        return
-    for plugin in found:
-        state = "broken" if plugin.problems else "slow" if plugin.slow else "ok"
-        click.echo(plain(f"{plugin.name:<16} {state:<7} {plugin.origin or plugin.module}"))
-        for hook, names in plugin.provides.items():
-            click.echo(f"    {hook.removeprefix('ganzoo_')}: {', '.join(names)}")
-        for problem in plugin.problems:
-            click.echo(plain(f"    problem: {problem}"))
-        if plugin.slow:
-            click.echo(f"    import and hooks take {plugin.seconds:.1f} s")
+from ganzoo.files import pasted
 
 
 @click.command("check-plugin")
@@ -61,6 +41,5 @@ def new_plugin(name: str, folder: str | None) -> None:
     from ganzoo.scaffold import write_plugin
 
     path = write_plugin(name, folder)
-    place = shlex.quote(str(path))
-    click.echo(f"Next: cd {place} && pip install -e '.[dev]' && pytest", err=True)
+    click.echo(f"Next: cd {pasted(path)} && pip install -e '.[dev]' && pytest", err=True)
     click.echo(str(path))
