@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, ClassVar
 
@@ -92,6 +93,14 @@ class Unbounded(Generator):
         return (3 * values).view(-1, *self.shape)
 
 
+class AnyBounded(Generator):
+    """Of any shape, and within [-1, 1] whatever the samples are."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, (math.prod(shape), 1, 1))
+        self.shape = shape
+
+
 class Detached(Generator):
     def hidden(self, latent: Tensor) -> Tensor:
         return super().hidden(latent).detach()
@@ -125,7 +134,8 @@ class ChangesSamples(Discriminator):
 
 class Noisy(Generator):
     def hidden(self, latent: Tensor) -> Tensor:
-        return super().hidden(latent) + 0.1 * torch.randn(16)
+        hidden = super().hidden(latent)
+        return hidden + 0.1 * torch.randn_like(hidden)
 
 
 class OfTheBatch(Generator):
@@ -148,7 +158,7 @@ class OwnChance(Discriminator):
         if not self.training:
             return score
         noise = torch.tensor([1 + byte / 255 for byte in os.urandom(len(samples))])
-        return score * noise[:, None]
+        return score * noise[:, None].to(score.device)
 
 
 class Coarse(Generator):
@@ -197,6 +207,79 @@ class Constant(NonSaturating):
 class Vector(NonSaturating):
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
         return {"adversarial": game.score(game.fake)}
+
+
+class HeldAside(Generator):
+    """Holds a tensor that moves to no device with it."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        self.scale = torch.full((16,), 2.0)
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        return self.scale * super().hidden(latent)
+
+
+class MadeOnTheCPU(Discriminator):
+    """Makes a tensor without saying where."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples) * torch.ones(len(samples), 1)
+
+
+class WeightsAside(Discriminator):
+    """Holds a layer in a list, which is moved nowhere; the matrix product itself would not say."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.more = [nn.Linear(size, size)]
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(self.more[0](samples.flatten(1)))
+
+
+class Reading(Generator):
+    """Reads a number of a tensor, and does another thing for it."""
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        hidden = super().hidden(latent)
+        return hidden if float(hidden.detach().mean()) < 1e6 else hidden / 2
+
+
+class Branching(Discriminator):
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples if samples.isfinite().all() else samples.nan_to_num())
+
+
+class Masking(Discriminator):
+    """The shape of what it picks is not known before the device has computed."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples) + samples[samples > 2].sum()
+
+
+class ReadingTerms(NonSaturating):
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        terms = super().generator_terms(game)
+        return {name: term * (2 if term.item() > 1e6 else 1) for name, term in terms.items()}
+
+
+class TermsAside(NonSaturating):
+    """Follows the scores in a tensor that is no buffer."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.weights = torch.ones(1)
+
+    def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
+        return {
+            name: (self.weights * t).sum() for name, t in super().discriminator_terms(game).items()
+        }
+
+
+class Squashed(Discriminator):
+    def forward(self, samples: Tensor) -> Tensor:
+        return torch.sigmoid(super().forward(samples))
 
 
 class NoDescription(Options):
@@ -280,6 +363,16 @@ FAULTS = {
     "samples in place": faulty("inputs", discriminator=ChangesSamples),
     "noise": faulty("own-latent", generator=Noisy),
     "of the batch": faulty("own-latent", generator=OfTheBatch),
+    "bounded without bounds": faulty("range", generator=AnyBounded, kinds=(), image_sizes=()),
+    "a sigmoid": faulty("scores", discriminator=Squashed),
+    "a tensor aside": faulty("device", generator=HeldAside),
+    "a tensor of the CPU": faulty("device", discriminator=MadeOnTheCPU),
+    "weights in a list": faulty("device", discriminator=WeightsAside),
+    "a number read": faulty("device", generator=Reading),
+    "a branch": faulty("device", discriminator=Branching),
+    "a mask": faulty("device", discriminator=Masking),
+    "terms that are read": faulty("device", objective=ReadingTerms),
+    "terms aside": faulty("device", objective=TermsAside),
     "constant loss": faulty("terms", objective=Constant),
     "loss of a vector": faulty("terms", objective=Vector),
     "shared layer": faulty("apart", build_generator=_with_shared, build_discriminator=_share),
@@ -324,10 +417,88 @@ class Patches(Discriminator):
         self.last = nn.Linear(16, 4)
 
 
+class Bounded(Discriminator):
+    """A critic within [-1, 1]."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return torch.tanh(super().forward(samples))
+
+
+class Energy(Discriminator):
+    """Scores that are never negative."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return super().forward(samples).square()
+
+
+class OneNumber(Generator):
+    """A tensor of one number goes with tensors of any device; so does one that is moved first."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, shape)
+        self.scale, self.shift = torch.tensor(0.5), torch.ones(16)
+
+    def hidden(self, latent: Tensor) -> Tensor:
+        return super().hidden(latent) * self.scale + self.shift.to(latent.device)
+
+
+class Free(Generator):
+    """Bounded where the samples are, and of any shape."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(latent, (math.prod(shape), 1, 1))
+        self.shape = shape
+
+    def out(self, values: Tensor) -> Tensor:
+        return values.view(-1, *self.shape)
+
+
+def _bounded_where_it_is(self: Architecture) -> nn.Module:
+    kind = AnyBounded if self.spec.bounded else Free
+    return kind(self.config.latent_size, self.spec.shape)
+
+
+class Pairs(Discriminator):
+    """Judges samples with their latents."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size + 4)
+
+    def forward(self, samples: Tensor, latent: Tensor) -> Tensor:
+        return super().forward(torch.cat([samples.flatten(1), latent], 1))
+
+
+class OfPairs(NonSaturating):
+    """As BiGAN has it: an encoder gives the latents of real samples."""
+
+    def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
+        real = game.score(game.real, latent=game.partners["encoder"](game.real.flatten(1)).detach())
+        return {
+            "real": self.real_loss(real),
+            "fake": self.fake_loss(game.score(game.fake, latent=game.latent)),
+        }
+
+    def generator_terms(self, game: Game) -> dict[str, Tensor]:
+        real = game.score(game.real, latent=game.partners["encoder"](game.real.flatten(1)))
+        fake = game.score(game.fake, latent=game.latent)
+        return {"adversarial": self.generator_loss(fake), "encoder": self.fake_loss(real)}
+
+
+def _encoder(self: Architecture) -> dict[str, nn.Module]:
+    return {"encoder": nn.Linear(self.spec.size, 4)}
+
+
 #: Architectures that keep the contract, each in a way that a check might take for a fault.
 SOUND = {
     "fine": Fine,
     "grey": type("Grey", (Fine,), {"check": _grey}),
     "from zero": faulty("", generator=FromZero)[1],
     "patches": faulty("", discriminator=Patches)[1],
+    "a bounded critic": faulty("", discriminator=Bounded)[1],
+    "an energy": faulty("", discriminator=Energy)[1],
+    "one number": faulty("", generator=OneNumber)[1],
+    "bounded where samples are": faulty(
+        "", build_generator=_bounded_where_it_is, kinds=(), image_sizes=()
+    )[1],
+    "pairs": faulty("", discriminator=Pairs, objective=OfPairs, build_partners=_encoder)[1],
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +19,13 @@ from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, Networks, call, score_of
+from ganzoo.objectives import Objective
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
 from ganzoo.processes import Processes
-from ganzoo.runs.config import RunConfig, resolve
+from ganzoo.runs.config import RunConfig, objective_class, resolve
 from ganzoo.spec import SampleSpec
-from ganzoo.testing.check import Fault, calling
+from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, calling
 
 CLASSES: Final = ("first", "second", "third")
 
@@ -44,20 +46,19 @@ class Case:
         """
         kinds = catalogue().entries(KindEntry)
         sizes = self.architecture.image_sizes
-        found: list[SampleSpec] = []
+        specs: list[SampleSpec] = []
         for kind in self.architecture.kinds or kinds:
             if kind not in kinds:
                 raise Fault("kinds", f"kinds of {', '.join(kinds)}", repr(kind))
-            examples = kinds[kind].load().examples(sizes)
+            examples = map(self._labelled, kinds[kind].load().examples(sizes))
             taken = [spec for spec in examples if self._takes(spec)]
             # One that is of grey images alone says so in its check; sizes it has claimed.
             left = set(sizes) - {spec.shape[-1] for spec in taken} if kind == "image" else set()
             if self.architecture.kinds and (left or not taken):
                 raise Fault("check", f"no objection to {kind} {sorted(left) or ''}", "ValueError")
-            found += taken
-        if not found:
+            specs += taken
+        if not specs:
             raise Fault("check", "at least one kind of sample that is not refused", "none")
-        specs = [self._labelled(spec) for spec in found]
         return sorted(specs, key=lambda spec: spec.size)
 
     def _labelled(self, spec: SampleSpec) -> SampleSpec:
@@ -66,7 +67,7 @@ class Case:
     def _takes(self, spec: SampleSpec) -> bool:
         """Whether the architecture's check has no objection."""
         try:
-            self.made(self._labelled(spec))
+            self.made(spec)
         except ValueError:
             return False
         except Exception as error:
@@ -93,18 +94,37 @@ class Case:
 
     def networks(self, spec: SampleSpec | None = None, seed: int = 0) -> Networks:
         """Fresh networks, with the weights that a seed gives."""
+        objective = self.objective()
         seed_everything(seed)
-        made = self.made(spec or self.spec)
-        generator = _module("build_generator", made.build_generator)
-        discriminator = _module("build_discriminator", made.build_discriminator)
+        architecture = self.made(spec or self.spec)
+        generator = _module("build_generator", architecture.build_generator)
+        discriminator = _module("build_discriminator", architecture.build_discriminator)
         with calling("build_partners"):
-            partners = nn.ModuleDict(made.build_partners())
-        return Networks(generator, discriminator, partners)
+            partners = nn.ModuleDict(architecture.build_partners())
+        networks = Networks(generator, discriminator, partners, objective=objective)
+        with calling("build_extras"):
+            networks.extras = nn.ModuleDict(architecture.build_extras(networks))
+        with calling("objective.setup"):
+            objective.setup(networks)
+        return networks
+
+    def objective(self) -> Objective:
+        """The recipe's objective, afresh."""
+        config = self.config()
+        with calling("objective"):
+            objective_type = objective_class(config.objective, self.architecture)
+            options = make(objective_type.Config, config.objective_options, config.objective)
+            return objective_type(options)
 
     def latents(self, spec: SampleSpec | None = None, count: int | None = None) -> Tensor:
-        with calling("sample_latent"):
-            rng = torch.Generator().manual_seed(1)
-            return self.made(spec or self.spec).sample_latent(count or self.count, rng)
+        """What the generator is given, when sampling: latents, or what is made of inputs."""
+        architecture, count = self.made(spec or self.spec), count or self.count
+        rng = torch.Generator().manual_seed(1)
+        if architecture.input_spec is None:
+            with calling("sample_latent"):
+                return architecture.sample_latent(count, rng)
+        with calling("latent_from"):
+            return architecture.latent_from(self.samples(architecture.input_spec, count), rng)
 
     def labels(self, count: int | None = None) -> Tensor | None:
         if not self.architecture.conditional:
@@ -172,12 +192,15 @@ class Case:
             for _ in range(steps):
                 match.play()
 
-    def game(self, networks: Networks, labels: Tensor | None) -> Game:
+    def game(
+        self, networks: Networks, spec: SampleSpec | None = None, count: int | None = None
+    ) -> Game:
         """A round on random samples, for the objective's terms."""
-        latent = self.latents()
-        fake = call(networks.generator, latent, labels)
+        latent, labels = self.latents(spec, count), self.labels(count)
+        with calling(GENERATOR):
+            fake = call(networks.generator, latent, labels)
         return Game(
-            real=self.samples(),
+            real=self.samples(spec, count),
             fake=fake,
             latent=latent,
             labels=labels,
@@ -186,33 +209,65 @@ class Case:
             partners=networks.partners,
         )
 
+    def judging(
+        self, networks: Networks, spec: SampleSpec | None = None, count: int | None = None
+    ) -> Judging:
+        """What the discriminator is called with: samples, and what the objective hands it beside
+        them, where its forward asks for more than samples and labels."""
+        samples, labels = self.samples(spec, count), self.labels(count)
+        forward: Callable[..., Any] = networks.discriminator.forward
+        try:
+            inspect.signature(forward).bind(*([samples] if labels is None else [samples, labels]))
+        except TypeError:
+            return Judging(
+                samples, labels, self._beside(networks, self.game(networks, spec, count))
+            )
+        return Judging(samples, labels)
+
+    def _beside(self, networks: Networks, game: Game) -> dict[str, Any]:
+        """What the objective hands the discriminator besides, the first time that it asks it."""
+        beside: list[dict[str, Any]] = []
+        hook = networks.discriminator.register_forward_pre_hook(
+            lambda network, values, named: beside.append(named), with_kwargs=True
+        )
+        objective: Any = networks.objective
+        with hook, calling("objective.discriminator_terms"):
+            objective.discriminator_terms(game)
+        return beside[0] if beside else {}
+
+
+class Judging(NamedTuple):
+    """What a discriminator is called with. beside: by name, after samples and labels."""
+
+    samples: Tensor
+    labels: Tensor | None
+    beside: Mapping[str, Any] = {}
+
 
 def _module(method: str, build: Callable[[], nn.Module]) -> nn.Module:
     with calling(method):
-        made = build()
-    if not isinstance(made, nn.Module):
-        raise Fault(method, "a torch.nn.Module", type(made).__name__)
-    return made
+        module = build()
+    if not isinstance(module, nn.Module):
+        raise Fault(method, "a torch.nn.Module", type(module).__name__)
+    return module
 
 
 @torch.no_grad()
 def generated(network: nn.Module, latent: Tensor, labels: Tensor | None) -> Tensor:
     """What a generator makes, its faults told as those of build_generator."""
-    with calling("build_generator: its forward"):
-        made = call(network, latent, labels)
-    if not isinstance(made, Tensor):
-        raise Fault("build_generator: its forward", "a tensor", type(made).__name__)
-    return made
+    with calling(GENERATOR):
+        samples = call(network, latent, labels)
+    if not isinstance(samples, Tensor):
+        raise Fault(GENERATOR, "a tensor", type(samples).__name__)
+    return samples
 
 
 @torch.no_grad()
-def judged(network: nn.Module, samples: Tensor, labels: Tensor | None) -> Tensor:
+def judged(network: nn.Module, judging: Judging) -> Tensor:
     """A discriminator's scores, its faults told as those of build_discriminator."""
-    method = "build_discriminator: its forward"
-    with calling(method):
-        output = call(network, samples, labels)
+    with calling(DISCRIMINATOR):
+        output = call(network, judging.samples, judging.labels, **judging.beside)
     if not isinstance(output, Tensor) and not isinstance(getattr(output, "score", None), Tensor):
-        raise Fault(
-            method, "scores, or a named tuple with a field score", f"{type(output).__name__}"
-        )
+        expected = "scores, or a named tuple with a field score"
+        raise Fault(DISCRIMINATOR, expected, type(output).__name__)
     return score_of(output)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from ganzoo.errors import one_line
+import torch
+
+import ganzoo
+from ganzoo.engine import rehearsal
+from ganzoo.engine.rehearsal import DISCRIMINATOR, GENERATOR, Fault
+from ganzoo.errors import GanzooError, one_line
+
+__all__ = ["DISCRIMINATOR", "GENERATOR", "Check", "Fault", "NotHere", "calling", "last_line"]
 
 
-class Fault(AssertionError):
-    """The contract does not hold. method: of the plugin's. expected, came: in words."""
-
-    def __init__(self, method: str, expected: str, came: str) -> None:
-        super().__init__(f"{method}: expected {expected}; came {came}")
-        self.method, self.expected, self.came = method, expected, came
-
-
-class NotHere(Exception):
-    """Why a check says nothing of this architecture, or cannot be run on this machine."""
+class NotHere(GanzooError):
+    """Why a check says nothing of this plugin, or cannot be run on this machine."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,21 @@ class Check:
 
 @contextlib.contextmanager
 def calling(method: str) -> Iterator[None]:
-    """Call a plugin's code: what it raises is a Fault of `method`."""
+    """Call a plugin's code: whatever it raises is a Fault of `method`."""
     try:
-        yield
+        with rehearsal.calling(method):
+            yield
     except (Fault, NotHere):
         raise
-    except (Exception, SystemExit) as error:  # a plugin may call sys.exit
+    except GanzooError as error:
         came = f"{type(error).__name__}: {one_line(error)}"
         raise Fault(method, "no exception", came) from error
+
+
+def last_line(error: BaseException) -> traceback.FrameSummary:
+    """The last line that was running when `error` was raised and is neither torch's nor ganzoo's;
+    where all are theirs, the last of all."""
+    ours = [str(Path(str(module.__file__)).parent) + os.sep for module in (torch, ganzoo)]
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
+    return (theirs or frames)[-1]

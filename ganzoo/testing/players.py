@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.engine.match import Match
+from ganzoo.engine.rehearsal import check_terms
 from ganzoo.engine.setup import seed_everything
 from ganzoo.game import Game, call
 from ganzoo.testing.case import CLASSES, Case, generated, judged
-from ganzoo.testing.check import Fault, NotHere, calling
-from ganzoo.testing.networks import GENERATOR
+from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, NotHere, calling
+from ganzoo.training import PLAYERS
 
 STEPS = 4  # layers that begin at zero pass a gradient on after the first updates
 
@@ -22,21 +24,11 @@ def terms(case: Case) -> None:
     match = case.match()
     with calling("objective"):
         game = match.deal(with_gradient=True)
-    for method in ("discriminator_terms", "generator_terms"):
-        with calling(f"objective.{method}"):
-            found = getattr(match.objective, method)(game)
-        if not isinstance(found, dict) or not found:
-            raise Fault(f"objective.{method}", "terms by their names, a dict", repr(found)[:80])
-        for name, term in found.items():
-            if not isinstance(term, Tensor) or term.dim():
-                came = tuple(term.shape) if isinstance(term, Tensor) else type(term).__name__
-                raise Fault(f"objective.{method}", f"a scalar tensor {name!r}", str(came))
-            if not term.isfinite():
-                raise Fault(f"objective.{method}", f"a finite {name!r}", str(float(term)))
-    if not sum(found.values()).requires_grad:
-        raise Fault(
-            "objective.generator_terms", "a loss that depends on the generator", "a constant"
-        )
+    for player in PLAYERS:
+        method = f"objective.{player}_terms"
+        with calling(method):
+            loss = match.objective.terms(player, game)
+        check_terms(method, loss)
 
 
 def gradients(case: Case) -> None:
@@ -63,21 +55,26 @@ def gradients(case: Case) -> None:
         without = {name for name in wanted if f"{method} {name}" not in reached}
         _refuse(method, f"a gradient in every parameter within {STEPS} steps", without)
     # A loss's own gradient may be zero for good: of the last bias, where only differences count.
-    _depends("build_generator", networks.generator, case.latents(), case.labels())
-    _depends("build_discriminator", networks.discriminator, case.samples(), case.labels())
+    judging = case.judging(networks)
+    with calling(GENERATOR):
+        samples = call(networks.generator.train(), case.latents(), case.labels())
+    _depends("build_generator", networks.generator, samples)
+    with calling(DISCRIMINATOR):
+        output = call(
+            networks.discriminator.train(), judging.samples, judging.labels, **judging.beside
+        )
+    _depends("build_discriminator", networks.discriminator, output)
 
 
-def _depends(method: str, network: nn.Module, values: Tensor, given: Tensor | None) -> None:
-    with calling(f"{method}: its forward"):
-        output = call(network.train(), values, given)
+def _depends(method: str, network: nn.Module, output: Any) -> None:
     parts = [output] if isinstance(output, Tensor) else [p for p in output if _counts(p)]
     rng = torch.Generator().manual_seed(7)
     total = torch.stack([(part * torch.randn(part.shape, generator=rng)).sum() for part in parts])
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    found = torch.autograd.grad(total.sum(), list(named.values()), allow_unused=True)
+    gradients = torch.autograd.grad(total.sum(), list(named.values()), allow_unused=True)
     idle = {
         name
-        for name, gradient in zip(named, found, strict=True)
+        for name, gradient in zip(named, gradients, strict=True)
         if gradient is None or not gradient.any()
     }
     _refuse(method, "an output that depends on every parameter", idle)
@@ -143,12 +140,15 @@ def labels(case: Case) -> None:
     first, second = (torch.full((case.count,), number) for number in (0, 1))
     if torch.equal(generated(network, latent, first), generated(network, latent, second)):
         raise Fault(GENERATOR, "another sample for another label", "the same one")
-    given = case.labels()
-    assert given is not None
     match.networks.discriminator.eval()
-    game = case.game(match.networks, given)
-    other = replace(game, labels=(given + 1) % len(CLASSES))
-    scores = [judged(match.networks.discriminator, game.real, g.labels) for g in (game, other)]
+    game = case.game(match.networks)
+    assert game.labels is not None
+    other = replace(game, labels=(game.labels + 1) % len(CLASSES))
+    judging = case.judging(match.networks)
+    scores = [
+        judged(match.networks.discriminator, judging._replace(labels=of.labels))
+        for of in (game, other)
+    ]
     if torch.equal(*scores) and _loss(match, game) == _loss(match, other):
         raise Fault(
             "build_discriminator",
@@ -160,8 +160,8 @@ def labels(case: Case) -> None:
 def _loss(match: Match, game: Game) -> float:
     seed_everything(4)
     with calling("objective.discriminator_terms"):
-        found = match.objective.discriminator_terms(game)
-    return float(torch.stack([term.detach().float() for term in found.values()]).sum())
+        loss = match.objective.discriminator_terms(game)
+    return float(torch.stack([term.detach().float() for term in loss.values()]).sum())
 
 
 def seed(case: Case) -> None:

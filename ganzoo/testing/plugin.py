@@ -14,26 +14,29 @@ from ganzoo.catalogue import Plugin
 from ganzoo.entries import ArchitectureEntry, Entry, import_object
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue, find_architecture
-from ganzoo.testing import networks, players, runs
+from ganzoo.testing import networks, players, runs, values
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere
+from ganzoo.testing.device import device
 
 #: In this order: what is told first explains what comes after.
 CHECKS: Final[dict[str, Callable[[Case], None]]] = {
     "options": networks.options,
     "building": networks.building,
     "shapes": networks.shapes,
-    "range": networks.range_of_samples,
+    "range": values.range_of_samples,
     "latents": networks.latents,
     "inputs": networks.inputs,
+    "scores": values.scores,
     "terms": players.terms,
     "own-latent": networks.own_latent,
     "apart": players.apart,
+    "device": device,
     "gradients": players.gradients,
     "labels": players.labels,
     "seed": players.seed,
     "state": networks.state,
-    "precision": networks.precision,
+    "precision": values.precision,
     "saving": runs.saving,
     "resuming": runs.resuming,
     "processes": runs.processes,
