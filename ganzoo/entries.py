@@ -153,6 +153,7 @@ class DatasetEntry(Entry):
     """
 
     label: ClassVar[str] = "data set"
+    check: ClassVar[str] = "ganzoo.testing.data:dataset"
 
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
@@ -184,6 +185,7 @@ class ReaderEntry(Entry):
 
     label: ClassVar[str] = "reader"
     listed: ClassVar[bool] = False
+    check: ClassVar[str] = "ganzoo.testing.data:reader"
 
     suffixes: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
@@ -292,6 +294,7 @@ class OptimizerEntry(Entry):
     """
 
     label: ClassVar[str] = "optimizer"
+    check: ClassVar[str] = "ganzoo.testing.entries:optimizer"
 
 
 @dataclass(frozen=True)
@@ -303,6 +306,7 @@ class ScheduleEntry(Entry):
     """
 
     label: ClassVar[str] = "schedule"
+    check: ClassVar[str] = "ganzoo.testing.entries:schedule"
 
 
 @dataclass(frozen=True)
@@ -311,6 +315,7 @@ class PenaltyEntry(Entry):
     the `ganzoo.Game` and returns one number, a tensor that gradients go through."""
 
     label: ClassVar[str] = "penalty"
+    check: ClassVar[str] = "ganzoo.testing.entries:penalty"
 
 
 @dataclass(frozen=True)
@@ -324,6 +329,7 @@ class AugmentationEntry(Entry):
     """
 
     label: ClassVar[str] = "augmentation"
+    check: ClassVar[str] = "ganzoo.testing.entries:augmentation"
 
     draws: int = 1
     kinds: tuple[str, ...] = ("image",)

@@ -4,6 +4,7 @@ told in words before anything is made. The checks of the plugin kit say the same
 from __future__ import annotations
 
 import contextlib
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -63,7 +64,7 @@ def rehearse(match: Match, name: str) -> None:
         if not finite:
             data = match.batches.dataset.name
             raise GanzooError(f"the data set {data!r} has values that are not finite") from None
-        raise GanzooError(f"{name}: {fault}") from fault.__cause__
+        raise Fault(f"{name}: {fault.method}", fault.expected, fault.came) from fault.__cause__
 
 
 def _rehearse_terms(
@@ -136,12 +137,17 @@ def _shape(value: object) -> str:
     return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _place(error: BaseException) -> str:
-    """The last line of code that is neither torch's nor the core's."""
-    ours = [str(Path(module.__file__ or "").parent) for module in (torch, ganzoo)]
+def last_line(error: BaseException) -> traceback.FrameSummary | None:
+    """The last line that ran before `error` which is neither torch's nor the core's."""
+    ours = [f"{Path(module.__file__ or '').parent}{os.sep}" for module in (torch, ganzoo)]
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
-    return f" ({theirs[-1].filename}:{theirs[-1].lineno})" if theirs else ""
+    return theirs[-1] if theirs else None
+
+
+def _place(error: BaseException) -> str:
+    line = last_line(error)
+    return "" if line is None else f" ({line.filename}:{line.lineno})"
 
 
 def _judged(pack: int) -> Any:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import torch
-
-import ganzoo
 from ganzoo.engine import rehearsal
 from ganzoo.engine.rehearsal import DISCRIMINATOR, GENERATOR, Fault
 from ganzoo.errors import GanzooError, one_line
 
-__all__ = ["DISCRIMINATOR", "GENERATOR", "Check", "Fault", "NotHere", "calling", "last_line"]
+__all__ = ["DISCRIMINATOR", "GENERATOR", "Check", "Fault", "NotHere", "calling"]
 
 
 class NotHere(GanzooError):
@@ -54,12 +48,3 @@ def calling(method: str) -> Iterator[None]:
     except GanzooError as error:
         came = f"{type(error).__name__}: {one_line(error)}"
         raise Fault(method, "no exception", came) from error
-
-
-def last_line(error: BaseException) -> traceback.FrameSummary:
-    """The last line that was running when `error` was raised and is neither torch's nor ganzoo's;
-    where all are theirs, the last of all."""
-    ours = [str(Path(str(module.__file__)).parent) + os.sep for module in (torch, ganzoo)]
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
-    return (theirs or frames)[-1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -17,9 +16,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ganzoo.engine.rehearsal import last_line
 from ganzoo.game import Game, Networks, call
 from ganzoo.testing.case import Case
-from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, NotHere, last_line
+from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, NotHere
 from ganzoo.training import PLAYERS
 
 #: Operations whose result, or its shape, is not known before the device has computed.
@@ -124,8 +124,10 @@ def _elsewhere(method: str, came: str) -> Fault:
 
 
 def _line(error: BaseException) -> str:
-    frame = last_line(error)
-    return f"`{frame.line}` ({frame.filename}:{frame.lineno})"
+    line = last_line(error)
+    return (
+        "in torch's own code" if line is None else f"`{line.line}` ({line.filename}:{line.lineno})"
+    )
 
 
 def device(case: Case) -> None:
@@ -134,10 +136,7 @@ def device(case: Case) -> None:
     match = case.match()
     game = match.deal(with_gradient=False)
     judging = case.judging(match.networks)
-    # A copy: what a plugin keeps for all its networks must not lose its values.
-    networks = copy.deepcopy(match.networks)
-    for module in networks.modules().values():
-        module.to("meta")
+    networks = _bare(match.networks)
     for mode in (False, True):
         with _on_meta(GENERATOR):
             fake = call(networks.generator.train(mode), _moved(game.latent), _moved(game.labels))
@@ -150,7 +149,23 @@ def device(case: Case) -> None:
                 **_moved(judging.beside),
             )
         _stayed(DISCRIMINATOR, output)
-    _play(networks, _bare(game, networks, fake))
+    _play(networks, game, fake)
+
+
+def terms_without_values(networks: Networks, game: Game) -> None:
+    """Raise Fault where the objective needs values, or another device, for its terms."""
+    networks = _bare(networks)
+    with _on_meta(GENERATOR):
+        fake = call(networks.generator, _moved(game.latent), _moved(game.labels))
+    _play(networks, game, fake)
+
+
+def _bare(networks: Networks) -> Networks:
+    """Copies without values: what a plugin keeps for all its networks must not lose its own."""
+    copies = copy.deepcopy(networks)
+    for module in copies.modules().values():
+        module.to("meta")
+    return copies
 
 
 def _moved(value: Any) -> Any:
@@ -158,27 +173,23 @@ def _moved(value: Any) -> Any:
     return tree_map_only(Tensor, lambda tensor: tensor.to("meta"), value)
 
 
-def _bare(game: Game, networks: Networks, fake: Tensor) -> Game:
-    """The round with tensors without values, and nothing of the engine in it."""
-    return Game(
-        real=_moved(game.real),
-        fake=fake,
-        latent=_moved(game.latent),
-        labels=_moved(game.labels),
-        generator=networks.generator,
-        discriminator=networks.discriminator,
-        partners=networks.partners,
-        inputs=_moved(game.inputs),
-    )
-
-
-def _play(networks: Networks, game: Game) -> None:
+def _play(networks: Networks, game: Game, fake: Tensor) -> None:
+    """Compute each player's terms in the round, with nothing of the engine in it."""
     objective: Any = networks.objective
     for player in PLAYERS:
         method = f"objective.{player}_terms"
-        seen = replace(game, fake=game.fake.detach()) if player == "discriminator" else game
+        bare = Game(
+            real=_moved(game.real),
+            fake=fake if player == "generator" else fake.detach(),
+            latent=_moved(game.latent),
+            labels=_moved(game.labels),
+            generator=networks.generator,
+            discriminator=networks.discriminator,
+            partners=networks.partners,
+            inputs=_moved(game.inputs),
+        )
         with _on_meta(method):
-            terms = objective.terms(player, seen)
+            terms = objective.terms(player, bare)
         _stayed(method, terms)
 
 

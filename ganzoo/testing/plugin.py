@@ -1,4 +1,4 @@
-"""Which checks there are: of an architecture, and of all that a plugin provides."""
+"""Which checks there are, of an architecture and of all that a plugin provides; running them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import Plugin
@@ -133,3 +134,31 @@ def _checks_of(entry: Entry) -> list[Check]:
     function = import_object(entry.check)
     about = " ".join((function.__doc__ or "").split())
     return [Check(function.__name__, about, functools.partial(function, entry))]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one check. of: the entry that it is of. text: why not, where it is not ok."""
+
+    of: str
+    check: str
+    about: str
+    outcome: Literal["ok", "failed", "skipped"]
+    text: str = ""
+
+
+def run_checks(name: str) -> Iterator[Result]:
+    """Run the checks of a plugin, an architecture or a distribution, each as it is asked for.
+
+    Raises GanzooError where there is nothing of that name.
+    """
+    for of, check in plugin_checks(name):
+        outcome: Literal["ok", "failed", "skipped"] = "ok"
+        text = ""
+        try:
+            check()
+        except NotHere as reason:
+            outcome, text = "skipped", str(reason)
+        except Fault as fault:
+            outcome, text = "failed", str(fault)
+        yield Result(of, check.name, check.about, outcome, text)
