@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, Game, Options, Training
+from ganzoo.game import Networks
 from ganzoo.objectives import NonSaturating
 
 
@@ -290,6 +291,31 @@ class NoDefault(Options):
     latent_size: int = Field(description="length of a latent")
 
 
+def _flat_generate(
+    self: Architecture, network: nn.Module, latent: Tensor, labels: Tensor | None, sampling: Any
+) -> Tensor:
+    return network(latent).flatten(1)
+
+
+def _half_way(self: Architecture, first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+    return torch.lerp(first, last, 0.5 * weights[:, None])
+
+
+def _always_renamed(
+    cls: type[Architecture], options: dict[str, Any], state: dict[str, Tensor], version: str
+) -> Any:
+    return options, {name.replace("first", "begin"): tensor for name, tensor in state.items()}
+
+
+def _of_both(self: Architecture, networks: Networks) -> dict[str, torch.optim.Optimizer]:
+    both = [*networks.generator.parameters(), *networks.discriminator.parameters()]
+    return {player: torch.optim.SGD(both, 0.01) for player in ("generator", "discriminator")}
+
+
+def _below_zero(self: Architecture, player: str, step: int) -> float:
+    return 0.001 * (1 - step)
+
+
 def _global_latent(self: Architecture, count: int, rng: torch.Generator) -> Tensor:
     return torch.randn(count, 4)
 
@@ -388,6 +414,12 @@ FAULTS = {
     "own chance": faulty("seed", discriminator=OwnChance),
     "no description": faulty("options", Config=NoDescription),
     "no default": faulty("options", Config=NoDefault),
+    "an option of sampling without a description": faulty("options", Sampling=NoDescription),
+    "samples in another shape": faulty("sampling", generate=_flat_generate),
+    "half of the way": faulty("sampling", interpolate=_half_way),
+    "an upgrade of what is new": faulty("upgrade", upgrade=classmethod(_always_renamed)),
+    "optimizers of both": faulty("recipe", optimizers=_of_both),
+    "a rate below 0": faulty("recipe", learning_rate=_below_zero),
     "an objective that remembers": faulty("resuming", objective=Remembering),
     "drifting weights": faulty("processes", generator=Drifting),
 }
@@ -484,6 +516,21 @@ class OfPairs(NonSaturating):
         return {"adversarial": self.generator_loss(fake), "encoder": self.fake_loss(real)}
 
 
+class Translator(Generator):
+    """Makes a picture of another one."""
+
+    def __init__(self, latent: int, shape: tuple[int, ...]) -> None:
+        super().__init__(shape[0] * shape[1] * shape[2], shape)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return super().forward(picture.flatten(1))
+
+
+def _needs_inputs(self: Architecture) -> None:
+    if self.spec.inputs is None:
+        raise ValueError("it makes pictures of pictures, and the data has no inputs")
+
+
 def _encoder(self: Architecture) -> dict[str, nn.Module]:
     return {"encoder": nn.Linear(self.spec.size, 4)}
 
@@ -500,5 +547,6 @@ SOUND = {
     "bounded where samples are": faulty(
         "", build_generator=_bounded_where_it_is, kinds=(), image_sizes=()
     )[1],
+    "translation": faulty("", generator=Translator, check=_needs_inputs)[1],
     "pairs": faulty("", discriminator=Pairs, objective=OfPairs, build_partners=_encoder)[1],
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, Networks, call, score_of
+from ganzoo.kinds import kind_of
 from ganzoo.objectives import Objective
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
@@ -50,8 +52,8 @@ class Case:
         for kind in self.architecture.kinds or kinds:
             if kind not in kinds:
                 raise Fault("kinds", f"kinds of {', '.join(kinds)}", repr(kind))
-            examples = map(self._labelled, kinds[kind].load().examples(sizes))
-            taken = [spec for spec in examples if self._takes(spec)]
+            examples = kinds[kind].load().examples(sizes)
+            taken = [spec for example in examples for spec in self._taken(example)]
             # One that is of grey images alone says so in its check; sizes it has claimed.
             left = set(sizes) - {spec.shape[-1] for spec in taken} if kind == "image" else set()
             if self.architecture.kinds and (left or not taken):
@@ -61,8 +63,16 @@ class Case:
             raise Fault("check", "at least one kind of sample that is not refused", "none")
         return sorted(specs, key=lambda spec: spec.size)
 
-    def _labelled(self, spec: SampleSpec) -> SampleSpec:
-        return replace(spec, classes=CLASSES if self.architecture.conditional else ())
+    def _taken(self, example: SampleSpec) -> list[SampleSpec]:
+        """The form of an example that the architecture takes, if any: alone, made from samples
+        like it, or made from samples of another kind."""
+        spec = replace(example, classes=CLASSES if self.architecture.conditional else ())
+        if self._takes(spec):
+            return [spec]
+        kinds = catalogue().entries(KindEntry).values()
+        others = (kind.load().examples()[0] for kind in kinds if kind.name != example.kind)
+        forms = (replace(spec, inputs=inputs) for inputs in (example, *others))
+        return list(itertools.islice(filter(self._takes, forms), 1))
 
     def _takes(self, spec: SampleSpec) -> bool:
         """Whether the architecture's check has no objection."""
@@ -142,19 +152,18 @@ class Case:
 
     def dataset(self, count: int) -> Dataset:
         """Random samples as a data set, for training."""
-        spec, labels = self.spec, self.labels(count)
-        samples = self.samples(count=count)
-        if spec.kind == "image":
-            samples = samples.add(1).mul(127.5).to(torch.uint8)
+        spec = self.spec
         return Dataset(
-            "random",
-            samples,
-            labels,
-            spec.classes,
-            spec.kind,
-            spec.low,
-            spec.high,
-            dict(spec.details),
+            name="random",
+            samples=kind_of(spec).store(self.samples(count=count)),
+            labels=self.labels(count),
+            classes=spec.classes,
+            kind=spec.kind,
+            low=spec.low,
+            high=spec.high,
+            details=dict(spec.details),
+            inputs=None if spec.inputs is None else self.samples(spec.inputs, count),
+            input_spec=spec.inputs,
         )
 
     def settings(self, precision: str = "fp32", steps: int = 4) -> dict[str, Any]:
@@ -197,6 +206,7 @@ class Case:
     ) -> Game:
         """A round on random samples, for the objective's terms."""
         latent, labels = self.latents(spec, count), self.labels(count)
+        inputs = (spec or self.spec).inputs
         with calling(GENERATOR):
             fake = call(networks.generator, latent, labels)
         return Game(
@@ -207,6 +217,7 @@ class Case:
             generator=networks.generator,
             discriminator=networks.discriminator,
             partners=networks.partners,
+            inputs=None if inputs is None else self.samples(inputs, count),
         )
 
     def judging(

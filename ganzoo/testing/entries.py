@@ -28,7 +28,7 @@ from ganzoo.entries import (
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game, Networks
 from ganzoo.kinds import Kind
-from ganzoo.measure.extractor import Extractor
+from ganzoo.measure.features import Extractor
 from ganzoo.models.load import load
 from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec

@@ -13,6 +13,7 @@ from ganzoo.engine.rehearsal import check_samples, check_scores
 from ganzoo.engine.setup import seed_everything
 from ganzoo.game import call
 from ganzoo.options import Options
+from ganzoo.plugins import reference_of
 from ganzoo.testing.case import Case, generated, judged
 from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, calling
 
@@ -105,6 +106,47 @@ def latents(case: Case) -> None:
         raise Fault(method, "the same latents from the same rng", "others: use generator=rng")
     if count > 1 and len(first.flatten(1).unique(dim=0)) == 1:
         raise Fault(method, "latents that differ", "the same one several times")
+
+
+def sampling(case: Case) -> None:
+    """With the default options of Sampling, `generate` gives what the generator does in shape, and
+    `interpolate` goes from the first latent to the last."""
+    made, networks, latents = case.made(case.spec), case.networks(), case.latents()
+    with calling("generate"), torch.no_grad():
+        options = made.Sampling()
+        samples = made.generate(networks.generator.eval(), latents, case.labels(), options)
+    if not isinstance(samples, Tensor) or samples.shape != (case.count, *case.spec.shape):
+        came = str(tuple(samples.shape)) if isinstance(samples, Tensor) else type(samples).__name__
+        raise Fault("generate", f"{(case.count, *case.spec.shape)} for {case.count} latents", came)
+    _finite("generate", samples)
+    if made.input_spec is None:
+        with calling("interpolate"):
+            way = made.interpolate(latents[0], latents[1], torch.tensor([0.0, 0.5, 1.0]))
+        if way.shape != (3, *latents.shape[1:]):
+            expected = f"{(3, *latents.shape[1:])} for three weights"
+            raise Fault("interpolate", expected, str(tuple(way.shape)))
+        if not (close(way[0], latents[0]) and close(way[2], latents[1])):
+            raise Fault("interpolate", "the first latent at 0 and the last at 1", "others")
+
+
+def upgrade(case: Case) -> None:
+    """What the installed version made is left as it is by `upgrade`."""
+    networks = case.networks()
+    state = {
+        f"{part}.{name}": tensor
+        for part in ("generator", "discriminator", "partners")
+        for name, tensor in getattr(networks, part).state_dict().items()
+    }
+    options = case.made(case.spec).config.model_dump(mode="json")
+    with calling("upgrade"):
+        version = reference_of(case.name).version
+        later = case.architecture.upgrade(dict(options), dict(state), version)
+    expected = f"options and tensors of this version ({version or 'none'}) left as they are"
+    if later[0] != options:
+        raise Fault("upgrade", expected, f"options {later[0]}")
+    if later[1].keys() != state.keys():
+        names = sorted(later[1].keys() ^ state.keys())
+        raise Fault("upgrade", expected, f"others: {', '.join(names[:3])}")
 
 
 def inputs(case: Case) -> None:

@@ -31,6 +31,27 @@ def terms(case: Case) -> None:
         check_terms(method, loss)
 
 
+def recipe(case: Case) -> None:
+    """Each player has an optimizer of its own parameters alone, and learning rates that are finite
+    and not negative."""
+    match = case.match()
+    with calling("optimizers"):
+        optimizers = match.architecture.optimizers(match.networks)
+    for player in PLAYERS:
+        if not isinstance(optimizers.get(player), torch.optim.Optimizer):
+            raise Fault("optimizers", f"a torch.optim.Optimizer for {player!r}", "none")
+        own = {id(p) for p in match.networks.parameters(player)}
+        held = [p for group in optimizers[player].param_groups for p in group["params"]]
+        if any(id(p) not in own for p in held):
+            raise Fault("optimizers", f"parameters of the {player} alone", "others among them")
+        for step in (0, 1, match.training.steps - 1):
+            with calling("learning_rate"):
+                rate = match.architecture.learning_rate(player, step)
+            if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
+                expected = f"a finite number from 0 up for the {player} in step {step}"
+                raise Fault("learning_rate", expected, repr(rate))
+
+
 def gradients(case: Case) -> None:
     """A gradient reaches every parameter of each player, and what it computes depends on it."""
     match = case.match()

@@ -28,9 +28,12 @@ CHECKS: Final[dict[str, Callable[[Case], None]]] = {
     "range": values.range_of_samples,
     "latents": networks.latents,
     "inputs": networks.inputs,
+    "sampling": networks.sampling,
+    "upgrade": networks.upgrade,
     "scores": values.scores,
     "terms": players.terms,
     "own-latent": networks.own_latent,
+    "recipe": players.recipe,
     "apart": players.apart,
     "device": device,
     "gradients": players.gradients,
@@ -54,10 +57,9 @@ def architecture_checks(
     if isinstance(architecture, str):
         plugin = catalogue().plugin_of(catalogue().find(ArchitectureEntry, architecture))
         first = [_light(plugin)]
-        name, found = architecture, find_architecture(architecture)
+        case = Case(find_architecture(architecture), architecture, options or {})
     else:
-        first, name, found = [], architecture.__name__, architecture
-    case = Case(found, name, options or {})
+        first, case = [], Case(architecture, architecture.__name__, options or {})
     return [*first, *(_check(key, function, case) for key, function in CHECKS.items())]
 
 
@@ -100,15 +102,15 @@ def plugin_checks(name: str) -> Iterator[tuple[str, Check]]:
     name: an architecture, a distribution or an entry point. Raises GanzooError for another name.
     """
     known = catalogue()
-    found = [plugin for plugin in known.plugins if name in (plugin.name, plugin.distribution)]
+    plugins = [plugin for plugin in known.plugins if name in (plugin.name, plugin.distribution)]
     architectures = known.entries(ArchitectureEntry)
-    if not found and name in architectures:
+    if not plugins and name in architectures:
         yield from ((name, check) for check in _checks_of(architectures[name]))
         return
-    if not found:
+    if not plugins:
         names = {n for p in known.plugins for n in (p.name, p.distribution) if n}
         raise unknown("plugin", name, names | set(architectures), "See: ganzoo plugins")
-    for plugin in found:
+    for plugin in plugins:
         yield plugin.name, Check("health", "It loads.", functools.partial(healthy, plugin))
         for entry in plugin.entries:
             yield from ((entry.name, check) for check in _checks_of(entry))
