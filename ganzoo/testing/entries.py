@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 import json
@@ -113,7 +114,7 @@ def optimizer(entry: OptimizerEntry) -> None:
         copies = [nn.Parameter(p.detach().clone()) for p in parameters]
         with calling(f"{method}: load_state_dict"):
             second = make(copies, 0.01, training, player)
-            second.load_state_dict(first.state_dict())
+            second.load_state_dict(copy.deepcopy(first.state_dict()))
             _step(first, parameters)
             _step(second, copies)
         if not all(torch.equal(p, q) for p, q in zip(parameters, copies, strict=True)):
