@@ -1,10 +1,10 @@
-"""Data that nobody packaged: a tensor, or a map-style data set of torch or of Hugging Face."""
+"""A tensor that nobody packaged as data: the kinds of sample say what it is."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,15 +13,6 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.entries import KindEntry
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.plugins import catalogue
-
-
-@runtime_checkable
-class MapStyle(Protocol):
-    """A data set with a length, whose items are asked for by their number."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Any: ...
 
 
 def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tensor") -> Dataset:
@@ -44,7 +35,7 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
             f"data {name!r}: samples must be uint8 images or floating point, not {samples.dtype} "
             f"{tuple(samples.shape)}"
         )
-    dataset = _first_kind(lambda kind: kind.from_tensor(name, samples, labels))
+    dataset = first_kind(lambda kind: kind.from_tensor(name, samples, labels))
     if dataset is not None:
         return dataset
     if samples.dtype == torch.uint8:
@@ -62,7 +53,7 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
     return Dataset(name, samples, labels, (), "array", low, high)
 
 
-def _first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
+def first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
     """The data set that the first kind of sample makes which takes it for its own."""
     for entry in catalogue().in_order(KindEntry):
         try:
@@ -80,26 +71,3 @@ def _first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
         if dataset is not None:
             return dataset
     return None
-
-
-def check_map_style(data: object) -> None:
-    """Raise GanzooError for what is no map-style data set."""
-    what = type(data).__name__
-    if hasattr(data, "__array__") and not hasattr(data, "features"):
-        raise GanzooError(f"data of type {what}: torch.from_numpy makes a tensor of an array")
-    if isinstance(data, MapStyle) and not isinstance(data, dict):
-        return
-    if hasattr(data, "__iter__"):
-        raise GanzooError(
-            f"data of type {what} can only be iterated, and training asks for samples by their "
-            "number: give a map-style data set, with __len__ and __getitem__ (of Hugging Face, "
-            "load_dataset without streaming=True), or a list of the items"
-        )
-    raise GanzooError(
-        f"data of type {what}: it takes a name, a path, a tensor, a ganzoo.Dataset or a map-style "
-        "data set"
-    )
-
-
-def from_dataset(dataset: MapStyle, *, name: str | None = None) -> Dataset:
-    raise NotImplementedError

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganzoo.entries import KindEntry
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from ganzoo.data.dataset import Dataset, LazySamples
+    from ganzoo.data.dataset import Dataset
+    from ganzoo.data.mapstyle import Items
 
 
 class Kind:
@@ -57,12 +59,27 @@ class Kind:
 
     @classmethod
     def from_items(
-        cls, name: str, items: LazySamples | Sequence[object], labels: Tensor | None
+        cls, name: str, items: Items, labels: Tensor | None, classes: tuple[str, ...]
     ) -> Dataset | None:
-        """The data set of samples that are read one by one, as a map-style data set gives them
-        (tensors, arrays, pictures), where they are plainly of this kind; None leaves it to others.
+        """The data set of what a map-style data set gives item by item, read lazily, where it is
+        plainly of this kind; None leaves it to others.
+
+        Here: tensors that `from_tensor` takes as they are.
         """
-        return None
+        import torch
+
+        from ganzoo.data.mapstyle import TensorItems
+
+        some = items.some
+        tensors = [value for value in some if isinstance(value, torch.Tensor)]
+        if len(tensors) < len(some) or len({(t.shape, t.dtype) for t in tensors}) > 1:
+            return None
+        stack = torch.stack(tensors)
+        dataset = cls.from_tensor(name, stack, None)
+        if dataset is None or dataset.samples is not stack:
+            return None
+        samples = TensorItems(items, tensors[0])
+        return replace(dataset, samples=samples, labels=labels, classes=classes)
 
     @classmethod
     def fit(cls, dataset: Dataset, options: Any, sizes: Collection[int] = ()) -> Dataset:

@@ -18,9 +18,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from ganzoo.core_entries import PICTURES
 from ganzoo.data.dataset import Dataset
+from ganzoo.entries import ReaderEntry
 from ganzoo.errors import GanzooError
+from ganzoo.plugins import catalogue
 
 _LARGEST: Final = 1 << 29  # bytes of one image file; a larger one is a fault or an attack
 _LOOKED_AT: Final = 100  # files whose headers are read, to see whether there is colour
@@ -46,6 +47,8 @@ class ImageFiles:
         where it or one of those that lie evenly apart is in colour."""
         first = next(self._headers(range(len(self))), None)
         if first is None:
+            if len(self) == 1:
+                raise GanzooError(f"{self.root / self.names[0]}: not an image that can be read")
             raise GanzooError(f"{self.root}: none of its {len(self)} images can be read")
         channels, side = first
         apart = range(0, len(self), -(-len(self) // _LOOKED_AT))
@@ -58,8 +61,7 @@ class ImageFiles:
         for index in indices:
             try:
                 with self._open(index) as file, Image.open(file) as image:
-                    grey = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-                    yield (1 if grey else 3), min(image.size)
+                    yield (1 if is_grey(image) else 3), min(image.size)
             except (*_DAMAGED, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                 continue
 
@@ -82,30 +84,11 @@ class ImageFiles:
     def __getitem__(self, index: int) -> Tensor:
         try:
             with Image.open(io.BytesIO(self._read(index))) as image:
-                return self._fit(image)
+                return pixels(image, self.size, self.channels)
         except UnidentifiedImageError as error:
             raise ValueError("not an image") from error
         except (SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(str(error)) from error
-
-    def _fit(self, image: Image.Image) -> Tensor:
-        image.draft("RGB" if self.channels == 3 else "L", (self.size, self.size))
-        _turn_upright(image)
-        side = min(image.size)
-        left, top = ((length - side) // 2 for length in image.size)
-        image = image.crop((left, top, left + side, top + side))
-        if image.mode == "F":
-            raise ValueError("floating-point pixels, whose range is not known")
-        if image.mode.startswith("I"):  # 16-bit grey, which PIL's convert would clip
-            deep = np.asarray(image).astype(np.float32) / 256
-            image = Image.fromarray(deep.clip(0, 255).astype(np.uint8))
-        elif image.has_transparency_data:
-            image = _over_white(image)
-        picture = image.convert("RGB" if self.channels == 3 else "L")
-        if side != self.size:
-            picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        pixels = np.asarray(picture).reshape(self.size, self.size, self.channels)
-        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
     def name(self, index: int) -> str:
         return self.names[index]
@@ -134,6 +117,35 @@ class ImageFiles:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_zip": None}
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture is without colour."""
+    return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+
+
+def pixels(image: Image.Image, size: int, channels: int) -> Tensor:
+    """The middle square of a picture, turned upright, as uint8 (channels, size, size).
+
+    Raises ValueError for pixels whose range is not known.
+    """
+    image.draft("RGB" if channels == 3 else "L", (size, size))
+    _turn_upright(image)
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    image = image.crop((left, top, left + side, top + side))
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not known")
+    if image.mode.startswith("I"):  # 16-bit grey, which PIL's convert would clip
+        deep = np.asarray(image).astype(np.float32) / 256
+        image = Image.fromarray(deep.clip(0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = _over_white(image)
+    picture = image.convert("RGB" if channels == 3 else "L")
+    if side != size:
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture).reshape(size, size, channels)
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
 def _turn_upright(image: Image.Image) -> None:
@@ -184,13 +196,14 @@ def image_zip(path: Path) -> Dataset:
 
 
 def _dataset(path: Path, names: list[str], sizes: list[int], name: str = "") -> Dataset:
+    ends = catalogue().entries(ReaderEntry)["images"].inside
     kept = [
         (name, size)
         for name, size in zip(names, sizes, strict=True)
-        if name.lower().endswith(PICTURES) and not _hidden(name)
+        if name.lower().endswith(ends) and not _hidden(name)
     ]
     if not kept:
-        kinds = ", ".join(suffix[1:] for suffix in PICTURES)
+        kinds = ", ".join(suffix[1:] for suffix in ends)
         raise GanzooError(f"{path}: no images in it. Images are files that end in {kinds}.")
     files = ImageFiles(path, [name for name, _ in kept], [size for _, size in kept])
     labels, classes = _classes(files.names)

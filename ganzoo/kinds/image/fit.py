@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganzoo.data.dataset import Dataset
+from ganzoo.data.dataset import Dataset, LazySamples
 from ganzoo.errors import GanzooError
-from ganzoo.kinds.image.files import ImageFiles
 
 _CHUNK: Final = 1024  # images resized at a time, which bounds the float32 copy
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """Images that are read one by one, at any size."""
+
+    def at(self, size: int, channels: int) -> LazySamples:
+        """The same, at another size and number of channels."""
 
 
 def fit_images(dataset: Dataset, size: int, channels: int) -> Dataset:
@@ -21,21 +28,22 @@ def fit_images(dataset: Dataset, size: int, channels: int) -> Dataset:
 
     3 channels become 1 as luma (ITU-R 601), 1 becomes 3 by repeating.
     """
-    if isinstance(dataset.samples, ImageFiles):
-        return dataclasses.replace(dataset, samples=dataset.samples.at(size, channels))
     if dataset.spec.shape == (channels, size, size):
         return dataset
+    if isinstance(dataset.samples, Resizable):
+        return dataclasses.replace(dataset, samples=dataset.samples.at(size, channels))
     if not isinstance(dataset.samples, Tensor):
         raise GanzooError(
             f"data set {dataset.name!r} yields images of shape {dataset.spec.shape} alone, not "
             f"{(channels, size, size)}"
         )
     parts = dataset.samples.split(_CHUNK)
-    fitted = torch.cat([_resize(_recolour(part, channels), size) for part in parts])
+    fitted = torch.cat([resize(recolour(part, channels), size) for part in parts])
     return dataclasses.replace(dataset, samples=fitted)
 
 
-def _recolour(images: Tensor, channels: int) -> Tensor:
+def recolour(images: Tensor, channels: int) -> Tensor:
+    """(N, C, H, W) with 1 or 3 channels."""
     if images.shape[1] == channels:
         return images
     if channels == 3:
@@ -45,7 +53,8 @@ def _recolour(images: Tensor, channels: int) -> Tensor:
     return _like(grey, images)
 
 
-def _resize(images: Tensor, size: int) -> Tensor:
+def resize(images: Tensor, size: int) -> Tensor:
+    """The middle square of (N, C, H, W), scaled."""
     height, width = images.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

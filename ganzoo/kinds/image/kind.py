@@ -13,10 +13,12 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.mapstyle import Items
 from ganzoo.data.reading import free_memory
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds import Kind
 from ganzoo.kinds.image.fit import fit_images
+from ganzoo.kinds.image.items import ImageItems
 from ganzoo.kinds.image.layout import Layout
 from ganzoo.kinds.image.options import ImageOptions
 from ganzoo.spec import SampleSpec
@@ -54,13 +56,20 @@ class Image(Kind):
         if layout is None:
             return None
         if layout.unit:
-            warnings.warn(
-                f"data {name!r}: its values lie from 0 to 1, which is taken for black to white; "
-                "they are brought to -1 to 1",
-                GanzooWarning,
-                stacklevel=6,
-            )
+            _tell_unit(name)
         return Dataset(name, layout.apply(samples), labels)
+
+    @classmethod
+    def from_items(
+        cls, name: str, items: Items, labels: Tensor | None, classes: tuple[str, ...]
+    ) -> Dataset | None:
+        """Pictures of any sizes, or tensors of one of the layouts that images have."""
+        images = ImageItems.of(items, name)
+        if images is None:
+            return None
+        if images.unit:
+            _tell_unit(name)
+        return Dataset(name, images, labels, classes)
 
     @classmethod
     def fit(cls, dataset: Dataset, options: ImageOptions, sizes: Collection[int] = ()) -> Dataset:
@@ -117,6 +126,15 @@ class Image(Kind):
         formats = {".jpg": "JPEG", ".jpeg": "JPEG"}
         to_picture(grid(samples)).save(buffer, formats.get(suffix, suffix[1:].upper()))
         return buffer.getvalue()
+
+
+def _tell_unit(name: str) -> None:
+    warnings.warn(
+        f"data {name!r}: its values lie from 0 to 1, which is taken for black to white; they are "
+        "brought to -1 to 1",
+        GanzooWarning,
+        stacklevel=7,
+    )
 
 
 def _nearest(sizes: Collection[int], native: int) -> int:
