@@ -27,7 +27,7 @@ WEIGHTS = Path(ganzoo.__file__).parent / "measure" / "weights" / "mnist-convnet.
     ("values", "told"),
     [
         (torch.full((300, 1, 16, 16), math.nan), "not finite"),
-        (torch.full((300, 1, 16, 16), 3.0), "its range is -1.0 to 1.0"),
+        (torch.full((300, 1, 16, 16), 3.0), "its range is -1 to 1"),
         (torch.zeros(300, 1, 16, 16, dtype=torch.int64), "uint8 or floats"),
     ],
 )

@@ -17,8 +17,9 @@ from ganzoo.data.reading import fault_of, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.spec import SampleSpec
 
-#: Added to the seed of the inputs' own order, so that it is another than that of the samples.
-_OF_INPUTS: Final = 1 << 48
+#: Added to the seed of the inputs' own order, so that it is another than that of the samples. Of
+#: a seed, torch's generator takes the lower 32 bits.
+_OF_INPUTS: Final = 0x9E3779B9
 
 Mirror = Callable[[Tensor], Tensor]
 

@@ -19,6 +19,7 @@ from ganzoo.devices import find_device
 from ganzoo.errors import GanzooError
 from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
+from ganzoo.kinds import kind_of
 from ganzoo.measure.extractors import AUTO, extractor_of, find_extractor
 from ganzoo.measure.features import Extractor
 from ganzoo.measure.figures import Reference, check_enough, class_figures, distances
@@ -26,7 +27,6 @@ from ganzoo.measure.samples import (
     features_of_data,
     features_of_generator,
     features_of_noise,
-    fitted,
     other_details,
 )
 from ganzoo.models.generator import Generator
@@ -76,7 +76,8 @@ def evaluate(
         generator = load(model, step=step, architecture=architecture, device=where)
     called = source_of(data)
     source = None if called is None else absolute(called)
-    dataset = fitted(dataset_of(data), generator.spec, generator.name or "the generator")
+    dataset = dataset_of(data, spec=generator.spec)
+    dataset = kind_of(generator.spec).match(dataset, generator.name or "the generator")
     generator.latents(samples, seed)  # an impossible number is refused before anything is measured
     extractor = find_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)

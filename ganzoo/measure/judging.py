@@ -11,9 +11,10 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import FigureName
+from ganzoo.kinds import kind_of
 from ganzoo.measure.extractors import AUTO, find_extractor, usual_extractor
 from ganzoo.measure.figures import Reference, check_enough, check_finite, class_figures, fid
-from ganzoo.measure.samples import features_of_data, features_of_generator, fitted
+from ganzoo.measure.samples import features_of_data, features_of_generator
 from ganzoo.models.records import DataRecord
 from ganzoo.runs.config import RunConfig
 from ganzoo.sampler import Sampler
@@ -37,10 +38,10 @@ class Judge:
         source = schedule.evaluate_data or config.data.source
         if schedule.evaluate_data is not None:
             try:
-                dataset = find_dataset(schedule.evaluate_data)
+                dataset = find_dataset(schedule.evaluate_data, spec)
             except GanzooError as error:
                 raise GanzooError(f"schedule.evaluate_data: {error}") from None
-        dataset = fitted(dataset, spec, config.architecture)
+        dataset = kind_of(spec).match(dataset, config.architecture)
         self.data = DataRecord.of(dataset, source, dataset.fingerprint())
         self.extractor = find_extractor(schedule.features, source, spec).to(device)
         features = features_of_data(self.extractor, dataset)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.reading import fault_of, none_readable, read_one
-from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
-from ganzoo.kinds.image.fit import fit_images
+from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.kinds import kind_of
 from ganzoo.measure.features import Extractor, Features
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
@@ -38,7 +38,7 @@ def features_of_generator(
             )
         first = samples[:1] if first is None else first
         varied = varied or not bool((samples == first).all())
-        parts.append(extractor(as_stored(samples, sampler.spec)))
+        parts.append(extractor(kind_of(sampler.spec).store(samples)))
     if not varied:
         raise WorkFailed(
             f"all {count} samples are the same: the generator has collapsed, and nothing can be "
@@ -53,13 +53,12 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
     Samples that cannot be read are left out, with a warning. Raises GanzooError where none can be
     read, or where values lie outside the data set's range.
     """
-    check_values(dataset)
     parts: list[Features] = []
     faults: list[str] = []
     for part in torch.arange(len(dataset)).split(DECODED):
         samples = _read(dataset, part, faults)
         if samples is not None:
-            parts.append(extractor(as_stored(samples, dataset.spec)))
+            parts.append(extractor(kind_of(dataset.spec).store(samples)))
     if not parts:
         raise none_readable(dataset.name, len(dataset), faults[0])
     if faults:
@@ -70,25 +69,6 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
             stacklevel=2,
         )
     return Features.joined(parts)
-
-
-def check_values(dataset: Dataset) -> None:
-    """Raise GanzooError where a data set's tensor has values outside its range."""
-    samples, spec = dataset.samples, dataset.spec
-    if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
-        return
-    name = f"data set {dataset.name!r}"
-    if not samples.is_floating_point():
-        raise GanzooError(f"{name}: samples of type {samples.dtype}; it takes uint8 or floats")
-    if not samples.isfinite().all():
-        raise GanzooError(f"{name}: some values are not finite")
-    low, high = float(samples.min()), float(samples.max())
-    if (spec.low is not None and low < spec.low - 1e-3) or (
-        spec.high is not None and high > spec.high + 1e-3
-    ):
-        raise GanzooError(
-            f"{name}: values from {low:g} to {high:g}, and its range is {spec.low} to {spec.high}"
-        )
 
 
 def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Features:
@@ -104,57 +84,8 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
     parts = []
     for begin in range(0, count, DECODED):
         drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
-        parts.append(extractor(as_stored(drawn * (most - least) + least, spec)))
+        parts.append(extractor(kind_of(spec).store(drawn * (most - least) + least)))
     return Features.joined(parts)
-
-
-def as_stored(samples: Tensor, spec: SampleSpec) -> Tensor:
-    """Samples as extractors take them: images as files hold them, rounded to uint8; others as
-    float32.
-
-    The range of the spec is mapped, not that of the samples: to stretch the fakes' own range is a
-    well-known way to a wrong FID.
-    """
-    if spec.kind != "image":
-        return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
-    if samples.dtype == torch.uint8:
-        return samples
-    low = -1.0 if spec.low is None else spec.low
-    high = 1.0 if spec.high is None else spec.high
-    return ((samples - low) * (255 / (high - low))).round().clamp(0, 255).to(torch.uint8)
-
-
-def fitted(dataset: Dataset, spec: SampleSpec, whose: str) -> Dataset:
-    """The data as samples of `spec` are compared with: its images at their size.
-
-    Raises GanzooError where they are of another kind, have other channels or another shape.
-    """
-    if dataset.kind != spec.kind:
-        raise GanzooError(
-            f"{whose} makes samples of kind {spec.kind}, but the data set {dataset.name!r} is of "
-            f"kind {dataset.kind}"
-        )
-    shape = dataset.spec.shape
-    if spec.kind == "image":
-        channels, height, width = spec.shape
-        if shape[0] != channels:
-            raise GanzooError(
-                f"{whose} makes images of {channels} channel{'s' * (channels > 1)}, but those of "
-                f"the data set {dataset.name!r} have {shape[0]}; give data of the same"
-            )
-        if height == width:
-            return fit_images(dataset, height, channels)
-    if shape != spec.shape:
-        raise GanzooError(
-            f"{whose} makes samples of shape {spec.shape}, but those of the data set "
-            f"{dataset.name!r} have {shape}"
-        )
-    if other_details(dataset.spec, spec):
-        raise GanzooError(
-            f"{whose} makes other {spec.kind} than the data set {dataset.name!r} has: their "
-            "details (columns, sample rate) differ"
-        )
-    return dataset
 
 
 def other_details(ours: SampleSpec, theirs: SampleSpec) -> bool:
