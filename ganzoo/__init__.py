@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from ganzoo.measure.evaluate import compare, evaluate
     from ganzoo.measure.features import Extractor, Features
     from ganzoo.models.generator import Generator
-    from ganzoo.models.load import load
+    from ganzoo.models.load import load, load_discriminator
+    from ganzoo.models.publish import Run
     from ganzoo.models.references import list_architectures, list_models
-    from ganzoo.models.run import Run
     from ganzoo.objectives import (
         AdversarialObjective,
         Hinge,
@@ -79,7 +79,7 @@ _WHERE = {
     "Observer": "ganzoo.engine.observers",
     "Options": "ganzoo.options",
     "Regulariser": "ganzoo.objectives",
-    "Run": "ganzoo.models.run",
+    "Run": "ganzoo.models.publish",
     "RunFolder": "ganzoo.runs.folder",
     "SampleSpec": "ganzoo.spec",
     "Training": "ganzoo.training",
@@ -90,6 +90,7 @@ _WHERE = {
     "list_architectures": "ganzoo.models.references",
     "list_models": "ganzoo.models.references",
     "load": "ganzoo.models.load",
+    "load_discriminator": "ganzoo.models.load",
     "resume": "ganzoo.api",
     "train": "ganzoo.api",
     "use": "ganzoo.plugins",
@@ -144,6 +145,7 @@ __all__ = [
     "list_architectures",
     "list_models",
     "load",
+    "load_discriminator",
     "resume",
     "train",
     "use",

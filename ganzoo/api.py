@@ -27,9 +27,8 @@ from ganzoo.files import pasted, user_path
 from ganzoo.kinds.prepare import prepare_data
 from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.judging import Judge, with_extractor
-from ganzoo.models.architectures import check_class
-from ganzoo.models.init import initialise
-from ganzoo.models.run import Run
+from ganzoo.models.load import check_class, initialise
+from ganzoo.models.publish import Run
 from ganzoo.models.save import write_model
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, find_architecture, reference_of
@@ -110,7 +109,13 @@ def train(
     with processes_of(resolved.schedule.device) as processes:
         match, resolved = _match(found, resolved, _dataset(data, labels, resolved), processes)
         if resolved.init is not None:
-            named = initialise(match, resolved.init)
+            networks = {
+                "generator": match.networks.generator,
+                "average": match.average.generator,
+                "discriminator": match.networks.discriminator,
+                "partners": match.networks.partners,
+            }
+            named = initialise(networks, found, resolved.init)
             resolved = resolved.model_copy(update={"init": named})
         following = _following(resolved, observers, resolved.schedule.observers, processes)
         evaluation = _evaluation(resolved, match)

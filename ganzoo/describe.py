@@ -10,10 +10,11 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import user_path
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
-from ganzoo.models.fetch import fetch_about
-from ganzoo.models.folder import read_card, read_config, read_object
+from ganzoo.models.folder import read_card, read_object
+from ganzoo.models.hub import Access
 from ganzoo.models.hub_name import is_repo
-from ganzoo.models.references import find_place, known_models
+from ganzoo.models.references import RunReference, named_models, reference_to
+from ganzoo.models.save import config_json
 from ganzoo.options import table
 from ganzoo.plugins import catalogue, command_line, find_architecture, reference_of
 from ganzoo.runs.config import Schedule, objective_class, own_objective
@@ -27,23 +28,20 @@ def describe(name: str) -> dict[str, Any]:
     path = user_path(name)
     if name in architectures and not is_run(path) and not is_model(path):
         return _architecture(name)
-    models = [place.name for place in known_models()]
+    models = [reference.name for reference in named_models()]
     if not path.exists() and not is_repo(name) and "://" not in name and name not in models:
         raise unknown("architecture or model", name, [*architectures, *models], "See: ganzoo list")
-    place = find_place(name)
-    if place.kind == "run":
-        assert place.path is not None
-        return _run(RunFolder.open(place.path))
-    folder = fetch_about(place).path
-    assert folder is not None
-    config, _ = read_config(folder)
+    reference = reference_to(name)
+    if isinstance(reference, RunReference):
+        return _run(reference.run)
+    folder = reference.papers(Access())
     return {
         "model": name,
-        "place": place.kind,
-        "card": read_card(folder),
-        "config": config.model_dump(mode="json"),
-        "training": read_object(folder, TRAINING),
-        "metrics": read_object(folder, METRICS),
+        "place": reference.place,
+        "card": read_card(folder.path),
+        "config": config_json(folder.config),
+        "training": read_object(folder.path, TRAINING),
+        "metrics": read_object(folder.path, METRICS),
     }
 
 

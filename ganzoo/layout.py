@@ -12,11 +12,14 @@ METRICS_LOG: Final = "metrics.jsonl"
 GRIDS: Final = "samples"
 CHECKPOINTS: Final = "checkpoints"
 MODEL: Final = "model"
+NETWORKS: Final = "networks"  # the group of a checkpoint's tensors that `ganzoo.load` reads too
 
 # A model folder, which is also the layout of its repository on the Hub.
 CARD: Final = "README.md"
 WEIGHTS: Final = "model.safetensors"
 DISCRIMINATOR: Final = "discriminator.safetensors"
+PARTNERS: Final = "partners.safetensors"
+INPUTS: Final = "inputs.safetensors"  # examples of what it works from
 METRICS: Final = "metrics.json"
 TRAINING: Final = "training.json"
 SAMPLES: Final = "samples"  # with the end that the kind of sample has

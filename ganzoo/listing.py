@@ -6,7 +6,8 @@ from __future__ import annotations
 from ganzoo.entries import Entry, ModelEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.hookspecs import HOOKS
-from ganzoo.models.references import Place, known_models, matches, summary
+from ganzoo.models.hub import list_remote
+from ganzoo.models.references import NamedReference, matches, named_models, summary
 from ganzoo.plugins import catalogue
 
 Row = dict[str, str]
@@ -47,7 +48,7 @@ def rows(
     listed: list[Row] = []
     failure = None
     if ModelEntry in kinds:
-        listed += [_model(place) for place in known_models()]
+        listed += [_model(reference) for reference in named_models()]
         if remote:
             try:
                 listed += _remote()
@@ -65,22 +66,19 @@ def rows(
 
 
 def _remote() -> list[Row]:
-    from ganzoo.models.hub import list_remote
-
     return [
         _row(ModelEntry.label, model.name, model.summary, "", "Hugging Face Hub")
         for model in list_remote()
     ]
 
 
-def _model(place: Place) -> Row:
-    assert place.path is not None
+def _model(reference: NamedReference) -> Row:
     plugin, origin = "", "local registry"
-    if place.kind == "bundled":
+    if reference.bundled:
         known = catalogue()
-        source = known.plugin_of(known.entries(ModelEntry)[place.name])
+        source = known.plugin_of(known.entries(ModelEntry)[reference.name])
         plugin, origin = source.name, f"bundled with {source.origin or source.module}"
-    return _row(ModelEntry.label, place.name, summary(place.path), plugin, origin)
+    return _row(ModelEntry.label, reference.name, summary(reference.path), plugin, origin)
 
 
 def _row(kind: str, name: str, summary: str, plugin: str, origin: str) -> Row:

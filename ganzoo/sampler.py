@@ -39,6 +39,8 @@ class Sampler:
 
     def __init__(self, architecture: Architecture, network: nn.Module, name: str = "") -> None:
         self.architecture, self.network, self.name = architecture, network, name
+        self.partners = nn.ModuleDict()
+        self.inputs: Tensor | None = None
 
     @functools.cached_property
     def kind(self) -> Kind:
@@ -57,6 +59,12 @@ class Sampler:
     @property
     def config(self) -> Any:
         return self.architecture.config
+
+    @property
+    def input_spec(self) -> SampleSpec | None:
+        """What the generator works from; None: from latents alone."""
+        spec: SampleSpec | None = getattr(self.architecture, "input_spec", None)
+        return spec
 
     @property
     def device(self) -> torch.device:

@@ -6,7 +6,7 @@ import errno
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +43,51 @@ class Stored:
     shape: tuple[int, ...]
     begin: int
     end: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's weights where they lie, read no further than their header.
+
+    where: names them in messages. header: each tensor's type and shape. fill: copies them into
+    tensors of the same names and shapes.
+    """
+
+    where: str
+    header: Mapping[str, Tensor | Stored]
+    fill: Callable[[Mapping[str, Tensor]], None]
+
+    @classmethod
+    def of_file(cls, path: Path) -> Weights:
+        """Those in a safetensors file. Raises GanzooError where it is missing or damaged."""
+        header = read_header(path)
+        return cls(str(path), header, lambda own: fill_tensors(own, path, header))
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor], where: str) -> Weights:
+        """Those that are in memory already."""
+
+        @torch.no_grad()
+        def fill(own: Mapping[str, Tensor]) -> None:
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])
+
+        return cls(where, tensors, fill)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them, in memory of their own."""
+        own = {
+            name: torch.empty(tuple(stored.shape), dtype=stored.dtype)
+            for name, stored in self.header.items()
+        }
+        self.fill(own)
+        return own
+
+
+def select(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
+    """The tensors of one owner, without its name before theirs."""
+    prefix = f"{owner}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

@@ -20,7 +20,7 @@ from ganzoo import GanzooError
 from ganzoo.kinds import kind_of
 from ganzoo.models.card import Facts, render
 from ganzoo.models.folder import ModelConfig
-from ganzoo.models.own_text import Own, merge, read_own
+from ganzoo.models.own_text import Own, joined, read_own
 from ganzoo.models.records import TrainingRecord
 from ganzoo.runs.config import RunConfig
 
@@ -129,12 +129,12 @@ def test_own_text_before_and_after_is_kept(folder, tmp_path):
     assert "All of this is mine." in (whole / "README.md").read_text()
 
 
-def card_of(own: Own, folder: Own | None = None) -> str:
-    """A card with the user's part `own`, published from a folder that had `folder`."""
+def card_of(own: Own) -> str:
+    """A card with the user's part `own`."""
     spec = ganzoo.SampleSpec("points", (2,), None, None)
     config = ModelConfig(architecture="vanilla", options={}, spec=spec.to_json())
     facts = Facts("hf://a/b", config, spec, kind_of(spec), TrainingRecord(), {})
-    return render(facts, own, None, folder.digests if folder else None)
+    return render(facts, own)
 
 
 MINE = Own("Mine.", "", "mit", {"language": "en"})
@@ -142,33 +142,37 @@ THEIRS = Own("Theirs.", "", "apache-2.0", {"language": "de"})
 
 
 @pytest.mark.parametrize(
-    ("here", "published", "there", "expected"),
+    ("here", "there", "expected"),
     [
-        (MINE, MINE, MINE, MINE),  # nothing changed
-        (replace(MINE, before="Now."), MINE, MINE, replace(MINE, before="Now.")),  # the folder's
-        (MINE, MINE, THEIRS, THEIRS),  # the Hub's did
-        (MINE, MINE, Own(), Own()),  # there it was deleted
-        (Own(), Own(), THEIRS, THEIRS),
-        (Own(), MINE, MINE, MINE),  # another folder, in which nobody wrote anything
+        (MINE, MINE, MINE),  # nothing changed
+        (Own(), THEIRS, THEIRS),  # another folder, in which nobody wrote anything
+        (MINE, Own(), MINE),  # deleted there: it comes back
+        (MINE, THEIRS, replace(THEIRS, before="Theirs.\n\nMine.")),  # what is there holds
+        (Own("A.\n\nB."), Own("B.\n\nC."), Own("B.\n\nC.\n\nA.")),  # paragraph by paragraph
+        (Own(after="A."), Own("A."), Own("A.")),  # it was moved there
         (
-            replace(MINE, before="Now."),
-            MINE,
-            replace(MINE, license="x"),
-            replace(MINE, before="Now.", license="x"),
-        ),  # each part on its own
+            Own(metadata={"tags": ["x"], "base_model": "a/b"}),
+            Own(metadata={"tags": ["y"]}),
+            Own(metadata={"tags": ["y", "x"], "base_model": "a/b"}),
+        ),
     ],
 )
-def test_the_part_that_changed_since_it_was_published_is_taken(here, published, there, expected):
-    assert merge(here, read_own(card_of(there, published), "the card")) == expected
+def test_nothing_of_either_card_is_lost(here, there, expected):
+    both = joined(read_own(card_of(there), "the card"), here)
+    assert both == expected
+    assert joined(read_own(card_of(both), "the card"), here) == both  # and once is enough
 
 
-def test_where_both_have_changed_nothing_is_lost():
-    there = read_own(card_of(THEIRS, Own("Old.", "", "x", {"language": "fr"})), "the card")
-    merged = merge(MINE, there)
-    assert "Mine." in merged.before and "Theirs." in merged.before
-    assert merged.license == "apache-2.0"
-    again = merge(MINE, read_own(card_of(merged, MINE), "the card"))
-    assert again.before == merged.before  # and once is enough
+def test_code_stays_in_one_piece():
+    code = "```python\nfirst()\n\nsecond()\n```"
+    both = joined(Own("second()\n```"), Own(f"Text.\n\n{code}"))
+    assert code in both.before
+
+
+def test_a_card_that_ganzoo_wrote_before_is_understood():
+    """Until 0.1 its last line had digests of the user's text."""
+    card = card_of(MINE).replace("end {", 'end {"own": {"before": "0123456789ab"}, ')
+    assert read_own(card, "the card") == MINE
 
 
 def test_a_line_of_ganzoos_that_is_gone_loses_no_text():

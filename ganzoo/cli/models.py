@@ -114,10 +114,10 @@ def remove(name: str) -> None:
 def publish(model: str, target: str, step: int | None, dry_run: bool, **options: Any) -> None:
     """Publish MODEL to the Hugging Face Hub; log in with hf auth login."""
     from ganzoo.models.publish import publish as publish_model
-    from ganzoo.models.upload import Wanted
+    from ganzoo.models.upload import PublishOptions
 
-    wanted = Wanted(**options)
-    done = publish_model(model, target, wanted, step=step, dry_run=dry_run)
+    asked = PublishOptions(**options)
+    done = publish_model(model, target, asked, step=step, dry_run=dry_run)
     if dry_run:
         click.echo(f"Would go to {done.url}:", err=True)
         for name, size in done.files.items():
@@ -125,7 +125,7 @@ def publish(model: str, target: str, step: int | None, dry_run: bool, **options:
         return
     if not done.changed:
         click.echo("Nothing changed; no commit was made.", err=True)
-    elif not wanted.create_pr:
-        at = f"@{wanted.revision}" if wanted.revision else ""
+    elif not asked.create_pr:
+        at = f"@{asked.revision}" if asked.revision else ""
         click.echo(f"Next: ganzoo sample {target}{at}", err=True)
     click.echo(done.url)

@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.files import pasted, user_path
 
 if TYPE_CHECKING:
-    from ganzoo.models.run import Run
+    from ganzoo.models.publish import Run
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def train(
 def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     """Go on with a run from its newest good checkpoint."""
     from ganzoo import api
-    from ganzoo.models.run import Run
+    from ganzoo.models.publish import Run
 
     opened = Run.open(run)
     if opened.finished and steps in (None, opened.config.training.steps):

@@ -8,14 +8,15 @@ from dataclasses import replace
 from ganzoo.engine.loop import Loop
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import quality_figures
-from ganzoo.models.checkpoint import load_best
+from ganzoo.models.checkpoint import stored_at
 from ganzoo.models.folder import read_card
+from ganzoo.models.load import generator_of
 from ganzoo.models.records import (
+    About,
     Measured,
     of_training,
     read_metrics,
 )
-from ganzoo.models.save import About
 from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.sampler import Sampler
 
@@ -26,7 +27,7 @@ def exported(loop: Loop) -> tuple[Sampler, About]:
     ranked = run.ranked_steps() if run.config.schedule.keep == "best" else []
     for step in ranked[: ranked.index(match.step) if match.step in ranked else None]:
         try:
-            generator = load_best(run, step, type(match.architecture))
+            generator = generator_of(stored_at(run, step), type(match.architecture))
         except GanzooError as error:
             if step == ranked[0]:  # of the others, only those are kept that are new
                 text = f"step {step} was the best, and is gone: {error}"

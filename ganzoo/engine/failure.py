@@ -10,9 +10,10 @@ from typing import NoReturn
 import torch
 
 from ganzoo.engine.match import Match
-from ganzoo.engine.state import NETWORKS, capture
+from ganzoo.engine.state import capture
 from ganzoo.errors import GanzooWarning, WorkFailed
 from ganzoo.files import write_folder, write_json
+from ganzoo.layout import NETWORKS
 from ganzoo.runs.folder import RunFolder
 from ganzoo.tensors import save_tensors
 

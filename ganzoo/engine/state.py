@@ -11,12 +11,11 @@ from torch import Tensor
 
 from ganzoo.engine.match import Match
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.layout import NETWORKS
+from ganzoo.tensors import select
 from ganzoo.training import PLAYERS
 
 Tensors = dict[str, Tensor]
-
-#: The file of a checkpoint that holds the networks; `ganzoo.load` reads it too.
-NETWORKS = "networks"
 
 
 def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
@@ -103,12 +102,6 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
             f"{match.processes.world}"
         )
     return notes
-
-
-def select(tensors: Tensors, owner: str) -> Tensors:
-    """The tensors of one owner, without its name before theirs."""
-    prefix = f"{owner}."
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _modules(match: Match) -> dict[str, torch.nn.Module]:

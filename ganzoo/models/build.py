@@ -1,49 +1,147 @@
-"""From an architecture and a file of weights to a network, checked before memory is taken."""
+"""From an architecture and stored weights to a network, checked before memory is taken."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ganzoo.architecture import Architecture, build_architecture
+from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
-from ganzoo.tensors import Stored
+from ganzoo.models.stored import StoredModel
+from ganzoo.plugins import reference_of
+from ganzoo.tensors import Stored, Weights, select
 
 
-def build_network(
-    build: Callable[[], nn.Module],
-    header: Mapping[str, Tensor | Stored],
-    fill: Callable[[dict[str, Tensor]], None],
-    where: str,
-) -> nn.Module:
-    """The network that `build` makes, with weights that `fill` puts into its own memory.
+def prepare(
+    stored: StoredModel, architecture: type[Architecture], networks: Sequence[str]
+) -> tuple[Architecture, dict[str, Weights]]:
+    """The architecture with the options of a stored model, and the weights of those of `networks`
+    that the model has; both brought up to date where another version of the plugin made them.
 
-    It is built without memory first (torch's meta device) and compared with `header`, name by
-    name and shape by shape; only then is it built for real. Where its code cannot do without
-    memory, it is compared afterwards. where: names the weights in messages. Raises GanzooError
-    where they do not fit.
+    Raises GanzooError where options, spec or files do not fit. Where nothing is to be upgraded,
+    the weights are asked for last: those of a model on the Hub are then downloaded.
+    """
+    config = stored.config
+    options, upgraded = config.options, None
+    if needs_upgrade(architecture, config.architecture, config.plugin):
+        options, upgraded = _upgraded(stored, architecture, networks)
+    try:
+        made = build_architecture(architecture, config.architecture, options, stored.spec)
+    except GanzooError as error:
+        note = versions_note(config.architecture, config.plugin)
+        raise GanzooError(f"{stored.where}: {error}{note}") from None
+    return made, _lying(stored, networks) if upgraded is None else upgraded
+
+
+def prepare_weights(
+    stored: StoredModel, architecture: type[Architecture], networks: Sequence[str]
+) -> dict[str, Weights]:
+    """The weights alone, whatever the options of the stored model."""
+    if needs_upgrade(architecture, stored.config.architecture, stored.config.plugin):
+        return _upgraded(stored, architecture, networks)[1]
+    return _lying(stored, networks)
+
+
+def _lying(stored: StoredModel, networks: Sequence[str]) -> dict[str, Weights]:
+    weights = {network: stored.weights(network) for network in networks}
+    return {network: lying for network, lying in weights.items() if lying is not None}
+
+
+def _upgraded(
+    stored: StoredModel, architecture: type[Architecture], networks: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Weights]]:
+    config, lying = stored.config, _lying(stored, networks)
+    options = config.options
+    # A plugin knows one generator. Where both are asked for, each goes with the rest of its own.
+    both = {"generator", "average"} <= lying.keys()
+    upgraded: dict[str, Weights] = {}
+    for group in ([n for n in lying if n != "average"], ["average"]) if both else (list(lying),):
+        names = {name: name.replace("average", "generator") for name in group}
+        state = {
+            f"{names[name]}.{key}": tensor
+            for name in group
+            for key, tensor in lying[name].tensors().items()
+        }
+        options, state = upgrade(
+            architecture, config.architecture, config.plugin, config.options, state
+        )
+        for name in group:
+            tensors = select(state, names[name])
+            upgraded[name] = Weights.of_tensors(tensors, f"{lying[name].where}, upgraded")
+    return options, upgraded
+
+
+def needs_upgrade(architecture: type[Architecture], name: str, plugin: PluginReference) -> bool:
+    """Whether the plugin knows how to bring up to date what another version of it made."""
+    knows = any(
+        "upgrade" in vars(base) for base in architecture.__mro__ if base is not Architecture
+    )
+    return knows and bool(versions_note(name, plugin))
+
+
+def upgrade(
+    architecture: type[Architecture],
+    name: str,
+    plugin: PluginReference,
+    options: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Options and state of a model or checkpoint as this version of the plugin wants them.
+
+    name, plugin: of the architecture that made them. state: tensors named ``generator.*``,
+    ``discriminator.*`` and ``partners.*``. Raises GanzooError where the plugin cannot do it.
     """
     try:
-        wanted = _built(build, "meta").state_dict()
+        options, state = architecture.upgrade(dict(options), dict(state), plugin.version)
+        return dict(options), dict(state)
+    except Exception as error:
+        raise GanzooError(
+            f"{name}: it cannot be brought up to date: {type(error).__name__}: "
+            f"{one_line(error)[:300]}{versions_note(name, plugin)}"
+        ) from error
+
+
+def versions_note(name: str, plugin: PluginReference) -> str:
+    """Which version of a plugin made a model, and which is installed; empty where it is that one,
+    or where another plugin's architecture of this name is installed."""
+    here = reference_of(name)
+    if not here.same_plugin(plugin) or not plugin.version or here.version == plugin.version:
+        return ""
+    return f" (made by {plugin.origin}; {here.version} is installed)"
+
+
+def build_network(build: Callable[[], nn.Module], weights: Weights, note: str = "") -> nn.Module:
+    """The network that `build` makes, in eval mode, with stored weights in its own memory.
+
+    It is built without memory first (torch's meta device) and compared with the header, name by
+    name and shape by shape; only then is it built for real. Where its code cannot do without
+    memory, it is compared afterwards. note: ends a message. Raises GanzooError where they do not
+    fit.
+    """
+    header, where = weights.header, weights.where
+    try:
+        expected = _built(build, "meta").state_dict()
     except _NotBuilt as error:
         if memory_message(error.cause) is not None:
             raise GanzooError(f"{where}: {error}") from error.cause
-        wanted = None  # some code, such as reading a number from a tensor, cannot do without
-    if wanted is not None:
-        _check(wanted, header, where)
+        expected = None  # some code, such as reading a number from a tensor, cannot do without
+    if expected is not None:
+        _check(expected, header, where, note)
     try:
         network = _built(build, "cpu")
     except _NotBuilt as error:
-        raise GanzooError(f"{where}: {error}") from error.cause
+        raise GanzooError(f"{where}: {error}{note}") from error.cause
     tensors = network.state_dict()
-    if wanted is None:
-        _check(tensors, header, where)
+    if expected is None:
+        _check(tensors, header, where, note)
     try:
-        _put(network, tensors, fill)
+        _put(network, tensors, weights.fill)
     except RuntimeError as error:
         raise GanzooError(f"{where}: cannot be put into the network: {one_line(error)}") from error
     bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
@@ -58,7 +156,7 @@ def build_network(
 
 
 def _put(
-    network: nn.Module, tensors: dict[str, Tensor], fill: Callable[[dict[str, Tensor]], None]
+    network: nn.Module, tensors: dict[str, Tensor], fill: Callable[[Mapping[str, Tensor]], None]
 ) -> None:
     """Fill the network's own memory, unless what its state_dict gives is not that."""
     own = {tensor.data_ptr() for tensor in (*network.parameters(), *network.buffers())}
@@ -109,24 +207,26 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _check(wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str) -> None:
-    odd = [name for name, value in wanted.items() if not isinstance(value, Tensor)]
+def _check(
+    expected: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored], where: str, note: str
+) -> None:
+    odd = [name for name, value in expected.items() if not isinstance(value, Tensor)]
     if odd:
         raise GanzooError(f"{where}: the network keeps state that is no tensor: {odd[0]}")
-    wrong = misfit(wanted, header)
+    wrong = misfit(expected, header)
     if wrong:
         raise GanzooError(
             f"{where}: its tensors do not fit its configuration and the architecture as it is "
-            f"installed: {wrong}"
+            f"installed: {wrong}{note}"
         )
 
 
-def misfit(wanted: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored]) -> str:
+def misfit(expected: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored]) -> str:
     """How a file's tensors are not those that a network wants; empty where they are."""
-    problems = [f"{name} is missing" for name in sorted(wanted.keys() - header.keys())]
-    problems += [f"{name} is too much" for name in sorted(header.keys() - wanted.keys())]
-    for name in (name for name in wanted if name in header):
-        want, have = wanted[name], header[name]
+    problems = [f"{name} is missing" for name in sorted(expected.keys() - header.keys())]
+    problems += [f"{name} is too much" for name in sorted(header.keys() - expected.keys())]
+    for name in (name for name in expected if name in header):
+        want, have = expected[name], header[name]
         if tuple(have.shape) != tuple(want.shape):
             problems.append(f"{name} is {tuple(have.shape)}, not {tuple(want.shape)}")
         elif have.dtype != want.dtype and not (

@@ -30,20 +30,13 @@ class Facts:
     samples: str = ""
 
 
-def render(
-    facts: Facts,
-    own: Own,
-    license: str | None = None,
-    digests: dict[str, str] | None = None,
-) -> str:
+def render(facts: Facts, own: Own, license: str | None = None) -> str:
     """The whole card, with YAML metadata as the Hub wants it.
 
     license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
-    digests: of the user's parts in the folder that this is published from; see `merge`.
     """
     data = facts.training.data
     ours = Ours(
-        own=digests or {},
         tags=["ganzoo", "gan", facts.config.architecture, facts.spec.kind],
         datasets=[data.hub] if data and data.hub else [],
         pipeline_tag=facts.kind.pipeline_tag,

@@ -1,25 +1,98 @@
-"""The generator in a run: of its model folder, or of a step's checkpoint."""
+"""A run as a stored model: its model folder, or a step's checkpoint."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
 from torch import Tensor
 
-from ganzoo.architecture import Architecture, build_architecture
-from ganzoo.engine.state import NETWORKS, select
 from ganzoo.errors import GanzooError
-from ganzoo.layout import WEIGHTS
-from ganzoo.models.build import build_network
-from ganzoo.models.folder import read_card
-from ganzoo.models.generator import Generator
-from ganzoo.models.records import of_training
-from ganzoo.models.references import Place
-from ganzoo.models.save import About
+from ganzoo.layout import NETWORKS, WEIGHTS
+from ganzoo.models.folder import ModelConfig, read_card
+from ganzoo.models.records import About, of_training
+from ganzoo.models.stored import EXAMPLES, FILES, ModelFolder, StoredModel
 from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.spec import SampleSpec
+from ganzoo.tensors import Weights, select
+
+#: The group of a checkpoint's tensors with examples of what the generator works from.
+INPUTS: Final = "inputs"
 
 
-def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
-    """The step of the checkpoint to take; None where the run's model folder is as new as any.
+class RunModel(ModelFolder):
+    """The model folder of a run, whose discriminator may be in a checkpoint.
+
+    The run knows where a plugin's file lies; its model folder, which may be published, does not.
+    """
+
+    def __init__(self, run: RunFolder, source: str) -> None:
+        self.run = run
+        super().__init__(run.model_path, source, str(run.path.resolve()), run.config.plugin)
+
+    def weights(self, network: str) -> Weights | None:
+        weights = super().weights(network)
+        step = model_step(self.path)
+        if network != "discriminator" or weights or step not in self.run.checkpoints.steps():
+            return weights
+        return CheckpointModel(self.run, step, self.source).weights(network)
+
+    def lacks(self, network: str) -> str:
+        return _gone(self.run, network, model_step(self.path))
+
+    def folder(self, files: Sequence[str], needed: bool = False) -> Path | None:
+        there = all((self.path / name).exists() for name in files)
+        return None if needed and not there else self.path
+
+
+class CheckpointModel(StoredModel):
+    """A step's checkpoint. Raises GanzooError where it is damaged."""
+
+    def __init__(self, run: RunFolder, step: int, source: str) -> None:
+        self.run, self.step, self.source = run, step, source
+        self.origin = str(run.path.resolve())
+        self.where = str(run.checkpoints.path(step))
+        self._groups, self._state = run.checkpoints.read(step)
+        spec, config = self._state.get("spec"), run.config
+        self.spec = SampleSpec.from_json(spec)
+        self.config = ModelConfig(
+            architecture=config.architecture,
+            plugin=config.plugin,
+            options=config.options,
+            spec=self.spec.to_json(),
+        )
+
+    @functools.cached_property
+    def about(self) -> About:
+        training = self._state.get("training")
+        lines = [line for line in self.run.metrics() if line["step"] <= self.step]
+        return About(
+            self.config.plugin,
+            training if isinstance(training, dict) else {},
+            of_training(lines),
+            read_card(self.run.model_path),
+        )
+
+    def weights(self, network: str) -> Weights | None:
+        assert network in FILES
+        tensors = select(self._groups[NETWORKS], network)
+        return Weights.of_tensors(tensors, self.where) if tensors else None
+
+    def lacks(self, network: str) -> str:
+        return _gone(self.run, network, self.step)
+
+    def inputs(self) -> Tensor | None:
+        return self._groups.get(INPUTS, {}).get(EXAMPLES)
+
+
+def _gone(run: RunFolder, network: str, step: int | None) -> str:
+    return f"{run.path}: the {network} of step {step} is in no checkpoint left"
+
+
+def stored_of(run: RunFolder, step: int | None, source: str) -> StoredModel:
+    """A run's model at a step; without one, the model folder where it is as new as any checkpoint.
 
     Raises GanzooError where the run has no checkpoint of `step`, or none at all and no model.
     """
@@ -32,54 +105,28 @@ def checkpoint_step(run: RunFolder, step: int | None) -> int | None:
     # The model of a finished run may be that of an earlier, better step.
     if step is None and (chosen is None or run.finished or (done is not None and done >= chosen)):
         if (run.model_path / WEIGHTS).exists():
-            return None
+            return RunModel(run, source)
         raise GanzooError(f"{run.path} has no good checkpoint yet and no model")
-    return chosen
+    assert chosen is not None
+    return CheckpointModel(run, chosen, source)
 
 
-def load_checkpoint(run: RunFolder, step: int, architecture: type[Architecture]) -> Generator:
-    """The averaged generator of a step's checkpoint, on the CPU."""
-    groups, values = run.checkpoints.read(step)
-    config = run.config
-    spec = SampleSpec.from_json(values.get("spec"))
-    made = build_architecture(architecture, config.architecture, config.options, spec)
-    tensors = select(groups[NETWORKS], "average")
-    where = str(run.checkpoints.path(step))
-
-    def fill(own: dict[str, Tensor]) -> None:
-        for name, tensor in own.items():
-            tensor.copy_(tensors[name])
-
-    network = build_network(made.build_generator, tensors, fill, where)
-    training = values.get("training")
-    about = About(
-        config.plugin,
-        training if isinstance(training, dict) else {},
-        of_training([line for line in run.metrics() if line["step"] <= step]),
-        read_card(run.model_path),
-    )
-    return Generator(made, network, config.architecture, about, str(run.path))
+def newest_of(run: RunFolder, source: str) -> StoredModel:
+    """The newest good checkpoint of a run. Raises GanzooError where there is none."""
+    step = run.checkpoints.newest_good()
+    if step is None:
+        raise GanzooError("the run has no good checkpoint")
+    return CheckpointModel(run, step, source)
 
 
-def load_best(run: RunFolder, step: int, architecture: type[Architecture]) -> Generator:
-    """The generator of a step: of its checkpoint, or of the run's model, which may be all that is
-    left of it. Raises GanzooError where neither is good."""
+def stored_at(run: RunFolder, step: int) -> StoredModel:
+    """A step's checkpoint, or the run's model, which may be all that is left of the step.
+
+    Raises GanzooError where neither is good.
+    """
     try:
-        return load_checkpoint(run, step, architecture)
+        return CheckpointModel(run, step, str(run.path))
     except GanzooError:
         if model_step(run.model_path) != step:
             raise
-    from ganzoo.models.load import load_folder
-
-    return load_folder(Place("run", str(run.path), run.model_path), architecture)
-
-
-def discriminator_of(run: RunFolder, step: int | None) -> dict[str, Tensor]:
-    """The discriminator's tensors at a step, or at that of the run's model.
-
-    Raises GanzooError where that checkpoint is gone.
-    """
-    step = step if step is not None else model_step(run.model_path)
-    if step is None or step not in run.checkpoints.steps():
-        raise GanzooError(f"{run.path}: the discriminator of step {step} is in no checkpoint left")
-    return select(run.checkpoints.read(step)[0][NETWORKS], "discriminator")
+    return RunModel(run, str(run.path))

@@ -13,13 +13,22 @@ from pydantic import Field
 from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError
 from ganzoo.files import read_json
-from ganzoo.layout import CARD, CONFIG, DISCRIMINATOR, METRICS, TRAINING, WEIGHTS
+from ganzoo.layout import (
+    CARD,
+    CONFIG,
+    DISCRIMINATOR,
+    INPUTS,
+    METRICS,
+    PARTNERS,
+    TRAINING,
+    WEIGHTS,
+)
 from ganzoo.models.hub_name import is_commit
 from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
-NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, TRAINING)
+NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, PARTNERS, INPUTS, TRAINING)
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
@@ -29,7 +38,8 @@ class ModelConfig(Options):
     """``config.json``: what is needed to build the generator.
 
     plugin: the distribution, version and module that the architecture comes from; empty where
-    nobody packaged it. options: the architecture's. spec: what one sample is.
+    nobody packaged it. options: the architecture's. spec: what one sample is. input_spec: what
+    the generator works from; None: from latents.
     """
 
     format: int = FORMAT
@@ -37,6 +47,7 @@ class ModelConfig(Options):
     plugin: PluginReference = PluginReference()
     options: dict[str, Any]
     spec: dict[str, Any]
+    input_spec: dict[str, Any] | None = None
 
 
 def is_distribution(name: str) -> bool:
@@ -84,6 +95,8 @@ def read_config(path: Path) -> tuple[ModelConfig, SampleSpec]:
         raise GanzooError(f"{where}: there is no format {values['format']}")
     config = make(ModelConfig, values, str(where))
     try:
+        if config.input_spec is not None:
+            SampleSpec.from_json(config.input_spec)
         return config, SampleSpec.from_json(config.spec)
     except GanzooError as error:
         raise GanzooError(f"{where}: {error}") from None

@@ -19,10 +19,9 @@ from ganzoo.models.card import render
 from ganzoo.models.export import export
 from ganzoo.models.hub_name import HubName
 from ganzoo.models.own_text import Own
-from ganzoo.models.package import check_finite, package_of, scratch
-from ganzoo.models.records import Measured, read_metrics
-from ganzoo.models.save import NAMELESS, About, describe, write_model
-from ganzoo.models.upload import Published, Wanted, check, upload
+from ganzoo.models.records import About, Measured, read_metrics
+from ganzoo.models.save import NAMELESS, describe, package_of, scratch, write_model
+from ganzoo.models.upload import Published, PublishOptions, check, check_finite, upload
 from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 
 if TYPE_CHECKING:
@@ -175,14 +174,15 @@ class Generator(Sampler):
 
         private, revision, create_pr, license, token, and what is raised, are as in `Run.publish`.
         """
-        target, wanted = HubName.parse(name), Wanted(private, revision, create_pr, token, license)
-        check(target, wanted)
+        target = HubName.parse(name)
+        options = PublishOptions(private, revision, create_pr, token, license)
+        check(target, options)
         check_finite(self)
         with scratch() as folder:
             path = folder / "model"
             write_model(path, self, self.about)
             about = replace(self.about, metrics=read_metrics(path))
-            return upload(package_of(path, self, about, str(target)), target, wanted)
+            return upload(package_of(path, self, about, str(target)), target, options)
 
 
 def checked_device(device: str | torch.device) -> torch.device:

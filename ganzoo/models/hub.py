@@ -170,7 +170,7 @@ def _summary(tags: Sequence[str]) -> str:
     return ", ".join(told[:4])
 
 
-def needed(folder: Path, name: HubName, file: str) -> None:
+def require(folder: Path, name: HubName, file: str) -> None:
     """Raise GanzooError where a repository has not what makes it a model of ganzoo's."""
     if not (folder / file).exists():
         raise GanzooError(f"{name} is no model of ganzoo's: it has no {file}")

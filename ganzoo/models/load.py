@@ -1,29 +1,23 @@
-"""From what the user names as MODEL to a generator."""
+"""From what the user names as MODEL to networks."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Mapping
 
 import torch
+from torch import Tensor, nn
 
-from ganzoo.architecture import Architecture, build_architecture
-from ganzoo.errors import GanzooError
-from ganzoo.layout import CONFIG, TRAINING, WEIGHTS
-from ganzoo.models.architectures import check_class
-from ganzoo.models.build import build_network
-from ganzoo.models.fetch import fetch_about, fetch_weights
-from ganzoo.models.folder import inside, read_card, read_config, read_object
+from ganzoo.architecture import Architecture
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.models.build import build_network, misfit, prepare, prepare_weights, versions_note
 from ganzoo.models.generator import Generator, checked_device, checked_dtype
 from ganzoo.models.hub import Access
-from ganzoo.models.records import read_metrics, read_training
-from ganzoo.models.references import Place, check_step, find_place
-from ganzoo.models.save import About
+from ganzoo.models.references import reference_to
+from ganzoo.models.stored import StoredModel
 from ganzoo.plugins import find_architecture
-from ganzoo.tensors import fill_tensors, read_header
-
-if TYPE_CHECKING:
-    from ganzoo.runs.folder import RunFolder
+from ganzoo.tensors import Stored
 
 
 def load(
@@ -51,75 +45,115 @@ def load(
     Nothing that comes with a model is executed or unpickled. Raises GanzooError where there is no
     such model or it cannot be loaded, WorkFailed where the Hub does not answer.
     """
-    if architecture is not None:
-        check_class(architecture)
-    target, kind = checked_device(device), checked_dtype(dtype)
-    place = find_place(model)
-    check_step(place, step)
-    if place.hub is None and revision is not None:
-        raise GanzooError(f"revision {revision!r}: {os.fspath(model)} is not on the Hub (hf://)")
-    if place.kind == "run":
-        generator = _of_run(place, step, architecture)
-    elif place.hub is not None:
-        access = Access(token, cache_dir, force_download, local_files_only)
-        name = place.hub.at(revision)
-        place = fetch_about(Place("hub", str(name), hub=name), access)
-        generator = load_folder(place, architecture, access)
-    else:
-        generator = load_folder(place, architecture)
-    return generator.to(target, kind)
+    target, weights_type = checked_device(device), checked_dtype(dtype)
+    check_class(architecture or Architecture)
+    access = Access(token, cache_dir, force_download, local_files_only)
+    stored = reference_to(model).at(revision).stored(step, access)
+    return generator_of(stored, architecture).to(target, weights_type)
 
 
-def _of_run(place: Place, step: int | None, architecture: type[Architecture] | None) -> Generator:
-    # The engine's modules are not needed to load a model folder, and take time to import.
-    from ganzoo.models.checkpoint import checkpoint_step
-    from ganzoo.runs.folder import RunFolder
-
-    assert place.path is not None
-    run = RunFolder.open(place.path)
-    return load_run(run, checkpoint_step(run, step), architecture)
-
-
-def load_run(
-    run: RunFolder, step: int | None, architecture: type[Architecture] | None = None
-) -> Generator:
-    """The generator of a step's checkpoint, or, without a step, of the run's model folder."""
-    from ganzoo.models.checkpoint import load_checkpoint
-
-    # The run knows where a plugin's file lies; its model folder, which may be published, does not.
-    found = architecture or find_architecture(run.config.architecture, run.config.plugin)
-    if step is None:
-        return load_folder(Place("run", str(run.path), run.model_path), found)
-    return load_checkpoint(run, step, found)
-
-
-def load_folder(
-    place: Place,
+def load_discriminator(
+    model: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+    device: str | torch.device = "cpu",
     architecture: type[Architecture] | None = None,
-    access: Access = Access(),  # noqa: B008
-) -> Generator:
-    """The generator in a model folder, on the CPU. access: to the Hub, for a place there.
+    revision: str | None = None,
+    token: str | None = None,
+) -> nn.Module:
+    """Load the discriminator of a run, or of a model that was saved or published with it.
 
-    Raises GanzooError where the folder is damaged, or made by a newer ganzoo or a plugin that is
-    not installed. Nothing large is read or built before all that is known.
+    It is in eval mode and takes what the architecture's discriminator takes: samples in the
+    model's range, and labels where it is conditional. The rest is as in `load`. Raises
+    GanzooError where the model has no discriminator.
     """
-    path = place.path
-    assert path is not None
-    config, spec = read_config(path)
-    read_training(path)  # only to see that it is one; the whole of it is kept
-    about = About(config.plugin, read_object(path, TRAINING), read_metrics(path), read_card(path))
-    found = architecture or find_architecture(config.architecture, config.plugin)
+    target = checked_device(device)
+    check_class(architecture or Architecture)
+    stored = reference_to(model).at(revision).stored(step, Access(token))
+    made, weights = prepare(stored, architecture_of(stored, architecture), ["discriminator"])
+    if "discriminator" not in weights:
+        raise GanzooError(stored.lacks("discriminator"))
+    note = versions_note(stored.config.architecture, stored.config.plugin)
+    return build_network(made.build_discriminator, weights["discriminator"], note).to(target)
+
+
+def generator_of(stored: StoredModel, architecture: type[Architecture] | None = None) -> Generator:
+    """The generator of a stored model, on the CPU, with its partners.
+
+    Raises GanzooError where it is damaged, or made by a plugin that is not installed. Nothing
+    large is read or built before all that is known.
+    """
+    about = stored.about
+    made, weights = prepare(stored, architecture_of(stored, architecture), ["average", "partners"])
+    note = versions_note(stored.config.architecture, stored.config.plugin)
+    network = build_network(made.build_generator, weights["average"], note)
+    partners = nn.ModuleDict()
+    if "partners" in weights:
+        built = build_network(
+            lambda: nn.ModuleDict(made.build_partners()), weights["partners"], note
+        )
+        assert isinstance(built, nn.ModuleDict)
+        partners = built
+    name, source = stored.config.architecture, stored.source
+    generator = Generator(made, network, name, about, source, stored.revision)
+    generator.partners, generator.inputs = partners, stored.inputs()
+    return generator
+
+
+def architecture_of(
+    stored: StoredModel, architecture: type[Architecture] | None
+) -> type[Architecture]:
+    """The class that was given, or the one that the model is of."""
+    config = stored.config
+    return architecture or find_architecture(config.architecture, config.plugin)
+
+
+def check_class(architecture: object) -> None:
+    """Raise GanzooError where an object is no architecture."""
+    if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
+        raise GanzooError(f"architecture {architecture!r} is no subclass of ganzoo.Architecture")
+
+
+def initialise(
+    networks: Mapping[str, nn.Module], architecture: type[Architecture], model: str
+) -> str:
+    """Give networks that are to be trained the weights of `model`: ``--init MODEL``.
+
+    networks: ``generator``, ``average`` (its moving average), ``discriminator`` and ``partners``.
+    model: as `ganzoo.load` takes it. Returns what names the same from anywhere, of a model on the
+    Hub with its commit. A model without a discriminator leaves that one fresh, with a warning,
+    and so does one without partners. Raises GanzooError where there is no such model or its
+    weights do not fit.
+    """
     try:
-        made = build_architecture(found, config.architecture, config.options, spec)
+        stored = reference_to(model).newest(Access())
+        weights = prepare_weights(stored, architecture, list(networks))
+        for name, lying in weights.items():
+            _check_fit(name, networks[name], lying.header)  # before memory is taken
+        for name, lying in weights.items():
+            tensors = lying.tensors()
+            _check_fit(name, networks[name], tensors)
+            networks[name].load_state_dict(tensors)
     except GanzooError as error:
-        raise GanzooError(f"{path / CONFIG}: {error}") from None
-    weights = inside(fetch_weights(place, access), WEIGHTS)
-    header = read_header(weights)
-    network = build_network(
-        made.build_generator,
-        header,
-        lambda own: fill_tensors(own, weights, header),
-        str(weights),
-    )
-    revision = path.name if place.hub else None
-    return Generator(made, network, config.architecture, about, place.name, revision)
+        raise type(error)(f"--init {model}: {error}") from None
+    missing = [n for n, network in networks.items() if n not in weights and network.state_dict()]
+    if missing:
+        advice = (
+            "; consider --set training.discriminator_warmup=500"
+            if "discriminator" in missing
+            else ""
+        )
+        warnings.warn(
+            f"--init {model}: it has no {' and no '.join(missing)}, which starts afresh{advice}",
+            GanzooWarning,
+            stacklevel=2,
+        )
+    return stored.origin
+
+
+def _check_fit(name: str, network: nn.Module, tensors: Mapping[str, Tensor | Stored]) -> None:
+    wrong = misfit(network.state_dict(), tensors)
+    if wrong:
+        raise GanzooError(
+            f"its {name} does not fit the architecture, options and image size asked for: {wrong}"
+        )

@@ -12,8 +12,8 @@ from ganzoo.errors import GanzooError, cannot_write, unknown
 from ganzoo.files import remove_folder, remove_leftovers, write_folder
 from ganzoo.home import models_home
 from ganzoo.layout import DISCRIMINATOR
-from ganzoo.models.gather import packaged
-from ganzoo.models.references import known_models, local_path
+from ganzoo.models.publish import packaged
+from ganzoo.models.references import local_path, named_models
 from ganzoo.plugins import catalogue
 
 _DAY: Final = 24 * 3600.0  # seconds; what is older, no process is still writing
@@ -32,10 +32,10 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
         raise GanzooError(f"{name!r} is the name of an architecture; choose another")
     remove_leftovers(models_home(), _DAY)
     with packaged(model, name, discriminator=None) as (package, _):
-        found = package.files(discriminator=(package.folder / DISCRIMINATOR).exists())
+        files = package.files(discriminator=(package.folder / DISCRIMINATOR).exists())
 
         def fill(beside: Path) -> None:
-            for file, content in found.items():
+            for file, content in files.items():
                 if isinstance(content, Path):
                     shutil.copyfile(content, beside / file)
                 else:
@@ -54,10 +54,10 @@ def remove(name: str) -> Path:
     """Remove a model from the local registry. Raises GanzooError where there is none."""
     path = local_path(name)
     if not path.is_dir():
-        places = {place.name: place.kind for place in known_models()}
-        if places.get(name) == "bundled":
+        bundled = {reference.name: reference.bundled for reference in named_models()}
+        if bundled.get(name):
             raise GanzooError(f"{name!r} comes with a plugin and cannot be removed")
-        local = [known for known, kind in places.items() if kind == "local"]
+        local = [known for known in bundled if not bundled[known]]
         raise unknown("model in the registry", name, local, f"It is in {models_home()}.")
     try:
         remove_folder(path)

@@ -19,7 +19,7 @@ from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.generator import Generator
 from ganzoo.models.own_text import BEGIN, read_own
 from ganzoo.models.records import FORMAT, Measured, metrics_json, read_metrics
-from ganzoo.models.references import find_place
+from ganzoo.models.references import reference_to
 from ganzoo.models.save import NAMELESS, describe
 
 
@@ -34,21 +34,7 @@ class Target:
 def target_of(model: str | os.PathLike[str]) -> Target | None:
     """Where the figures of a model can be written. None for a bundled model and for one of the
     Hub, which are not the user's to change, and for a run that is not finished."""
-    place = find_place(model)
-    folder = place.path if place.kind in ("folder", "local") else None
-    if place.kind == "run":
-        from ganzoo.runs.folder import RunFolder
-
-        assert place.path is not None
-        run = RunFolder.open(place.path)
-        folder = run.model_path if run.finished else None
-        if folder is None:
-            warnings.warn(
-                f"{run.path} is not finished: the figures are of its newest checkpoint, and are "
-                "not written down",
-                GanzooWarning,
-                stacklevel=4,
-            )
+    folder = reference_to(model).figures_folder()
     if folder is None:
         return None
     _check_writable(folder)

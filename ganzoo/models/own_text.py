@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,12 +20,8 @@ _MOST_FRONT: Final = 64 << 10  # letters of metadata
 
 
 class Ours(Options):
-    """What in a card's metadata is ganzoo's, told in the last line of its part.
+    """What in a card's metadata is ganzoo's, told in the last line of its part."""
 
-    own: digests of the user's parts in the folder that the card was published from.
-    """
-
-    own: dict[str, str] = {}
     tags: list[str] = []
     datasets: list[str] = []
     pipeline_tag: str | None = None
@@ -35,33 +30,13 @@ class Ours(Options):
 
 @dataclass(frozen=True)
 class Own:
-    """What in a card is not ganzoo's: text before and after, metadata, results.
-
-    published: digests of the user's parts in the folder that the card was published from.
-    """
+    """What in a card is not ganzoo's: text before and after, metadata, results."""
 
     before: str = ""
     after: str = ""
     license: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     results: tuple[Any, ...] = ()
-    published: dict[str, str] = field(default_factory=dict, compare=False)
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Of each part; a digest changes when its part does."""
-        results = [dataclasses.asdict(result) for result in self.results]
-        parts = {
-            "before": self.before,
-            "after": self.after,
-            "license": self.license,
-            "metadata": _canonical(self.metadata),
-            "results": _canonical(results),
-        }
-        return {
-            name: hashlib.sha256(json.dumps(part).encode()).hexdigest()[:12]
-            for name, part in parts.items()
-        }
 
 
 def end_line(ours: Ours) -> str:
@@ -101,42 +76,25 @@ def read_own(card: str, where: str) -> Own:
     others = tuple(result for result in results if result.metric_name not in ours.results)
     before, after = before.replace(BEGIN, "").strip(), after.replace(BEGIN, "").strip()
     license = str(metadata.pop("license", None) or "")
-    return Own(before, after, license, metadata, others, ours.own)
+    return Own(before, after, license, metadata, others)
 
 
-def merge(here: Own, there: Own) -> Own:
-    """What to publish, of the user's parts in a folder and of those on the Hub, each on its own.
-
-    Where only one of the two has changed since the folder was last published, it is that one;
-    but nothing in a folder takes nothing away. Where both have, nothing is lost: the texts stand
-    one after the other, and the Hub's licence and metadata win.
-    """
-    both, mine, theirs = joined(there, here), here.digests, there.digests
-    chosen = {}
-    for part, base in {part: there.published.get(part) for part in mine}.items():
-        if mine[part] == base or not getattr(here, part):
-            source = there
-        elif theirs[part] == base or (base is None and not getattr(there, part)):
-            source = here
-        else:
-            source = both
-        chosen[part] = getattr(source, part)
-    return Own(**chosen)
-
-
-def joined(first: Own, second: Own) -> Own:
-    """Both: texts one after the other, and where they contradict each other, the first."""
+def joined(there: Own, here: Own) -> Own:
+    """The user's part of a card that is replaced, `there`, with that of the one that takes its
+    place, `here`. Nothing is lost: all that is there stays, and the paragraphs, tags and metadata
+    of `here` that are not there yet are added. Where both state the same thing, `there` holds."""
     lists: dict[str, Any] = {
-        key: list(dict.fromkeys([*first.metadata.get(key, ()), *second.metadata.get(key, ())]))
+        key: list(dict.fromkeys([*there.metadata.get(key, ()), *here.metadata.get(key, ())]))
         for key in ("tags", "datasets")
-        if key in first.metadata or key in second.metadata
+        if key in there.metadata or key in here.metadata
     }
-    results = {_key(result): result for result in (*second.results, *first.results)}
+    results = {_key(result): result for result in (*here.results, *there.results)}
+    known = {*_paragraphs(there.before), *_paragraphs(there.after)}
     return Own(
-        _both(first.before, second.before),
-        _both(first.after, second.after),
-        first.license or second.license,
-        {**second.metadata, **first.metadata, **lists},
+        _added(there.before, here.before, known),
+        _added(there.after, here.after, known),
+        there.license or here.license,
+        {**here.metadata, **there.metadata, **lists},
         tuple(results.values()),
     )
 
@@ -145,19 +103,26 @@ def _key(result: Any) -> tuple[str, str, str | None]:
     return result.unique_identifier, result.metric_type, result.metric_name
 
 
-def _both(first: str, second: str) -> str:
-    if second in first:
-        return first
-    return second if first in second else f"{first}\n\n{second}"
+def _added(text: str, more: str, known: set[str]) -> str:
+    new = [paragraph for paragraph in _paragraphs(more) if paragraph not in known]
+    return "\n\n".join([*([text] if text else []), *new])
 
 
-def _canonical(value: Any) -> Any:
-    """The same for the same metadata, whatever the order and the types of its keys."""
-    if isinstance(value, dict):
-        return sorted(([str(key), _canonical(inner)] for key, inner in value.items()), key=str)
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    return str(value)
+def _paragraphs(text: str) -> Iterator[str]:
+    """A text's paragraphs, without the empty lines between; a block of code is one of them."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.splitlines():
+        mark = line.strip()[:3]
+        if mark in ("```", "~~~") and fence in ("", mark):
+            fence = "" if fence else mark
+        if line.strip() or fence:
+            lines.append(line)
+        elif lines:
+            yield "\n".join(lines)
+            lines = []
+    if lines:
+        yield "\n".join(lines)
 
 
 def library_of(card: str, where: str) -> str:
@@ -195,8 +160,10 @@ def _parsed(card: str, where: str) -> Any:
 
 def _ours(state: str) -> Ours:
     try:
-        return Ours.model_validate(json.loads(state))
-    except (ValueError, RecursionError):  # somebody changed the line
+        values = json.loads(state)
+        values.pop("own", None)  # cards of ganzoo 0.1 and before have digests there
+        return Ours.model_validate(values)
+    except (AttributeError, ValueError, RecursionError):  # somebody changed the line
         return Ours()
 
 

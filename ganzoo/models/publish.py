@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError
-from ganzoo.models.gather import packaged
+from ganzoo.layout import DISCRIMINATOR, SAMPLES
+from ganzoo.models.generator import Generator
+from ganzoo.models.hub import Access
 from ganzoo.models.hub_name import PREFIX, HubName, is_repo
-from ganzoo.models.package import check_finite
-from ganzoo.models.upload import Published, Wanted, check, sizes, upload
+from ganzoo.models.load import generator_of
+from ganzoo.models.references import reference_to
+from ganzoo.models.save import Package, package_of, scratch, write_model
+from ganzoo.models.stored import ModelFolder
+from ganzoo.models.upload import Published, PublishOptions, check, check_finite, sizes, upload
+from ganzoo.runs.folder import RunFolder
+
+
+class Run(RunFolder):
+    """A run on the disk. `ganzoo.train` and `ganzoo.resume` return one; `ganzoo.load` takes one.
+
+    path: the folder. config: how to repeat it. checkpoints: its `Checkpoints`.
+    """
+
+    def publish(
+        self,
+        name: str,
+        *,
+        step: int | None = None,
+        private: bool = False,
+        revision: str | None = None,
+        create_pr: bool = False,
+        dry_run: bool = False,
+        discriminator: bool = False,
+        license: str | None = None,
+        token: str | None = None,
+        architecture: type[Architecture] | None = None,
+    ) -> Published:
+        """Publish the run's model as ``hf://owner/name``, in one commit, or none if it is there.
+
+        step: the step whose checkpoint is wanted. private: of a repository that is made now.
+        revision: a branch that is there, or a tag for the commit. create_pr: as a pull request.
+        dry_run: only tell which files would go. discriminator: send it along, so that others can
+        go on training. license: an identifier of the Hub's. token: instead of the one that was
+        logged in with. architecture: the class, where no installed plugin offers it.
+
+        Raises GanzooError for what the caller can mend, WorkFailed where the Hub fails; the
+        model there is then as it was before, or the message says what of it was done.
+        """
+        options = PublishOptions(private, revision, create_pr, token, license, discriminator)
+        return publish(self, name, options, step=step, dry_run=dry_run, architecture=architecture)
 
 
 def publish(
     model: str | os.PathLike[str],
     target: str,
-    wanted: Wanted,
+    options: PublishOptions,
     *,
     step: int | None = None,
     dry_run: bool = False,
@@ -31,17 +74,49 @@ def publish(
         hint = f"{PREFIX}{target}" if is_repo(target) else f"{PREFIX}OWNER/NAME"
         raise GanzooError(f"{target!r}: a model is published to the Hub by its name there: {hint}")
     name = HubName.parse(target)
-    check(name, wanted)
+    check(name, options)
     with packaged(
         model,
         str(name),
         step=step,
-        discriminator=wanted.discriminator,
+        discriminator=options.discriminator,
         architecture=architecture,
-        token=wanted.token,
+        token=options.token,
     ) as (package, generator):
         check_finite(generator)
         if dry_run:
-            found = package.files(wanted.discriminator, wanted.license)
-            return Published(str(name), None, False, sizes(found))
-        return upload(package, name, wanted)
+            files = package.files(options.discriminator, options.license)
+            return Published(str(name), None, False, sizes(files))
+        return upload(package, name, options)
+
+
+@contextlib.contextmanager
+def packaged(
+    model: str | os.PathLike[str],
+    name: str,
+    *,
+    step: int | None = None,
+    discriminator: bool | None = False,
+    architecture: type[Architecture] | None = None,
+    token: str | None = None,
+) -> Iterator[tuple[Package, Generator]]:
+    """A model as a package, under the name it will have, and loaded.
+
+    The package of a run's step is there only meanwhile. discriminator: whether it is wanted; None:
+    where there is one already.
+
+    Raises GanzooError where the model cannot be loaded, as `ganzoo.load` does.
+    """
+    stored = reference_to(model).stored(step, Access(token))
+    generator = generator_of(stored, architecture)
+    grid = f"{SAMPLES}{generator.kind.suffixes[0]}"
+    files = [grid] if discriminator is False else [grid, DISCRIMINATOR]
+    with contextlib.ExitStack() as stack:
+        folder = stored.folder(files, needed=bool(discriminator))
+        if folder is None:
+            folder = stack.enter_context(scratch()) / "model"
+            tensors = stored.needed("discriminator").tensors() if discriminator else None
+            write_model(folder, generator, generator.about, discriminator=tensors)
+            written = ModelFolder(folder, stored.source, stored.origin)
+            generator = generator_of(written, type(generator.architecture))
+        yield package_of(folder, generator, generator.about, name), generator

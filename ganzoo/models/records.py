@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import pydantic
 
+from ganzoo.catalogue import PluginReference
 from ganzoo.entries import DatasetEntry
 from ganzoo.files import public_name
 from ganzoo.layout import METRICS, TRAINING
@@ -89,6 +91,20 @@ class Measured(Record):
     by: str = ""
     data: DataRecord | None = None
     during_training: bool = False
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model folder tells besides the networks.
+
+    plugin: where the architecture comes from. training: how it was trained, as
+    ``training.json`` has it. metrics: what was measured, by name. card: the text of the card.
+    """
+
+    plugin: PluginReference = field(default_factory=PluginReference)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Measured] = field(default_factory=dict)
+    card: str = ""
 
 
 class _Metrics(Record):

@@ -15,7 +15,8 @@ from ganzoo.models.hub import client
 from ganzoo.models.hub_errors import explained, patiently
 from ganzoo.models.hub_name import PREFIX, HubName, is_commit, is_revision
 from ganzoo.models.own_text import Own, library_of, read_own
-from ganzoo.models.package import Package
+from ganzoo.models.save import Package
+from ganzoo.sampler import Sampler
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MAIN = "main"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PublishOptions:
     """How to publish. private: of a repository that is made. revision: a branch that is there,
     or a tag to give to the commit. create_pr: open a pull request. token: instead of the one that
     was logged in with. license: an identifier of the Hub's. discriminator: send it along."""
@@ -55,32 +56,41 @@ class Published:
         return self.url
 
 
-def sizes(found: dict[str, Path | bytes]) -> dict[str, int]:
+def check_finite(sampler: Sampler) -> None:
+    """Raise GanzooError where a weight is not finite: such a model is not published."""
+    tensors = sampler.network.state_dict().values()
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        raise GanzooError("the model's weights are not finite; it is not published")
+
+
+def sizes(files: dict[str, Path | bytes]) -> dict[str, int]:
     """The size of each file in bytes."""
     return {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size
-        for name, content in found.items()
+        for name, content in files.items()
     }
 
 
-def check(target: HubName, wanted: Wanted) -> None:
-    """Raise GanzooError where what is wanted does not go together."""
+def check(target: HubName, options: PublishOptions) -> None:
+    """Raise GanzooError where options do not go together."""
     if target.revision is not None:
         raise GanzooError(
             f"{target}: a model is published to {PREFIX}{target.repo}; give the branch or tag as "
             f"--revision {target.revision}"
         )
-    if wanted.revision is None:
+    if options.revision is None:
         return
-    if wanted.create_pr:
+    if options.create_pr:
         raise GanzooError("--create-pr and --revision: tag it when the pull request is merged")
     # What could not be loaded again, or is neither a branch nor a tag.
-    refs = wanted.revision.startswith("refs/")
-    if refs or is_commit(wanted.revision) or not is_revision(wanted.revision):
-        raise GanzooError(f"--revision {wanted.revision!r}: it takes a branch, or a name for a tag")
+    refs = options.revision.startswith("refs/")
+    if refs or is_commit(options.revision) or not is_revision(options.revision):
+        raise GanzooError(
+            f"--revision {options.revision!r}: it takes a branch, or a name for a tag"
+        )
 
 
-def upload(package: Package, target: HubName, wanted: Wanted) -> Published:
+def upload(package: Package, target: HubName, options: PublishOptions) -> Published:
     """Publish a package in one commit.
 
     The user's own text in the card there is kept; a file of an earlier model that this one has
@@ -88,13 +98,13 @@ def upload(package: Package, target: HubName, wanted: Wanted) -> Published:
     WorkFailed where the Hub fails; the model there is then as it was before, or the message says
     what of it was done.
     """
-    check(target, wanted)
-    package.files(wanted.discriminator, wanted.license)  # what is wrong here is said first
-    sending = _Sending(package, target, wanted)
+    check(target, options)
+    package.files(options.discriminator, options.license)  # what is wrong here is said first
+    sending = _Sending(package, target, options)
     try:
-        with explained(target, wanted.token):
+        with explained(target, options.token):
             # Another time finds what the first one did, and does the rest; but not pull requests.
-            return sending.send() if wanted.create_pr else patiently(sending.send)
+            return sending.send() if options.create_pr else patiently(sending.send)
     except GanzooError as error:
         if sending.made and not sending.committed:
             raise type(error)(f"{error} (the repository itself was made)") from None
@@ -104,10 +114,10 @@ def upload(package: Package, target: HubName, wanted: Wanted) -> Published:
 class _Sending:
     """One upload, which may take more than one try."""
 
-    def __init__(self, package: Package, target: HubName, wanted: Wanted) -> None:
-        self.package, self.target, self.wanted = package, target, wanted
-        self.api: HfApi = client(wanted.token)
-        self.before: str | None = None  # the commit that the first try found
+    def __init__(self, package: Package, target: HubName, options: PublishOptions) -> None:
+        self.package, self.target, self.options = package, target, options
+        self.api: HfApi = client(options.token)
+        self.before: str | None = None  # the commit that the first try files
         self.made = self.committed = False
 
     def send(self) -> Published:
@@ -118,10 +128,10 @@ class _Sending:
         self.before = self.before or info.sha
         there = {file.rfilename: file for file in info.siblings or ()}
         own = self._own(there, info.sha or branch)
-        wanted = self.wanted
-        found = self.package.files(wanted.discriminator, wanted.license, own)
-        stale = sorted(name for name in there if name in NAMES and name not in found)
-        changed = bool(stale) or any(_differs(found[name], there.get(name)) for name in found)
+        options = self.options
+        files = self.package.files(options.discriminator, options.license, own)
+        stale = sorted(name for name in there if name in NAMES and name not in files)
+        changed = bool(stale) or any(_differs(files[name], there.get(name)) for name in files)
         if tagged and (changed or tagged != info.sha):
             raise GanzooError(
                 f"{self.target}: the tag {tag!r} is there already, of commit {tagged[:12]}; choose "
@@ -130,7 +140,7 @@ class _Sending:
         commit = info.sha
         url = f"{self.api.endpoint}/{self.target.repo}"
         if changed:
-            done = self._commit(_operations(found, stale), branch, info.sha)
+            done = self._commit(_operations(files, stale), branch, info.sha)
             # A Hub that states no hashes may know better that nothing is new.
             changed = done.pr_url is not None or done.oid != info.sha
             self.committed, commit = changed, done.oid
@@ -139,7 +149,7 @@ class _Sending:
             url, changed = f"{url}/commit/{commit}", True
         if tag is not None:
             self._tag(tag, commit, changed)
-        return Published(url, commit, changed, sizes(found))
+        return Published(url, commit, changed, sizes(files))
 
     def _repository(self) -> ModelInfo:
         from huggingface_hub import errors
@@ -150,12 +160,12 @@ class _Sending:
         except errors.GatedRepoError:
             raise
         except errors.RepositoryNotFoundError:
-            if self.wanted.create_pr:
+            if self.options.create_pr:
                 raise  # there is nothing to change by a pull request
-            self.api.create_repo(repo, private=self.wanted.private, exist_ok=True)
+            self.api.create_repo(repo, private=self.options.private, exist_ok=True)
             self.made = True
             return self.api.model_info(repo, files_metadata=True)
-        if self.wanted.private and info.private is False and not self.made:
+        if self.options.private and info.private is False and not self.made:
             raise GanzooError(
                 f"{self.target} is there already and is public; --private is for a new one"
             )
@@ -163,7 +173,7 @@ class _Sending:
 
     def _branch_and_tag(self) -> tuple[str, str | None, str | None]:
         """The branch to commit to, the tag to give, and the commit that has the tag already."""
-        revision = self.wanted.revision
+        revision = self.options.revision
         if revision is None:
             return MAIN, None, None
         refs = self.api.list_repo_refs(self.target.repo)
@@ -200,7 +210,7 @@ class _Sending:
                 operations,
                 commit_message=f"{self.package.facts.config.architecture} by ganzoo {__version__}",
                 revision=branch,
-                create_pr=self.wanted.create_pr,
+                create_pr=self.options.create_pr,
                 parent_commit=parent,
             )
         except ValueError as error:
@@ -211,7 +221,7 @@ class _Sending:
 
     def _tag(self, tag: str, commit: str | None, changed: bool) -> None:
         try:
-            with explained(self.target, self.wanted.token):
+            with explained(self.target, self.options.token):
                 patiently(
                     lambda: self.api.create_tag(
                         self.target.repo, tag=tag, revision=commit, exist_ok=True
@@ -235,8 +245,8 @@ def _differs(content: Path | bytes, there: RepoSibling | None) -> bool:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() != there.blob_id
 
 
-def _operations(found: dict[str, Path | bytes], stale: list[str]) -> list[CommitOperation]:
+def _operations(files: dict[str, Path | bytes], stale: list[str]) -> list[CommitOperation]:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    added = [CommitOperationAdd(name, content) for name, content in found.items()]
+    added = [CommitOperationAdd(name, content) for name, content in files.items()]
     return [*added, *(CommitOperationDelete(name) for name in stale)]

@@ -18,7 +18,7 @@ import torch
 
 from ganzoo.api import resume, train
 from ganzoo.models.load import load
-from ganzoo.models.run import Run
+from ganzoo.models.publish import Run
 from ganzoo.plugins import file_of
 from ganzoo.sampler import Sampler
 from ganzoo.testing.case import Case
