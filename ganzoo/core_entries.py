@@ -132,14 +132,12 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
         f"{where}:MNISTConvNet",
         "128 features of a classifier of digits",
         IMAGE,
-        (1,),
     )
     yield ExtractorEntry(
         "cifar-convnet",
         f"{where}:CIFARConvNet",
         "128 features of a classifier of CIFAR-10",
         IMAGE,
-        (3,),
     )
     yield ExtractorEntry(
         "stacked-digits", f"{where}:StackedDigits", "mnist-convnet on each of three channels", IMAGE

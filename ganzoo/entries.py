@@ -219,23 +219,18 @@ class ExtractorEntry(Entry):
     NAME``. The target is called with the ``pathlib.Path`` of a file of weights, or None, and
     returns a `ganzoo.Extractor`: a subclass of it is one.
 
-    kinds: the kinds of sample that it takes; empty: any. channels: of images, the numbers of
-    channels whose usual extractor it is.
+    kinds: the kinds of sample that it takes; empty: any. The usual one of a kind is
+    that which `Kind.usual_extractor` names; see `Extractor.takes`, too.
     """
 
     label: ClassVar[str] = "extractor"
     check: ClassVar[str] = "ganzoo.testing.entries:extractor"
 
     kinds: tuple[str, ...] = ("image",)
-    channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_texts(self, "kinds")
-        if not isinstance(self.channels, tuple):
-            raise TypeError(
-                f"ExtractorEntry {self.name!r}: channels must be a tuple, not {self.channels!r}"
-            )
 
 
 @dataclass(frozen=True)

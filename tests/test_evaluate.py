@@ -14,11 +14,12 @@ from conftest import FEW, call, write_pictures
 from safetensors.torch import load_file, save_file
 
 import ganzoo
-from ganzoo import Extractor, Features
+from ganzoo import Extractor, Features, FigureName
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import find_dataset
 from ganzoo.measure.classifiers import MNISTConvNet
 from ganzoo.measure.figures import Reference
+from ganzoo.measure.samples import Task
 from ganzoo.models.measured import target_of, write_figures
 
 
@@ -157,10 +158,10 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
     from ganzoo.measure import evaluate as evaluation
 
     generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
-    real = Reference(Asked()(digits[0]), 3)
-    made = evaluation._figures(Asked(), generator, real, 300, 0, same_classes=True)
+    real, task = Reference(Asked()(digits[0]), 3), Task(300)
+    made = evaluation._figures(Asked(), generator, real, task, 0, same_classes=True)
     assert made["label_agreement"] == pytest.approx(1 / 3)
-    made = evaluation._figures(Asked(), generator, real, 300, 0, same_classes=False)
+    made = evaluation._figures(Asked(), generator, real, task, 0, same_classes=False)
     assert "label_agreement" not in made
 
 
@@ -235,3 +236,26 @@ def test_a_figure_against_other_data_takes_the_place_of_the_first_and_says_so(
     assert call("evaluate", folder, "--data", digits_npz, *FEW).exit_code == 0
     with pytest.warns(ganzoo.GanzooWarning, match="against digits.npz are replaced by those"):
         ganzoo.evaluate(folder, tmp_path / "half.npz", samples=300, seeds=1)
+
+
+def test_a_figures_name_has_two_parts():
+    name = FigureName.parse("rarest_class[inception-v3-compat]")
+    assert name == FigureName("rarest_class", "inception-v3-compat")
+    assert str(name) == "rarest_class[inception-v3-compat]"
+    for other in ("generator_loss", "fid[]", "fid[a][b]", "fid[a b]", "fid[a]\n", "[a]"):
+        assert FigureName.parse(other) is None
+
+
+def test_what_training_measured_gives_way_without_a_warning(model, digits_npz, tmp_path):
+    """Its data is another, but nobody asked for that figure."""
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    record = json.loads((folder / "metrics.json").read_text())
+    data = {"name": "other", "sha256": "0" * 64}
+    passing = {"value": 9.5, "how": "on the way", "data": data, "during_training": True}
+    record["metrics"]["fid[mnist-convnet]"] = passing
+    (folder / "metrics.json").write_text(json.dumps(record))
+    figures = ganzoo.evaluate(folder, digits_npz, samples=300, seeds=1)
+    written = json.loads((folder / "metrics.json").read_text())["metrics"]["fid[mnist-convnet]"]
+    assert written["value"] == figures["fid[mnist-convnet]"].value
+    assert "during_training" not in written

@@ -18,7 +18,9 @@ from conftest import call, set_options
 from test_step import PairGAN, Waits, make_match
 
 import ganzoo
+from ganzoo.measure.advice import Setting, advice
 from ganzoo.measure.health import distances, separation
+from ganzoo.plugins import catalogue
 from ganzoo.runs.checkpoints import write_manifest
 
 SMALL = {"widths": [32, 64], "training.batch_size": 50, "data.image_size": 16}
@@ -260,3 +262,37 @@ def test_separation_is_of_the_order_alone():
     assert separation(real, fake) == pytest.approx((3 + 0.5 + 1) / 6)
     assert separation(1e6 * real - 5, 1e6 * fake - 5) == separation(real, fake)
     assert separation(torch.ones(5000), torch.zeros(3)) == 1
+
+
+SOOTHING = """
+import ganzoo
+
+class Soothing(ganzoo.NonSaturating):
+    pass
+
+class Other(Soothing):
+    pass
+
+@ganzoo.hookimpl
+def ganzoo_objectives():
+    yield ganzoo.ObjectiveEntry("soothing", Soothing, "", ("overpowered",))
+    yield ganzoo.ObjectiveEntry("other", Other)
+"""
+
+
+@pytest.mark.usefixtures("fresh_catalogue")
+def test_advice_names_the_objectives_that_say_they_help(tmp_path):
+    """A plugin's as well as ganzoo's own, but neither the run's own nor what that is made of."""
+    (tmp_path / "soothing.py").write_text(SOOTHING)
+    ganzoo.use(tmp_path / "soothing.py")
+    offered = {
+        ganzoo.NonSaturating: "--objective hinge or soothing or wasserstein,",
+        ganzoo.Hinge: "--objective soothing or wasserstein,",
+        catalogue()
+        .find(ganzoo.ObjectiveEntry, "other")
+        .load(): "--objective hinge or wasserstein,",
+    }
+    for objective, words in offered.items():
+        setting = Setting(ganzoo.Training(), objective(), "points", "fp32")
+        assert words in advice("overpowered", setting)
+        assert "soothing" not in advice("collapsed", setting)

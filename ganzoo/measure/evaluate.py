@@ -19,20 +19,20 @@ from ganzoo.devices import find_device
 from ganzoo.errors import GanzooError
 from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
-from ganzoo.kinds import kind_of
 from ganzoo.measure.extractors import AUTO, extractor_of, find_extractor
 from ganzoo.measure.features import Extractor
 from ganzoo.measure.figures import Reference, check_enough, class_figures, distances
 from ganzoo.measure.samples import (
+    Task,
     features_of_data,
     features_of_generator,
     features_of_noise,
-    other_details,
 )
 from ganzoo.models.generator import Generator
 from ganzoo.models.load import load
 from ganzoo.models.measured import target_of, write_figures
 from ganzoo.models.records import DataRecord, Measured
+from ganzoo.sampler import MOST_SAMPLES
 
 MOST_SEEDS: Final = 100
 
@@ -54,8 +54,8 @@ def evaluate(
 
     model, step, architecture: as in `ganzoo.load`, or a generator. samples: how many are made with
     each of `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
-    deviation. features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's
-    usual one.
+    deviation. A generator that works from inputs is given those of the data, at most `samples`.
+    features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's usual one.
     weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
 
     The figures of a model folder, a run's model or one of the local registry are written into its
@@ -67,6 +67,8 @@ def evaluate(
     """
     if not isinstance(seeds, Integral) or not 1 <= seeds <= MOST_SEEDS:
         raise GanzooError(f"seeds {seeds!r}: it takes 1 to {MOST_SEEDS}")
+    if not isinstance(samples, Integral) or not 1 <= samples <= MOST_SAMPLES:
+        raise GanzooError(f"{samples} samples asked for; at least 1, at most {MOST_SAMPLES}")
     target = None
     if isinstance(model, Generator):
         generator = model
@@ -76,9 +78,9 @@ def evaluate(
         generator = load(model, step=step, architecture=architecture, device=where)
     called = source_of(data)
     source = None if called is None else absolute(called)
-    dataset = dataset_of(data, spec=generator.spec)
-    dataset = kind_of(generator.spec).match(dataset, generator.name or "the generator")
-    generator.latents(samples, seed)  # an impossible number is refused before anything is measured
+    read = dataset_of(data, spec=generator.spec)
+    dataset = generator.kind.match(read, generator.name or "the generator")
+    task = Task.of(generator, dataset, samples)
     extractor = find_extractor(features, source, generator.spec, _path(weights))
     extractor.to(generator.device)
     record = DataRecord.of(dataset, source, dataset.fingerprint())
@@ -88,10 +90,10 @@ def evaluate(
     # numbers, that are not the data's.
     same_classes = features != AUTO or extractor_of(source) is not None
     figures = [
-        _figures(extractor, generator, real.reference, samples, number, same_classes)
+        _figures(extractor, generator, real.reference, task, number, same_classes)
         for number in range(seed, seed + seeds)
     ]
-    method = _Method(extractor, samples, range(seed, seed + seeds), real, record)
+    method = _Method(extractor, task, range(seed, seed + seeds), real, record)
     measured = {
         str(FigureName(name, extractor.name)): method.measured(name, figures) for name in figures[0]
     }
@@ -140,7 +142,7 @@ class _Method:
     """How figures were measured, for their records."""
 
     extractor: Extractor
-    samples: int
+    task: Task
     seeds: range
     real: _Real
     data: DataRecord
@@ -155,8 +157,8 @@ class _Method:
             value=_rounded(statistics.fmean(values)),
             spread=None if spread is None else _rounded(spread, 2),
             floor=self.real.floor.get(name),
-            ceiling=self.real.ceiling(self.samples).get(name),
-            how=f"{self.samples} samples of {seeds}, against {count} real ones",
+            ceiling=self.real.ceiling(self.task.count).get(name),
+            how=f"{self.task.count} samples of {seeds}, against {count} real ones",
             features=f"{self.extractor.name}: {self.extractor.about}",
             by=f"torch-fidelity {version('torch-fidelity')}" if name in self.real.floor else "",
             data=self.data,
@@ -167,17 +169,17 @@ def _figures(
     extractor: Extractor,
     generator: Generator,
     real: Reference,
-    samples: int,
+    task: Task,
     seed: int,
     same_classes: bool,
 ) -> dict[str, float]:
     """The figures of one seed. same_classes: the extractor's classes are those of the data."""
-    fake = features_of_generator(extractor, generator, samples, seed)
-    check_enough(fake, f"samples={samples}")
+    fake = features_of_generator(extractor, generator, task, seed)
+    check_enough(fake, f"samples={task.count}")
     figures = distances(fake, real) | class_figures(fake, real)
     classes = generator.spec.classes
     if same_classes and fake.classes is not None and classes and classes == extractor.classes:
-        agreement = fake.classes == generator.turns(samples)
+        agreement = fake.classes == task.asked(generator)
         figures["label_agreement"] = agreement.double().mean().item()
     return figures
 
@@ -225,7 +227,9 @@ def _check_alike(fake: Dataset, real: Dataset) -> None:
     """Raise GanzooError where two sets of samples cannot be compared as they are."""
     ours, theirs = fake.spec, real.spec
     alike = ours.kind == theirs.kind and ours.shape == theirs.shape
-    if not alike or other_details(ours, theirs):
+    # One without details, such as columns or a sample rate, says nothing of them.
+    other_details = ours.details and theirs.details and ours.details != theirs.details
+    if not alike or other_details:
         raise GanzooError(
             f"data set {fake.name!r} has samples of kind {ours.kind} {ours.shape}, and "
             f"{real.name!r} of kind {theirs.kind} {theirs.shape}: they must be alike"

@@ -36,10 +36,12 @@ def find_extractor(
         raise GanzooError(f"features {name!r}: it takes a name or a .safetensors file")
     name = os.fspath(name)
     if is_file(name):
-        if spec.kind != "image" or weights is not None:
-            what = "beside other weights" if weights is not None else f"for {spec.kind}"
-            raise GanzooError(f"{name}: a classifier of images cannot be used {what}")
-        return Classifier(user_path(name))
+        if weights is not None:
+            raise GanzooError(f"{name}: a file of features takes no other weights")
+        classifier = Classifier(user_path(name))
+        if not classifier.takes(spec):
+            raise GanzooError(f"{name} does not take samples of kind {spec.kind} {spec.shape}")
+        return classifier
     if name == AUTO:
         name = usual_extractor(source, spec)
     entry = catalogue().find(ExtractorEntry, name)

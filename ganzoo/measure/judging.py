@@ -14,7 +14,7 @@ from ganzoo.figure_name import FigureName
 from ganzoo.kinds import kind_of
 from ganzoo.measure.extractors import AUTO, find_extractor, usual_extractor
 from ganzoo.measure.figures import Reference, check_enough, check_finite, class_figures, fid
-from ganzoo.measure.samples import features_of_data, features_of_generator
+from ganzoo.measure.samples import Task, features_of_data, features_of_generator
 from ganzoo.models.records import DataRecord
 from ganzoo.runs.config import RunConfig
 from ganzoo.sampler import Sampler
@@ -42,6 +42,7 @@ class Judge:
             except GanzooError as error:
                 raise GanzooError(f"schedule.evaluate_data: {error}") from None
         dataset = kind_of(spec).match(dataset, config.architecture)
+        self.dataset = dataset
         self.data = DataRecord.of(dataset, source, dataset.fingerprint())
         self.extractor = find_extractor(schedule.features, source, spec).to(device)
         features = features_of_data(self.extractor, dataset)
@@ -55,7 +56,8 @@ class Judge:
         cannot be measured."""
         began = time.perf_counter()
         try:
-            fake = features_of_generator(self.extractor, sampler, self.samples, 0)
+            task = Task.of(sampler, self.dataset, self.samples)
+            fake = features_of_generator(self.extractor, sampler, task, 0)
             figures = {"fid": fid(fake, self.real)} | class_figures(fake, self.real)
             check_finite(figures)
         except Exception as error:  # a measurement must not end the training

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from ganzoo.data.dataset import Dataset
+from ganzoo.data.dataset import Dataset, LazySamples
 from ganzoo.data.reading import fault_of, none_readable, read_one
-from ganzoo.errors import GanzooWarning, WorkFailed
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.kinds import kind_of
 from ganzoo.measure.features import Extractor, Features
 from ganzoo.sampler import Sampler
@@ -20,17 +22,96 @@ GENERATED: Final = 250  # samples that are made at once: large pictures take muc
 DECODED: Final = 1000  # samples that are read at once
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a generator is asked to make, to be compared with a data set.
+
+    count: of samples. data: what it works from, where that is no latent: inputs, or the real
+    samples that the architecture makes inputs from. labels: (count,), of those; None: the classes
+    take turns.
+    """
+
+    count: int
+    data: Dataset | None = None
+    derived: bool = False
+    labels: Tensor | None = None
+
+    @classmethod
+    def of(cls, sampler: Sampler, dataset: Dataset, count: int) -> Task:
+        """The task of making `count` samples like those of `dataset`; fewer where it has fewer
+        inputs. Raises GanzooError where it has none, and the generator needs them."""
+        needed = sampler.architecture.input_spec
+        if needed is None:
+            return cls(count)
+        if dataset.inputs is not None and dataset.input_spec is not None:
+            spec = dataset.input_spec
+            whose = f"the inputs of {sampler.name or 'the generator'}"
+            data = kind_of(needed).match(
+                Dataset(
+                    f"{dataset.name}, inputs",
+                    dataset.inputs,
+                    kind=spec.kind,
+                    low=spec.low,
+                    high=spec.high,
+                    details=spec.details,
+                ),
+                whose,
+            )
+        elif sampler.spec.inputs is None:
+            data = dataset
+        else:
+            raise GanzooError(
+                f"{sampler.name or 'the generator'} works from inputs, and the data set "
+                f"{dataset.name!r} has none; give data with inputs"
+            )
+        count = min(count, len(data))
+        derived = data is dataset
+        labels = None
+        if dataset.labels is not None and dataset.classes == sampler.spec.classes:
+            labels = dataset.labels[:count] if derived or dataset.paired else None
+        return cls(count, data, derived, labels if sampler.architecture.conditional else None)
+
+    def asked(self, sampler: Sampler) -> Tensor:
+        """The class that each sample of a conditional generator should be of, (count,)."""
+        return sampler.turns(self.count) if self.labels is None else self.labels
+
+    def samples(self, sampler: Sampler, seed: int) -> Iterator[Tensor]:
+        """The samples, a batch at a time."""
+        if self.data is None:
+            yield from sampler.stream(self.count, seed, GENERATED)
+            return
+        for number, index in enumerate(torch.arange(self.count).split(DECODED)):
+            labels = None if self.labels is None else self.labels[index]
+            part_seed = seed + (number << 32)  # other noise for each part
+            inputs = self._inputs(sampler, self.data, index, labels, part_seed)
+            options = {"inputs": inputs}  # of what works from them
+            yield from sampler.stream(len(index), part_seed, GENERATED, labels, **options)
+
+    def _inputs(
+        self, sampler: Sampler, data: Dataset, index: Tensor, labels: Tensor | None, seed: int
+    ) -> Tensor:
+        faults: list[str] = []
+        samples = _scaled(_read(data.samples, data.spec, index, faults))
+        if faults:
+            raise GanzooError(f"data set {data.name!r}: a generator works from it: {faults[0]}")
+        if not self.derived:
+            return samples
+        rng = torch.Generator(sampler.device).manual_seed(seed)
+        labels = None if labels is None else labels.to(sampler.device)
+        return sampler.architecture.condition(samples.to(sampler.device), labels, rng).cpu()
+
+
 def features_of_generator(
-    extractor: Extractor, sampler: Sampler, count: int, seed: int
+    extractor: Extractor, sampler: Sampler, task: Task, seed: int
 ) -> Features:
-    """The features of `count` samples of a generator, the classes taking turns.
+    """The features of the samples that a generator makes.
 
     Raises WorkFailed where they are not finite or all the same.
     """
     parts: list[Features] = []
     first: Tensor | None = None
     varied = False
-    for samples in sampler.stream(count, seed, GENERATED):
+    for samples in task.samples(sampler, seed):
         if not samples.isfinite().all():
             raise WorkFailed(
                 "the samples are not finite, so nothing can be measured: the generator's weights "
@@ -38,11 +119,11 @@ def features_of_generator(
             )
         first = samples[:1] if first is None else first
         varied = varied or not bool((samples == first).all())
-        parts.append(extractor(kind_of(sampler.spec).store(samples)))
+        parts.append(extractor(sampler.kind.store(samples)))
     if not varied:
         raise WorkFailed(
-            f"all {count} samples are the same: the generator has collapsed, and nothing can be "
-            "measured of it"
+            f"all {task.count} samples are the same: the generator has collapsed, and nothing can "
+            "be measured of it"
         )
     return Features.joined(parts)
 
@@ -51,14 +132,15 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
     """The features of a data set's samples, in their order.
 
     Samples that cannot be read are left out, with a warning. Raises GanzooError where none can be
-    read, or where values lie outside the data set's range.
+    read.
     """
+    spec, kind = dataset.spec, kind_of(dataset.spec)
     parts: list[Features] = []
     faults: list[str] = []
-    for part in torch.arange(len(dataset)).split(DECODED):
-        samples = _read(dataset, part, faults)
-        if samples is not None:
-            parts.append(extractor(kind_of(dataset.spec).store(samples)))
+    for index in torch.arange(len(dataset)).split(DECODED):
+        samples = _read(dataset.samples, spec, index, faults)
+        if len(samples):
+            parts.append(extractor(kind.store(samples)))
     if not parts:
         raise none_readable(dataset.name, len(dataset), faults[0])
     if faults:
@@ -75,32 +157,45 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
     """The features of uniform noise over the range of the samples; where they have none, between
     the least and the largest value that each of their numbers has in the data."""
     rng = torch.Generator().manual_seed(0)
-    spec, samples = dataset.spec, dataset.samples
+    spec, kind = dataset.spec, kind_of(dataset.spec)
     low, high = spec.low, spec.high
     least, most = torch.tensor(low or 0.0), torch.tensor(high or 0.0)
     if low is None or high is None:
-        assert isinstance(samples, Tensor)  # only images are read one by one
-        least, most = samples.amin(0), samples.amax(0)
+        least, most = _extremes(dataset)
     parts = []
     for begin in range(0, count, DECODED):
         drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
-        parts.append(extractor(kind_of(spec).store(drawn * (most - least) + least)))
+        parts.append(extractor(kind.store(drawn * (most - least) + least)))
     return Features.joined(parts)
 
 
-def other_details(ours: SampleSpec, theirs: SampleSpec) -> bool:
-    """Whether two specs say that their samples mean different things: other columns, another
-    sample rate. One without details says nothing."""
-    return bool(ours.details and theirs.details and ours.details != theirs.details)
+def _extremes(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """The least and the largest value of each number of a sample."""
+    least, most = torch.tensor(torch.inf), torch.tensor(-torch.inf)
+    for index in torch.arange(len(dataset)).split(DECODED):
+        samples = _scaled(_read(dataset.samples, dataset.spec, index, []))
+        if len(samples):
+            least = torch.minimum(least, samples.amin(0))
+            most = torch.maximum(most, samples.amax(0))
+    return least, most
 
 
-def _read(dataset: Dataset, index: Tensor, faults: list[str]) -> Tensor | None:
-    if isinstance(dataset.samples, Tensor):
-        return dataset.samples[index]
+def _scaled(samples: Tensor) -> Tensor:
+    """Samples as networks take them: uint8 stands for [-1, 1]."""
+    return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
+
+
+def _read(
+    samples: Tensor | LazySamples, spec: SampleSpec, index: Tensor, faults: list[str]
+) -> Tensor:
+    """The samples of these numbers. Those that cannot be read are left out, and noted in
+    `faults`."""
+    if isinstance(samples, Tensor):
+        return samples[index]
     readable = []
     for number in index.tolist():
         try:
-            readable.append(read_one(dataset.samples, number, dataset.spec))
+            readable.append(read_one(samples, number, spec))
         except (OSError, ValueError) as error:
-            faults.append(fault_of(dataset.samples, number, error))
-    return torch.stack(readable) if readable else None
+            faults.append(fault_of(samples, number, error))
+    return torch.stack(readable) if readable else torch.empty(0, *spec.shape)

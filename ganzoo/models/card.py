@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.figure_name import FigureName
@@ -14,6 +14,9 @@ from ganzoo.models.folder import ModelConfig, is_distribution
 from ganzoo.models.own_text import BEGIN, UNKNOWN, Ours, Own, end_line
 from ganzoo.models.records import DataRecord, Measured, TrainingRecord
 from ganzoo.spec import SampleSpec
+
+#: What the card of a model that has no name says to load.
+NAMELESS: Final = "path/to/this/folder"
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,20 @@ def render(facts: Facts, own: Own, license: str | None = None) -> str:
     license: an identifier of the Hub's (``mit``); without it the one that `own` has stays.
     """
     data = facts.training.data
+    results = [*_results(facts), *own.results]
     ours = Ours(
         tags=["ganzoo", "gan", facts.config.architecture, facts.spec.kind],
         datasets=[data.hub] if data and data.hub else [],
         pipeline_tag=facts.kind.pipeline_tag,
         results=[name for name, measured in facts.metrics.items() if measured.data is not None],
+        name="" if facts.name == (_short(facts.name) if results else NAMELESS) else facts.name,
     )
     parts = (own.before, BEGIN, *_sections(facts), end_line(ours), own.after)
     body = "\n\n".join(part for part in parts if part)
-    return f"---\n{_metadata(facts, own, ours, license)}\n---\n\n{body}\n"
+    return f"---\n{_metadata(facts.name, own, ours, results, license)}\n---\n\n{body}\n"
 
 
-def _metadata(facts: Facts, own: Own, ours: Ours, license: str | None) -> str:
+def _metadata(name: str, own: Own, ours: Ours, results: list[Any], license: str | None) -> str:
     from huggingface_hub import ModelCardData
 
     kept = dict(own.metadata)
@@ -58,14 +63,18 @@ def _metadata(facts: Facts, own: Own, ours: Ours, license: str | None) -> str:
         "tags": list(dict.fromkeys([*ours.tags, *kept.pop("tags", ())])),
         "datasets": list(dict.fromkeys([*ours.datasets, *kept.pop("datasets", ())])) or None,
     }
-    results = [*_results(facts), *own.results]
     if results:
-        written |= {"model_name": facts.name.rsplit("/", 1)[-1], "eval_results": results}
+        written |= {"model_name": _short(name), "eval_results": results}
     try:
         text: str = ModelCardData(**written, **kept).to_yaml()
     except (TypeError, ValueError) as error:
         raise GanzooError(f"the card's metadata does not fit: {one_line(error)}") from None
     return text
+
+
+def _short(name: str) -> str:
+    """The name in the metadata, which names no owner."""
+    return name.rsplit("/", 1)[-1]
 
 
 def _results(facts: Facts) -> Iterator[Any]:

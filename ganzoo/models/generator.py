@@ -15,12 +15,12 @@ from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path
 from ganzoo.layout import is_model
-from ganzoo.models.card import render
+from ganzoo.models.card import NAMELESS, render
 from ganzoo.models.export import export
 from ganzoo.models.hub_name import HubName
 from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
-from ganzoo.models.save import NAMELESS, describe, package_of, scratch, write_model
+from ganzoo.models.save import describe, package_of, scratch, write_model
 from ganzoo.models.upload import Published, PublishOptions, check, check_finite, upload
 from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 

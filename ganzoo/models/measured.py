@@ -1,10 +1,8 @@
-"""Figures of quality into a model folder: its metrics.json and its card."""
+"""Writing figures of quality into a model folder: its metrics.json and its card."""
 
 from __future__ import annotations
 
-import html
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,13 +12,13 @@ from typing import Any
 from ganzoo.errors import GanzooError, GanzooWarning, cannot_write
 from ganzoo.files import sha256, write_bytes, write_json
 from ganzoo.layout import CARD, METRICS, SAMPLES, WEIGHTS
-from ganzoo.models.card import render
+from ganzoo.models.card import NAMELESS, render
 from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.generator import Generator
-from ganzoo.models.own_text import BEGIN, read_own
+from ganzoo.models.own_text import name_in, read_own
 from ganzoo.models.records import FORMAT, Measured, metrics_json, read_metrics
 from ganzoo.models.references import reference_to
-from ganzoo.models.save import NAMELESS, describe
+from ganzoo.models.save import describe
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,10 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def write_figures(target: Target, generator: Generator, figures: Mapping[str, Measured]) -> None:
-    """Write the figures of a model into its folder; others that stand there stay as they are.
+    """Write the figures of a model into its folder, and leave the others in it as they are.
 
-    Only metrics.json and ganzoo's part of the card are written, and nothing where the weights are
-    no longer those that were measured, which is warned of.
+    Only metrics.json and ganzoo's part of the card are written; nothing, with a warning, where the
+    weights are no longer those that were measured.
     """
     folder = target.folder
     if sha256(folder / WEIGHTS) != target.weights:
@@ -87,15 +85,15 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
         about = replace(generator.about, metrics=read_metrics(folder))
         grid = f"{SAMPLES}{generator.kind.suffixes[0]}"
         shown = grid if (folder / grid).exists() else ""
-        facts = describe(generator, about, _name(card), shown)
-        write_bytes(folder / CARD, render(facts, read_own(card, str(folder / CARD))).encode())
+        where = str(folder / CARD)
+        facts = describe(generator, about, name_in(card, where) or NAMELESS, shown)
+        write_bytes(folder / CARD, render(facts, read_own(card, where)).encode())
     except OSError as error:
         raise cannot_write(folder, error) from None
 
 
 def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Measured]) -> None:
-    """The same figure against other data is another figure, and takes the place of the first."""
-
+    """Warn where a figure replaces the same one against other data."""
     for name, measured in figures.items():
         old, new = before.get(name), measured.data
         if old is None or old.data is None or old.during_training or new is None:
@@ -108,9 +106,3 @@ def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Me
                 stacklevel=4,
             )
             return
-
-
-def _name(card: str) -> str:
-    """What ganzoo's part of the card says to load, which stays."""
-    found = re.search(r'ganzoo\.load\("([^"\n]+)"', card.partition(BEGIN)[2])
-    return html.unescape(found[1]) if found else NAMELESS

@@ -20,12 +20,16 @@ _MOST_FRONT: Final = 64 << 10  # letters of metadata
 
 
 class Ours(Options):
-    """What in a card's metadata is ganzoo's, told in the last line of its part."""
+    """What in a card's metadata is ganzoo's, told in the last line of its part.
+
+    name: what the card says to load, where the metadata's name of the model is not that.
+    """
 
     tags: list[str] = []
     datasets: list[str] = []
     pipeline_tag: str | None = None
     results: list[str] = []
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,16 @@ def _paragraphs(text: str) -> Iterator[str]:
             lines = []
     if lines:
         yield "\n".join(lines)
+
+
+def name_in(card: str, where: str) -> str:
+    """What ganzoo's part of a card says to load; empty where nothing says it, as in older cards of
+    models without a name."""
+    ends = _END.findall(card)
+    if ends and (name := _ours(ends[-1]).name):
+        return name
+    model_name = str(getattr(_parsed(card, where), "model_name", None) or "")
+    return "" if model_name == "folder" else model_name  # the end of "path/to/this/folder"
 
 
 def library_of(card: str, where: str) -> str:

@@ -25,7 +25,7 @@ from ganzoo.layout import (
     TRAINING,
     WEIGHTS,
 )
-from ganzoo.models.card import Facts, render
+from ganzoo.models.card import NAMELESS, Facts, render
 from ganzoo.models.folder import NAMES, ModelConfig, inside, read_card
 from ganzoo.models.own_text import Own, joined, read_own
 from ganzoo.models.records import About, Measured, TrainingRecord, metrics_json
@@ -33,9 +33,6 @@ from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
 from ganzoo.options import make
 from ganzoo.sampler import Sampler
 from ganzoo.tensors import save_tensors
-
-#: What the card of a model that has no name says to load.
-NAMELESS = "path/to/this/folder"
 
 
 def write_model(

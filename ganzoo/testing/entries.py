@@ -28,7 +28,7 @@ from ganzoo.entries import (
 )
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game, Networks
-from ganzoo.kinds import Kind
+from ganzoo.kinds import Kind, kind_of
 from ganzoo.measure.features import Extractor
 from ganzoo.models.load import load
 from ganzoo.plugins import catalogue
@@ -235,7 +235,7 @@ def extractor(entry: ExtractorEntry) -> None:
         raise
     if not isinstance(extract, Extractor) or not extract.name:
         raise Fault(f"{entry.name}: target", "a ganzoo.Extractor with a name", repr(extract))
-    samples = _samples_for(entry)
+    samples = _samples_for(entry, extract)
     with calling(f"{entry.name}: features"):
         whole, parts = extract(samples), [extract(part) for part in samples.split(3)]
     # Shapes, types, classes and finite values are held against it when it is called.
@@ -244,15 +244,13 @@ def extractor(entry: ExtractorEntry) -> None:
         raise Fault(f"{entry.name}: values", "the same row for a sample in any batch", "another")
 
 
-def _samples_for(entry: ExtractorEntry) -> Tensor:
-    """A few samples of a kind that the extractor takes."""
+def _samples_for(entry: ExtractorEntry, extractor: Extractor) -> Tensor:
+    """A few samples that the extractor takes, as it is given them."""
     kind = entry.kinds[0] if entry.kinds else "array"
+    examples = catalogue().find(KindEntry, kind).load().examples((32,))
+    spec = next((spec for spec in examples if extractor.takes(spec)), examples[0])
     rng = torch.Generator().manual_seed(0)
-    if kind == "image":
-        channels = entry.channels[0] if entry.channels else 3
-        return torch.randint(0, 256, (7, channels, 32, 32), generator=rng, dtype=torch.uint8)
-    shape = catalogue().find(KindEntry, kind).load().examples()[0].shape
-    return torch.rand(7, *shape, generator=rng)
+    return kind_of(spec).store(torch.rand(7, *spec.shape, generator=rng))
 
 
 def command(entry: CommandEntry) -> None:
