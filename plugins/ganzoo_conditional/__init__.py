@@ -1,4 +1,4 @@
-"""Class-conditional GANs: both players are told the class.
+"""Class-conditional GANs: both players are given the class.
 
 projection: Miyato and Koyama 2018 (arXiv:1802.05637). acgan: Odena 2017 (arXiv:1610.09585).
 """

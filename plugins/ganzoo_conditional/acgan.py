@@ -4,7 +4,7 @@ Normalisation, slope, dropout, initial weights and batch are those of the paper'
 (appendix A, CIFAR-10); the convolutions are DCGAN's, whose 4x4 kernels need fewer layers.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, SampleSpec, Training
 from ganzoo_conditional.blocks import growing, initialise, shrinking, start
-from ganzoo_conditional.objective import AuxiliaryClassifier
+from ganzoo_conditional.objective import AuxiliaryClassifier, Output
 
 
 class ACGAN(Architecture):
@@ -42,13 +42,6 @@ class ACGAN(Architecture):
         return network.apply(initialise)
 
 
-class Output(NamedTuple):
-    """score: (N,). logits: (N, classes), of the classifier."""
-
-    score: Tensor
-    logits: Tensor
-
-
 class Generator(nn.Module):
     """The class, as numbers that are learned, and the latent in one vector, then as in DCGAN."""
 
@@ -66,7 +59,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """It is called with labels, as every network of a conditional GAN, and does not look."""
+    """Called with labels, as every network of a conditional GAN is, which it ignores."""
 
     def __init__(self, spec: SampleSpec, width: int, dropout: float) -> None:
         super().__init__()

@@ -1,12 +1,19 @@
 """AC-GAN's loss: the non-saturating one, and the cross-entropy of the auxiliary classifier."""
 
-from typing import Any
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
 from ganzoo import Game, NonSaturating
+
+
+class Output(NamedTuple):
+    """What a discriminator for this objective returns. score: (N,). logits: (N, classes)."""
+
+    score: Tensor
+    logits: Tensor
 
 
 class AuxiliaryClassifier(NonSaturating):
@@ -36,7 +43,7 @@ class AuxiliaryClassifier(NonSaturating):
             "class": self.class_loss(fake, game),
         }
 
-    def class_loss(self, output: Any, game: Game) -> Tensor:
+    def class_loss(self, output: Output, game: Game) -> Tensor:
         """The weighted cross-entropy of the classes in a discriminator's output."""
         assert game.labels is not None  # its architecture is conditional
         return self.config.class_weight * F.cross_entropy(output.logits.float(), game.labels)

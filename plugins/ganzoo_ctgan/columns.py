@@ -47,7 +47,7 @@ class NumberColumn(Options):
 
     @property
     def parts(self) -> tuple[int, int]:
-        """How many values are a place, and how many are of a one-hot."""
+        """How many values are a place within a mode, and how many a one-hot."""
         return 1, len(self.means) + self.missing
 
 
@@ -60,7 +60,7 @@ class CategoryColumn(Options):
 
     @property
     def parts(self) -> tuple[int, int]:
-        """How many values are a place (none), and how many are of a one-hot."""
+        """How many values are a place within a mode (none), and how many a one-hot."""
         return 0, len(self.values)
 
 
@@ -68,7 +68,7 @@ Column = NumberColumn | CategoryColumn
 
 
 def _type(value: object) -> object:
-    """Which column it is to be, so that a fault is told of that one."""
+    """Which type of column is meant, so that an error is about that one's fields."""
     return value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
 
 

@@ -28,7 +28,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASC
 
 
 class CellError(ValueError):
-    """Cells that make no column. row: the number of the row that shows it."""
+    """Cells that cannot be made a column. row: the number of the row at fault."""
 
     def __init__(self, text: str, row: int = 0) -> None:
         super().__init__(text)
@@ -78,7 +78,7 @@ def _categories(
 
 
 def _numbers(name: str, cells: list[str]) -> tuple[Column, Tensor]:
-    there = torch.tensor([bool(cell) for cell in cells])
+    present = torch.tensor([bool(cell) for cell in cells])
     known = [cell for cell in cells if cell]
     values = torch.tensor([float(cell) for cell in known], dtype=torch.float64)
     if values.abs().max() > LARGEST:
@@ -91,11 +91,11 @@ def _numbers(name: str, cells: list[str]) -> tuple[Column, Tensor]:
     chosen = torch.searchsorted(used, chosen)
     # Nine digits: what is below differs between machines, and a float32 has no use for it.
     means = [float(f"{mean:.9g}") for mean in modes.means[used].tolist()]
-    away = (values - torch.tensor(means, dtype=torch.float64)[chosen]).abs()
+    distance = (values - torch.tensor(means, dtype=torch.float64)[chosen]).abs()
     # Four deviations, as in the paper; more where a value lies further, so that none is cut.
     scales = []
     for index, deviation in enumerate(modes.deviations[used].tolist()):
-        furthest = float(away[chosen == index].max())
+        furthest = float(distance[chosen == index].max())
         scales.append(float(f"{max(4 * deviation, furthest * (1 + 1e-6)):.9g}"))
     column = NumberColumn(
         name=name,
@@ -104,13 +104,13 @@ def _numbers(name: str, cells: list[str]) -> tuple[Column, Tensor]:
         high=float(values.max()),
         means=means,
         scales=scales,
-        missing=not bool(there.all()),
+        missing=not bool(present.all()),
     )
     encoded = torch.zeros(len(cells), sum(column.parts))
     mean, scale = (torch.tensor(part, dtype=torch.float64) for part in (means, scales))
-    encoded[there, 0] = ((values - mean[chosen]) / scale[chosen]).clamp(-1, 1).float()
+    encoded[present, 0] = ((values - mean[chosen]) / scale[chosen]).clamp(-1, 1).float()
     mode = torch.full((len(cells),), len(means))
-    mode[there] = chosen
+    mode[present] = chosen
     encoded[:, 1:] = F.one_hot(mode, column.parts[1]).float()
     return column, encoded
 

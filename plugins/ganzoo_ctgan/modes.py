@@ -44,18 +44,18 @@ def fit_modes(values: Tensor, rng: torch.Generator) -> Modes:
     if len(values) > SEEN:
         values = values[torch.randperm(len(values), generator=rng)[:SEEN]]
     centre, spread = values.mean(), values.std(correction=0)
-    if spread == 0:  # what differs was not seen
+    if spread == 0:  # the values looked at are all the same
         return Modes(torch.ones_like(centre[None]), centre[None], centre[None].abs() + 1)
     scaled = ((values - centre) / spread).sort().values
-    best, lowest, found = 0, math.inf, _fit(scaled, 1)[0]
+    best, lowest, chosen = 0, math.inf, _fit(scaled, 1)[0]
     for count in range(1, min(MOST, len(values)) + 1):
         modes, likelihood = _fit(scaled, count)
         criterion = (3 * count - 1) * math.log(len(values)) - 2 * likelihood
         if criterion < lowest:
-            best, lowest, found = count, criterion, modes
+            best, lowest, chosen = count, criterion, modes
         elif count - best >= PATIENCE:
             break
-    return Modes(found.weights, found.means * spread + centre, found.deviations * spread)
+    return Modes(chosen.weights, chosen.means * spread + centre, chosen.deviations * spread)
 
 
 def _fit(values: Tensor, count: int) -> tuple[Modes, float]:

@@ -18,7 +18,7 @@ _LARGEST: Final = 1 << 29  # bytes of a file, which is read at once
 def csv_table(path: Path) -> Dataset:
     """The rows of a CSV file: UTF-8, commas, the first line a header.
 
-    What a column holds is told by its cells, see `encode`. An empty cell, and ``?``, ``NA``,
+    What a column holds follows from its cells, see `encode`. An empty cell, and ``?``, ``NA``,
     ``N/A``, ``NaN`` and ``null`` in any case, is missing: a value of its own for a category, and
     a mode of its own for a number, so that rows are kept and samples may have gaps too. Raises
     GanzooError that names the file, the line and the column.

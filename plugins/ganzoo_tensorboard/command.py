@@ -17,13 +17,14 @@ def tensorboard(runs: tuple[str, ...]) -> None:
 
     What is there already is replaced.
     """
-    opened = [RunFolder.open(run) for run in runs]  # a mistyped one is told before anything is done
-    for run in opened:
-        with run.lock():  # a training that follows itself writes there too
+    # All are opened first, so that a mistyped name is reported before anything is written.
+    folders = [RunFolder.open(run) for run in runs]
+    for run in folders:
+        with run.lock():  # a training with --observer tensorboard writes there too
             write(run)
         click.echo(str(run.path / FOLDER))
     click.echo(
-        f"Next: tensorboard --logdir {os.path.commonpath([run.path.resolve() for run in opened])}",
+        f"Next: tensorboard --logdir {os.path.commonpath([run.path.resolve() for run in folders])}",
         err=True,
     )
 

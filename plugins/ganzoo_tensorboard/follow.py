@@ -6,13 +6,16 @@ import importlib.util
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import soundfile
 from PIL import Image
 
 from ganzoo import FigureName, GanzooError, Observer, RunFolder
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 FOLDER: Final = "tensorboard"  # in the run's folder
 PICTURES: Final = (".png", ".jpg", ".webp")
@@ -21,10 +24,12 @@ PICTURES: Final = (".png", ".jpg", ".webp")
 class TensorBoard(Observer):
     """Writes each logged line, each file of samples and each figure to RUN/tensorboard.
 
-    Of a resumed run, what was recorded before is written anew from the run's own files: no step
-    is shown twice, and none is missing that a killed process had not handed to the disk. Raises
-    GanzooError where the package tensorboard is not installed.
+    Of a resumed run, what was recorded before is written again from the run's own files, so that
+    no step is shown twice and none is lost that a killed process had not yet written to disk.
+    Raises GanzooError where the package tensorboard is not installed.
     """
+
+    writer: SummaryWriter
 
     def __init__(self) -> None:
         if importlib.util.find_spec("tensorboard") is None:
@@ -37,14 +42,14 @@ class TensorBoard(Observer):
 
         for old in (run.path / FOLDER).glob("events.out.tfevents.*"):
             old.unlink()
-        self.writer: Any = SummaryWriter(run.path / FOLDER)
+        self.writer = SummaryWriter(run.path / FOLDER)
         lines = [line for line in run.metrics() if line["step"] <= step]
         began = time.time() - (lines[-1].get("seconds", 0.0) if lines else 0.0)
         for line in lines:
             self._scalars(line, began + line.get("seconds", 0.0))
-        for made, path in run.samples():
-            if made <= step:
-                self.sampled(made, path)
+        for sample_step, path in run.samples():
+            if sample_step <= step:
+                self.sampled(sample_step, path)
 
     def logged(self, line: dict[str, Any]) -> None:
         self._scalars(line, time.time())

@@ -4,8 +4,11 @@ With it come the kind ``audio``, the reader of files of sound and the data set `
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from ganzoo import ArchitectureEntry, DatasetEntry, KindEntry, ReaderEntry, hookimpl
+
+SUFFIXES: Final = (".wav", ".flac", ".ogg")  # of the files that are read
 
 
 @hookimpl
@@ -26,8 +29,8 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
         "wav",
         "ganzoo_wavegan.reader:clips",
         "a WAV, FLAC or Ogg file, or a folder of them; subfolders are classes",
-        (".wav", ".flac", ".ogg"),
-        (".wav", ".flac", ".ogg"),
+        SUFFIXES,
+        SUFFIXES,
     )
 
 

@@ -9,7 +9,7 @@ from ganzoo import Dataset
 
 RATE: Final = 8000
 LENGTH: Final = 4096
-#: The notes of A major pentatonic from 110 Hz on, each with the length of its delay line. The
+#: The notes of A major pentatonic from 110 Hz up, each with the length of its delay line. The
 #: frequency is RATE / (length + 1/2), within a quarter of a semitone of the note's.
 STRINGS: Final = {
     "A2": 72,
@@ -30,7 +30,7 @@ def plucks(split: str) -> Dataset:
 
     Karplus and Strong 1983, "Digital Synthesis of Plucked-String and Drum Timbres", without
     their tuning: a burst of noise goes round a delay line and is averaged with its neighbour.
-    Synthetic: nobody recorded them.
+    The sounds are synthetic, not recordings.
     """
     rng = torch.Generator().manual_seed(list(COUNTS).index(split))
     count = COUNTS[split]

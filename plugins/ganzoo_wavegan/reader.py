@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo import Dataset, GanzooError
+from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
-from ganzoo_wavegan.sound import SUFFIXES, Sound, open_sound
+from ganzoo_wavegan.sound import Sound, open_sound
 
 USUAL: Final = 16_384  # the paper's length
 _MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB
@@ -60,7 +61,7 @@ def _walk(path: Path) -> Iterator[Path]:
     seen = set()
     for folder, subfolders, names in os.walk(path, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()
-        if real in seen:  # a link may lead to a folder that was walked already
+        if real in seen:  # a link may lead back to a folder seen before
             subfolders.clear()
             continue
         seen.add(real)

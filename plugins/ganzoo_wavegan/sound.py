@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-SUFFIXES: Final = (".wav", ".flac", ".ogg")
 _MOST_CHUNKS: Final = 1000
 _MOST_RATE: Final = 1_000_000
 _UNKNOWN_FORMAT: Final = 1  # libsndfile's code
