@@ -19,6 +19,7 @@ from ganzoo.testing import networks, players, runs, values
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere
 from ganzoo.testing.device import device
+from ganzoo.testing.processes import processes
 
 #: In this order: what is told first explains what comes after.
 CHECKS: Final[dict[str, Callable[[Case], None]]] = {
@@ -43,7 +44,7 @@ CHECKS: Final[dict[str, Callable[[Case], None]]] = {
     "precision": values.precision,
     "saving": runs.saving,
     "resuming": runs.resuming,
-    "processes": runs.processes,
+    "processes": processes,
 }
 
 
