@@ -17,8 +17,9 @@ from ganzoo.models.references import RunReference, named_models, reference_to
 from ganzoo.models.save import config_json
 from ganzoo.options import table
 from ganzoo.plugins import catalogue, command_line, find_architecture, reference_of
-from ganzoo.runs.config import Schedule, objective_class, own_objective
+from ganzoo.runs.config import Schedule
 from ganzoo.runs.folder import RunFolder
+from ganzoo.runs.resolve import objective_class, own_objective
 from ganzoo.training import Training
 
 

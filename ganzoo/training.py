@@ -27,8 +27,18 @@ def one_of(kind: type[Entry], *more: str) -> Callable[[dict[str, Any]], None]:
 class Training(Options):
     """How the game is played. An architecture sets its recipe's values as defaults."""
 
-    steps: int = Field(20_000, ge=1, description="generator updates in the whole run")
-    batch_size: int = Field(64, ge=1, description="real samples a step, over all processes")
+    steps: int = Field(
+        20_000,
+        ge=1,
+        description="generator updates in the whole run",
+        json_schema_extra={"flag": "--steps", "repeat": "always"},
+    )
+    batch_size: int = Field(
+        64,
+        ge=1,
+        description="real samples a step, over all processes",
+        json_schema_extra={"flag": "--batch-size", "repeat": "set"},
+    )
     accumulate: int = Field(
         1, ge=1, description="parts that a batch is played in, for one larger than memory"
     )

@@ -24,7 +24,7 @@ from ganzoo.measure.extractors import find_extractor, usual_extractor
 from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
 from ganzoo.plugins import find_architecture
-from ganzoo.runs.config import resolve
+from ganzoo.runs.resolve import resolve
 
 
 def test_real_digits_have_all_classes_and_noise_has_not(digits):

@@ -15,7 +15,9 @@ from conftest import ROOT, call
 from ganzoo.core_entries import ganzoo_commands
 from ganzoo.options import parse
 from ganzoo.plugins import find_architecture
-from ganzoo.runs.config import read_config, resolve
+from ganzoo.runs.choices import placed
+from ganzoo.runs.config import read_config
+from ganzoo.runs.resolve import resolve
 
 COMMANDS = {entry.name: entry.load() for entry in ganzoo_commands()}
 README = (ROOT / "README.md").read_text()
@@ -97,13 +99,7 @@ def test_the_recipe_of_a_bundled_model_is_how_it_was_trained(folder):
     found = find_architecture(asked["architecture"])
     assert recipe["architecture"] == asked["architecture"]
     of_recipe = resolve(found, asked["architecture"], {}, recipe, {})
-    values = {
-        "objective": asked["objective"],
-        "data": {"source": asked["data"], "image_size": asked["image_size"]},
-        "training": {"steps": asked["steps"]},
-        "schedule": {"seed": asked["seed"], "precision": asked["precision"]},
-    }
-    of_command = resolve(found, asked["architecture"], {}, values, settings)
+    of_command = resolve(found, asked["architecture"], {}, placed(asked), settings)
     for group in ("options", "objective", "objective_options", "data", "training"):
         assert getattr(of_recipe, group) == getattr(of_command, group), group
     assert of_recipe.schedule.seed == of_command.schedule.seed

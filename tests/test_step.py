@@ -17,7 +17,7 @@ from ganzoo.engine.rehearsal import rehearse
 from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
-from ganzoo.runs.config import resolve
+from ganzoo.runs.resolve import resolve
 
 
 def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:

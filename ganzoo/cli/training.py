@@ -9,16 +9,18 @@ import click
 
 from ganzoo.cli.base import TEXT
 from ganzoo.errors import GanzooError
-from ganzoo.files import pasted, user_path
+from ganzoo.files import user_path
+from ganzoo.options import parse
+from ganzoo.plugins import command_line
+from ganzoo.runs.choices import choices
+from ganzoo.runs.config import read_config
 
 if TYPE_CHECKING:
     from ganzoo.models.publish import Run
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    from ganzoo.options import parse
-
-    settings = {}
+    settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
@@ -37,22 +39,28 @@ OBSERVER = click.option(
 )
 
 
+def _declared(command: click.Command) -> click.Command:
+    """The command with a flag for each option of a run that declares one."""
+    flags = [
+        click.Option(
+            [choice.flag],
+            type=TEXT if choice.type is str else choice.type,
+            help=choice.help,
+            metavar=choice.metavar,
+        )
+        for choice in choices()
+    ]
+    command.params[1:1] = flags
+    return command
+
+
+@_declared
 @click.command()
 @click.argument("architecture", metavar="ARCH", required=False)
-@click.option("--data", type=TEXT, help="A data set (mnist, mnist:test, mnist-5k) or a path.")
-@click.option("--steps", type=int, help="Generator updates in the whole run.")
-@click.option("--batch-size", type=int, help="Real samples a step, over all processes.")
-@click.option(
-    "--objective", type=TEXT, help="The adversarial loss; each goes with each architecture."
-)
 @click.option(
     "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any option of ganzoo info."
 )
-@click.option("--device", type=TEXT, help="auto, cpu, cuda or mps.")
-@click.option("--precision", type=TEXT, help="auto, fp32, bf16 or fp16.")
-@click.option("--seed", type=int, help="Of weights, data order and latents.")
 @click.option("--out", type=TEXT, metavar="DIR", help="The run folder [runs/ARCH-DATA-N].")
-@click.option("--image-size", type=int, help="Height and width in pixels.")
 @click.option(
     "--config",
     "file",
@@ -60,12 +68,6 @@ OBSERVER = click.option(
     metavar="FILE",
     help="Options as JSON or TOML; a run's config.json.",
 )
-@click.option("--init", type=TEXT, metavar="MODEL", help="A model whose weights to start from.")
-@click.option("--log-every", type=int, help="Steps between lines of metrics.")
-@click.option("--sample-every", type=int, help="Steps between sample grids.")
-@click.option("--checkpoint-every", type=int, help="Steps between checkpoints.")
-@click.option("--evaluate-every", type=int, help="Steps between measurements of the generator.")
-@click.option("--keep", type=TEXT, help="The step that becomes the model: last, or best.")
 @OBSERVER
 def train(
     architecture: str | None,
@@ -77,7 +79,6 @@ def train(
     """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
     settings = _settings(pairs)
     from ganzoo import api
-    from ganzoo.runs.config import read_config
 
     config = read_config(user_path(file)) if file else {}
     name = architecture or config.get("architecture")
@@ -99,8 +100,8 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     opened = Run.open(run)
     if opened.finished and steps in (None, opened.config.training.steps):
         click.echo(
-            f"{opened.path} is finished: step {opened.config.training.steps}. To go on: ganzoo "
-            f"resume {pasted(opened.path)} --steps N",
+            f"{opened.path} is finished: step {opened.config.training.steps}. To go on: "
+            f"{command_line('resume', opened.path, '--steps')} N",
             err=True,
         )
         click.echo(opened.path)
@@ -119,10 +120,10 @@ def _follow(work: Any) -> None:
     except Interrupted as stopped:
         if observer.telling:
             click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
-            click.echo(f"  ganzoo resume {pasted(stopped.run)}", err=True)
+            click.echo(f"  {stopped.resume}", err=True)
         sys.exit(128 + stopped.signal)
     if observer.telling:
         click.echo(f"Samples: {run.path / 'samples'}", err=True)
         click.echo(f"Model:   {run.model_path}", err=True)
-        click.echo(f"Next:    ganzoo sample {pasted(run.path)}", err=True)
+        click.echo(f"Next:    {command_line('sample', run.path)}", err=True)
         click.echo(str(run.path))

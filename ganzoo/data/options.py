@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from ganzoo.entries import Entry, KindEntry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
@@ -23,14 +24,26 @@ class Data(Options):
 
     model_config = pydantic.ConfigDict(extra="allow")
 
-    source: str | None = Field(None, min_length=1, description="a name, name:split or a path")
+    source: str | None = Field(
+        None,
+        min_length=1,
+        description="a name, name:split or a path",
+        json_schema_extra={"flag": "--data", "repeat": "always"},
+    )
     reader: str | None = Field(
         None, min_length=1, description="the reader of a path, where several could read it"
     )
     in_memory: Literal["auto", "yes", "no"] = Field(
-        "auto", description="decode all once and keep it; auto: if it takes a quarter of the memory"
+        "auto",
+        description="decode all once and keep it; auto: if it takes a quarter of the memory",
+        json_schema_extra={"repeat": "never"},
     )
-    workers: int = Field(2, ge=0, description="processes that decode what is not in memory")
+    workers: int = Field(
+        2,
+        ge=0,
+        description="processes that decode what is not in memory",
+        json_schema_extra={"repeat": "never"},
+    )
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -53,8 +66,8 @@ def make_data(values: Mapping[str, Any]) -> Data:
     for key, value in data.others.items():
         model = next((m for m in _models(data.reader) if key in m.model_fields), None)
         if model is None:
-            known = {name for m in _models(data.reader) for name in m.model_fields}
-            raise unknown("option of data", key, known | set(Data.model_fields))
+            known = {*other_fields(data.reader), *Data.model_fields}
+            raise unknown("option of data", key, known)
         options = make(model, {key: value}, "data", "data.")
         data = data.model_copy(update={key: options.model_dump(mode="json")[key]})
     return data
@@ -78,6 +91,11 @@ def kind_options(kinds: Iterable[str]) -> list[type[Options]]:
     names = set(kinds)
     entries = catalogue().in_order(KindEntry)
     return [options_of(e) for e in entries if e.options and (not names or e.name in names)]
+
+
+def other_fields(reader: str | None = None) -> dict[str, FieldInfo]:
+    """The options of kinds and of readers, by their names. reader: that is asked for, if any."""
+    return {name: field for m in _models(reader) for name, field in m.model_fields.items()}
 
 
 def flag_of(key: str) -> str | None:

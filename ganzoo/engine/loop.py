@@ -7,12 +7,13 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from ganzoo.engine.failure import broken_tensors, fail
+from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
-from ganzoo.engine.observers import Observer
+from ganzoo.engine.observers import Observers
 from ganzoo.engine.provenance import provenance
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
@@ -26,22 +27,23 @@ from ganzoo.sampler import Sampler
 class Loop:
     """One run's training, from the match's step to the configured last one.
 
-    judge: measures the generator on the way. In a process that is not the first, `run`,
-    `observers` and `judge` are not used.
+    judge: measures the generator on the way, and `history` keeps what it finds. In a process that
+    is not the first, `run`, `observers` and `judge` are not used.
     """
 
     def __init__(
         self,
         match: Match,
         run: RunFolder,
-        observers: Sequence[Observer] = (),
+        observers: Observers | None = None,
         judge: Judge | None = None,
     ) -> None:
         self.match, self.run = match, run
         self.config = run.config
         self.first = match.processes.first
-        self.observers = observers if self.first else ()
+        self.observers = observers if observers is not None and self.first else Observers()
         self.judge = judge if self.first else None
+        self.history = History("" if self.judge is None else self.judge.extractor.name)
         self.seconds = 0.0  # of training, without sampling and checkpoints
         self._since = time.perf_counter()
         self._logged = (match.step, match.rounds, 0.0)  # step, rounds and seconds at the last line
@@ -64,6 +66,11 @@ class Loop:
             at, rounds, seconds = values["clock"]["logged"]
             if self.judge is not None:
                 self.judge.seconds += float(values["clock"].get("evaluating", 0.0))
+            if "evaluations" in values:
+                self.history.load_state(values["evaluations"])
+            elif self.first:
+                lines = self.run.metrics()
+                self.history.load_state(line for line in lines if line["step"] <= step)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise GanzooError(
                 f"{self.run.checkpoints.path(step)} does not fit the run's configuration: "
@@ -72,45 +79,38 @@ class Loop:
         self._logged = (at, rounds, seconds)
         return notes
 
-    def train(self, following: contextlib.ExitStack) -> None:
-        """Play to the last step.
+    def train(self, stop: StopRequest) -> None:
+        """Play to the last step. stop: where a signal shows.
 
-        following: tells each observer that began of the end, when it is left, whatever happens.
         Raises Interrupted after a signal, WorkFailed where the losses stop being finite or the
         disk is full. The last good checkpoint stays.
         """
         steps, match, schedule = self.config.training.steps, self.match, self.config.schedule
-        stop = StopRequest()
         self._since = time.perf_counter()
-        with stop.listen():
-            for observer in self.observers:
-                observer.started(self.run, match.step)
-                following.callback(observer.ended, self.run)
-            if self.config.init is not None and match.rounds == 0:
-                self.checkpoint()  # what it begins from may not be there when it is resumed
-            while match.step < steps:
-                if match.warming_up:
-                    match.warm_up()
-                    if stop.signal and match.processes.world == 1:
-                        self.checkpoint()
-                        raise Interrupted(stop.signal, self.run.path, match.step)
-                    continue
-                match.play()
-                step, last = match.step, match.step == steps
-                for observer in self.observers:
-                    observer.stepped(step)
-                measuring = schedule.measures(step, last)
-                logging = last or measuring or step % schedule.log_every == 0
-                if logging:
-                    self._log(self._measure() if measuring else {})
-                if last or step % schedule.sample_every == 0:
-                    self._sample()
-                number = self._agreed(stop.signal, logging)
-                due = last or number or step % schedule.checkpoint_every == 0
-                if due or (measuring and self._is_best()):
+        if self.config.init is not None and match.rounds == 0:
+            self.checkpoint()  # what it begins from may not be there when it is resumed
+        while match.step < steps:
+            if match.warming_up:
+                match.warm_up()
+                if stop.signal and match.processes.world == 1:
                     self.checkpoint()
-                if number and not last:
-                    raise Interrupted(number, self.run.path, step)
+                    raise Interrupted(stop.signal, self.run.path, match.step)
+                continue
+            match.play()
+            step, last = match.step, match.step == steps
+            self.observers.tell("stepped", step)
+            measuring = schedule.measures(step, last)
+            logging = last or measuring or step % schedule.log_every == 0
+            if logging:
+                self._log(self._measure() if measuring else {})
+            if last or step % schedule.sample_every == 0:
+                self._sample()
+            number = self._agreed(stop.signal, logging)
+            due = last or number or step % schedule.checkpoint_every == 0
+            if due or (measuring and self._is_best()):
+                self.checkpoint()
+            if number and not last:
+                raise Interrupted(number, self.run.path, step)
 
     def _agreed(self, number: int, logging: bool) -> int:
         """The signal that stops this step. Several processes agree at logged steps, where they
@@ -145,8 +145,12 @@ class Loop:
 
     def _is_best(self) -> bool:
         """Whether no step before was measured as better. All processes get the same answer."""
-        best = self.first and self.run.best_step(self.match.step) == self.match.step
+        best = self.first and self._best() == self.match.step
         return bool(self.match.processes.any(int(best), self.match.device.device))
+
+    def _best(self) -> int | None:
+        """The best step that can be gone back to: one with a checkpoint, or the current one."""
+        return self.history.best({*self.run.checkpoints.steps(), self.match.step})
 
     def _log(self, figures: dict[str, float]) -> None:
         match = self.match
@@ -171,15 +175,15 @@ class Loop:
             line["warnings"] = told
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
+        self.history.add(match.step, figures)
         if self.first:
             with self.run.writing(f"the metrics of step {match.step}"):
                 self.run.log(line)
-        for observer in self.observers:
-            observer.logged(line)
-            if figures:
-                observer.evaluated(match.step, dict(figures))
-            for message in told:
-                observer.warned(match.step, message)
+        self.observers.tell("logged", line)
+        if figures:
+            self.observers.tell("evaluated", match.step, figures)
+        for message in told:
+            self.observers.tell("warned", match.step, message)
         for message in told if self.first else ():
             warnings.warn(message, GanzooWarning, stacklevel=2)
 
@@ -194,8 +198,7 @@ class Loop:
             path = self.run.sample_path(self.match.step, suffix)
             with self.run.writing(f"the samples of step {self.match.step}"):
                 write_bytes(path, sampler.kind.render(samples, suffix))
-        for observer in self.observers:
-            observer.sampled(self.match.step, path)
+        self.observers.tell("sampled", self.match.step, path)
 
     def provenance(self) -> dict[str, Any]:
         """Where the networks, as they are now, come from."""
@@ -221,16 +224,18 @@ class Loop:
                 "evaluating": self.judge.seconds if self.judge else 0.0,
             }
             values["data"] = self.fingerprint
+            values["evaluations"] = self.history.state()
             values["spec"] = match.architecture.spec.to_json()
             values["training"] = self.provenance()
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
                 with self.run.writing(f"the checkpoint of step {match.step}"):
-                    best = self.run.best_step(match.step)
-                    path = self.run.checkpoints.write(match.step, groups, values, keep, best)
+                    path = self.run.checkpoints.write(
+                        match.step, groups, values, keep, self._best()
+                    )
             match.processes.wait()
-        for observer in self.observers:
-            observer.checkpointed(match.step, path)
+        if self.first:
+            self.observers.tell("checkpointed", match.step, path)
 
     def _fail(self, means: dict[str, float]) -> NoReturn:
         fail(self.match, self.run, means, self._logged[0])

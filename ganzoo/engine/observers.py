@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 from ganzoo.entries import ObserverEntry
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
@@ -51,73 +52,96 @@ class Observer:
         """Training is over, whether finished, interrupted or failed: close what is open."""
 
 
-class Guarded(Observer):
-    """A plugin's observer, whose faults are reported once and stop nothing."""
+Event = Literal[
+    "started",
+    "stepped",
+    "logged",
+    "warned",
+    "sampled",
+    "checkpointed",
+    "evaluated",
+    "finished",
+    "ended",
+]
 
-    def __init__(self, name: str, observer: Observer) -> None:
-        self.name, self.observer = name, observer
-        self.reported = False
 
-    def started(self, run: RunFolder, step: int) -> None:
-        self._tell(self.observer.started, run, step)
+class Observers:
+    """All that follow one run. plugins: by their names. objects: that the caller gave.
 
-    def stepped(self, step: int) -> None:
-        self._tell(self.observer.stepped, step)
+    What an object raises goes through; what a plugin's observer raises is reported once.
+    """
 
-    def logged(self, line: dict[str, Any]) -> None:
-        self._tell(self.observer.logged, dict(line))
+    def __init__(
+        self, plugins: Mapping[str, Observer] | None = None, objects: Iterable[Observer] = ()
+    ) -> None:
+        self._all: list[tuple[str | None, Observer]] = [*(plugins or {}).items()]
+        self._all += [(None, observer) for observer in objects]
+        self._reported: set[str] = set()
 
-    def warned(self, step: int, message: str) -> None:
-        self._tell(self.observer.warned, step, message)
+    @classmethod
+    def make(
+        cls, names: Iterable[str], given: Iterable[Observer | str], needed: Container[Any]
+    ) -> Self:
+        """Those of plugins called `names`, and the objects among `given`.
 
-    def sampled(self, step: int, path: Path) -> None:
-        self._tell(self.observer.sampled, step, path)
+        Raises GanzooError where one of `needed` is not installed or cannot be made, or where
+        something given is no observer; another name is warned of.
+        """
+        objects = [observer for observer in given if not isinstance(observer, str)]
+        for observer in objects:
+            if not isinstance(observer, Observer):
+                raise GanzooError(
+                    f"observer {observer!r}: it takes a name or a ganzoo.Observer object"
+                )
+        return cls(_plugins(names, needed), objects)
 
-    def checkpointed(self, step: int, path: Path) -> None:
-        self._tell(self.observer.checkpointed, step, path)
+    @contextlib.contextmanager
+    def following(self, run: RunFolder, step: int) -> Iterator[None]:
+        """Tell all of the start at `step`, and each that began of the end, whatever happens."""
+        with contextlib.ExitStack() as began:
+            for name, observer in self._all:
+                self._tell(name, observer, "started", run, step)
+                began.callback(self._tell, name, observer, "ended", run)
+            yield
 
-    def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
-        self._tell(self.observer.evaluated, step, figures)
+    def tell(self, event: Event, *args: object) -> None:
+        """Tell all of an event: the name and the arguments of a method of `Observer`."""
+        for name, observer in self._all:
+            self._tell(name, observer, event, *args)
 
-    def finished(self, run: RunFolder) -> None:
-        self._tell(self.observer.finished, run)
-
-    def ended(self, run: RunFolder) -> None:
-        self._tell(self.observer.ended, run)
-
-    def _tell(self, event: Callable[..., None], *args: Any) -> None:
+    def _tell(self, name: str | None, observer: Observer, event: Event, *args: object) -> None:
+        # What one observer does to a line of metrics, the next one does not see.
+        own = [dict(arg) if isinstance(arg, dict) else arg for arg in args]
+        if name is None:
+            getattr(observer, event)(*own)
+            return
         try:
-            event(*args)
+            getattr(observer, event)(*own)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too: no tracker may end a training
-            if not self.reported:
-                self.reported = True
+            if name not in self._reported:
+                self._reported.add(name)
                 warnings.warn(
-                    f"observer {self.name}: {event.__name__} raised {type(error).__name__}: "
+                    f"observer {name}: {event} raised {type(error).__name__}: "
                     f"{one_line(error)}. The training goes on; this is said once",
                     GanzooWarning,
                     stacklevel=4,
                 )
 
 
-def make_observers(names: Iterable[str], needed: Container[str]) -> list[Observer]:
-    """The observers of plugins called `names`, for one run.
-
-    Raises GanzooError where one of `needed` is not installed or cannot be made; another one is
-    warned of.
-    """
-    made: list[Observer] = []
-    for name in dict.fromkeys(names):
+def _plugins(names: Iterable[str], needed: Container[str]) -> dict[str, Observer]:
+    observers: dict[str, Observer] = {}
+    for name in names:
         try:
-            made.append(Guarded(name, _make(name)))
+            observers[name] = _make(name)
         except GanzooError as error:
             if name in needed:
                 raise
             warnings.warn(
                 f"the run goes on without its observer {name}: {error}", GanzooWarning, stacklevel=2
             )
-    return made
+    return observers
 
 
 def _make(name: str) -> Observer:

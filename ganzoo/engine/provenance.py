@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.options import flag_of
+from ganzoo.data.options import Data, other_fields
 from ganzoo.engine.match import Match
-from ganzoo.files import public_name
 from ganzoo.models.records import DataRecord
 from ganzoo.options import Options
-from ganzoo.runs.config import RunConfig, Schedule, objective_class, own_objective
+from ganzoo.runs.choices import repeated
+from ganzoo.runs.config import RunConfig, Schedule
+from ganzoo.runs.resolve import objective_class, own_objective
 from ganzoo.version import __version__
 
 
@@ -56,58 +57,58 @@ def command(
 ) -> str | None:
     """The command that trains the same again; None where classes or data have no name for it.
 
-    Only what differs from the architecture's recipe is in it.
+    Only what differs from the architecture's recipe is in it. precision: that was computed in.
     """
-    source, module = config.data.source, config.plugin.module
-    if source is None or not module:
+    module = config.plugin.module
+    if config.data.source is None or not module:
         return None
     words = ["ganzoo"]
     if processes > 1:
         words = ["torchrun", "--nproc-per-node", str(processes), "-m", "ganzoo"]
     if config.plugin.is_file:
-        words += ["--plugin", public_name(module)]
-    words += ["train", config.architecture, "--data", public_name(source)]
-    words += ["--steps", str(config.training.steps)]
+        words += ["--plugin", _public(module)]
+    words += ["train", config.architecture]
     own = own_objective(architecture)
-    if config.objective != own:
-        words += ["--objective", config.objective]
-    others = {key: (flag_of(key), str(value)) for key, value in config.data.others.items()}
-    words += [word for flag, value in others.values() if flag for word in (flag, value)]
     recipe = architecture.objective_options if config.objective == own else {}
-    objective = objective_class(config.objective, architecture).Config
-    for key, value in (
-        *_differing("", config.options, architecture.Config()),
-        *_differing("objective.", config.objective_options, objective.model_validate(recipe)),
-        *_differing(
-            "training.", config.training.model_dump(mode="json"), architecture.training, "steps"
-        ),
-    ):
-        words += ["--set", f"{key}={value}"]
-    if config.data.reader is not None:
-        words += ["--set", f"data.reader={config.data.reader}"]
-    for key, (flag, value) in others.items():
-        words += [] if flag else ["--set", f"data.{key}={value}"]
-    schedule = config.schedule
-    if schedule.keep == "best":
-        words += ["--evaluate-every", str(schedule.evaluate_every), "--keep", "best"]
-        measured = schedule.model_dump(include={"evaluate_samples", "evaluate_data", "features"})
-        measured = {k: public_name(v) if isinstance(v, str) else v for k, v in measured.items()}
-        for key, value in _differing("schedule.", measured, Schedule()):
-            words += ["--set", f"{key}={value}"]
-    if config.init is not None:
-        words += ["--init", config.init if "://" in config.init else public_name(config.init)]
-    return shlex.join([*words, "--seed", str(config.schedule.seed), "--precision", precision])
+    losses = objective_class(config.objective, architecture).Config
+    run = _Words("", config, RunConfig(architecture="", objective=own), {"objective", "init"})
+    data = _Words("data.", config.data, Data())
+    training = _Words("training.", config.training, architecture.training)
+    options = _Words("", architecture.Config(**config.options), architecture.Config())
+    objective = _Words("objective.", losses(**config.objective_options), losses(**recipe))
+    schedule = _Words(
+        "schedule.", config.schedule.model_copy(update={"precision": precision}), Schedule()
+    )
+    words += [*data.always, *training.always, *run.flags, *data.flags, *training.flags]
+    words += [*options.set, *objective.set, *training.set, *data.set]
+    words += [*schedule.flags, *schedule.set, *schedule.always]
+    return shlex.join(words)
 
 
-def _differing(
-    prefix: str, values: Mapping[str, Any], defaults: Options, *apart: str
-) -> list[tuple[str, str]]:
-    usual = defaults.model_dump(mode="json")
-    return [
-        (prefix + key, value if isinstance(value, str) else json.dumps(value))
-        for key, value in values.items()
-        if key not in apart and value != usual.get(key)
-    ]
+class _Words:
+    """What a command must say of a group of options, sorted by how it is said."""
+
+    def __init__(
+        self, prefix: str, values: Options, usual: Options, only: set[str] | None = None
+    ) -> None:
+        self.always: list[str] = []
+        self.flags: list[str] = []
+        self.set: list[str] = []
+        of = values.model_dump(mode="json", include=only)
+        fields = {**type(values).model_fields}
+        if isinstance(values, Data):
+            fields.update(other_fields(values.reader))
+        for name, flag, how, value in repeated(of, usual.model_dump(mode="json"), fields):
+            text = _public(value) if isinstance(value, str) else json.dumps(value)
+            if how == "set":
+                self.set += ["--set", f"{prefix}{name}={text}"]
+            else:
+                (self.always if how == "always" else self.flags).extend([flag, text])
+
+
+def _public(path: str) -> str:
+    """A name or an address as it is, of a path the last part alone."""
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _plugin_version(plugin: PluginReference) -> dict[str, str]:

@@ -23,7 +23,8 @@ from ganzoo.measure.health import Health
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.processes import Processes
-from ganzoo.runs.config import RunConfig, objective_class
+from ganzoo.runs.config import RunConfig
+from ganzoo.runs.resolve import objective_class
 from ganzoo.spec import SampleSpec
 
 

@@ -6,10 +6,10 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from ganzoo.files import pasted
+from ganzoo.plugins import command_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,9 +20,14 @@ class Interrupted(KeyboardInterrupt):
     signal: its number. run: the run folder. step: of the checkpoint.
     """
 
-    def __init__(self, number: int, run: Any, step: int) -> None:
-        super().__init__(f"stopped at step {step}; go on with: ganzoo resume {pasted(run)}")
+    def __init__(self, number: int, run: Path, step: int) -> None:
         self.signal, self.run, self.step = number, run, step
+        super().__init__(f"stopped at step {step}; go on with: {self.resume}")
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on."""
+        return command_line("resume", self.run)
 
 
 class StopRequest:

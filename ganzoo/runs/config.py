@@ -8,50 +8,100 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
-from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.find import absolute
-from ganzoo.data.options import Data, make_data
-from ganzoo.entries import ObjectiveEntry
+from ganzoo.data.options import Data
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import read_json
-from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
-from ganzoo.plugins import catalogue
-from ganzoo.training import Training, check_names
+from ganzoo.training import Training
 
 FORMAT: Final = 1
 GROUPS: Final = ("options", "objective_options", "data", "training", "schedule")
 
 
+#: What is evaluated changes a run's model only where the best step is kept.
+_FOR_THE_BEST: Final[JsonDict] = {"only_if": {"keep": "best"}}
+_NEVER: Final[JsonDict] = {"repeat": "never"}
+
+
 class Schedule(Options):
     """What happens how often, in steps, and where it runs."""
 
-    log_every: int = Field(100, ge=1, description="steps between lines of metrics")
-    sample_every: int = Field(1000, ge=1, description="steps between sample grids")
-    checkpoint_every: int = Field(1000, ge=1, description="steps between checkpoints")
-    keep_checkpoints: int = Field(3, ge=1, description="newest checkpoints that are kept")
+    log_every: int = Field(
+        100,
+        ge=1,
+        description="steps between lines of metrics",
+        json_schema_extra={"flag": "--log-every", "repeat": "never"},
+    )
+    sample_every: int = Field(
+        1000,
+        ge=1,
+        description="steps between sample grids",
+        json_schema_extra={"flag": "--sample-every", "repeat": "never"},
+    )
+    checkpoint_every: int = Field(
+        1000,
+        ge=1,
+        description="steps between checkpoints",
+        json_schema_extra={"flag": "--checkpoint-every", "repeat": "never"},
+    )
+    keep_checkpoints: int = Field(
+        3, ge=1, description="newest checkpoints that are kept", json_schema_extra=_NEVER
+    )
     evaluate_every: int | None = Field(
-        None, ge=1, description="steps between evaluations of the averaged generator"
+        None,
+        ge=1,
+        description="steps between evaluations of the averaged generator",
+        json_schema_extra={"flag": "--evaluate-every", **_FOR_THE_BEST},
     )
     evaluate_samples: int = Field(
-        2000, ge=2, le=1_000_000, description="samples that are made for an evaluation"
+        2000,
+        ge=2,
+        le=1_000_000,
+        description="samples that are made for an evaluation",
+        json_schema_extra=_FOR_THE_BEST,
     )
     evaluate_data: str | None = Field(
-        None, min_length=1, description="data to evaluate on; null: what is trained on"
+        None,
+        min_length=1,
+        description="data to evaluate on; null: what is trained on",
+        json_schema_extra=_FOR_THE_BEST,
     )
-    features: str = Field("auto", description="the extractor to evaluate by; see ganzoo list")
+    features: str = Field(
+        "auto",
+        description="the extractor to evaluate by; see ganzoo list",
+        json_schema_extra=_FOR_THE_BEST,
+    )
     keep: Literal["last", "best"] = Field(
-        "last", description="the step that is exported; best: of the least FID evaluated"
+        "last",
+        description="the step that is exported; best: of the least FID evaluated",
+        json_schema_extra={"flag": "--keep"},
     )
-    sample_count: int = Field(64, ge=1, le=10_000, description="samples in a grid")
-    seed: int = Field(0, ge=0, lt=2**31, description="of weights, data order and latents")
-    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    sample_count: int = Field(
+        64, ge=1, le=10_000, description="samples in a grid", json_schema_extra=_NEVER
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        description="of weights, data order and latents",
+        json_schema_extra={"flag": "--seed", "repeat": "always"},
+    )
+    device: str = Field(
+        "auto",
+        description="auto, cpu, cuda or mps",
+        json_schema_extra={"flag": "--device", "repeat": "never"},
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="of forward and backward passes; weights are float32"
+        "auto",
+        description="of forward and backward passes; weights are float32",
+        json_schema_extra={"flag": "--precision", "repeat": "always"},
     )
-    observers: tuple[str, ...] = Field((), description="plugins that follow the run: trackers")
+    observers: tuple[str, ...] = Field(
+        (), description="plugins that follow the run: trackers", json_schema_extra=_NEVER
+    )
 
     def measures(self, step: int, last: bool) -> bool:
         """Whether the generator is evaluated at a step: every so many, and at the last."""
@@ -65,12 +115,20 @@ class RunConfig(Options):
     architecture: str
     plugin: PluginReference = PluginReference()
     options: dict[str, Any] = Field(default_factory=dict)
-    objective: str
+    objective: str = Field(
+        description="the adversarial loss; each goes with each architecture",
+        json_schema_extra={"flag": "--objective"},
+    )
     objective_options: dict[str, Any] = Field(default_factory=dict)
     data: Data = Data()
     training: Training = Training()
     schedule: Schedule = Schedule()
-    init: str | None = Field(None, min_length=1)
+    init: str | None = Field(
+        None,
+        min_length=1,
+        description="a model whose weights to start from",
+        json_schema_extra={"flag": "--init", "metavar": "MODEL"},
+    )
     format: int = FORMAT
 
     def observed_by(self, names: Iterable[str]) -> RunConfig:
@@ -123,81 +181,6 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         elif value is not None:
             made[key] = value
     return made
-
-
-def resolve(
-    architecture: type[Architecture],
-    name: str,
-    plugin: PluginReference,
-    asked: Mapping[str, Any],
-    settings: Mapping[str, Any],
-) -> RunConfig:
-    """The whole configuration: the recipe, what the user asked over it, all of it validated.
-
-    asked: values by their place in `RunConfig`, as a ``--config`` file has them.
-    settings: those of ``--set``: an option of the architecture, or objective.X, training.X,
-    data.X, schedule.X. Where both name an option, `settings` wins.
-    """
-    groups: dict[str, dict[str, Any]] = {group: dict(asked.get(group) or {}) for group in GROUPS}
-    where = {"": "options", "objective": "objective_options"}
-    for key, value in settings.items():
-        group, _, option = key.rpartition(".")
-        place = where.get(group, group)
-        if place not in groups:
-            raise unknown("group of options", group, ["objective", "training", "data", "schedule"])
-        groups[place][option] = value
-    if groups["data"].get("source"):
-        groups["data"]["source"] = absolute(str(groups["data"]["source"]))
-    evaluate_data, features = (groups["schedule"].get(k) for k in ("evaluate_data", "features"))
-    if evaluate_data:
-        groups["schedule"]["evaluate_data"] = absolute(str(evaluate_data))
-    if str(features).endswith(".safetensors"):  # a name stays one, whatever lies in the folder
-        groups["schedule"]["features"] = absolute(str(features))
-    options = make(architecture.Config, groups["options"], name)
-    recipe = architecture.training.model_dump()
-    training = make(Training, recipe | groups["training"], "training", "training.")
-    check_names(training)
-    objective_name = asked.get("objective") or own_objective(architecture)
-    if objective_name == own_objective(architecture):
-        groups["objective_options"] = architecture.objective_options | groups["objective_options"]
-    objective = objective_class(objective_name, architecture)
-    objective_options = make(
-        objective.Config, groups["objective_options"], f"objective {objective_name}", "objective."
-    )
-    schedule = make(Schedule, groups["schedule"], "schedule", "schedule.")
-    if schedule.keep == "best" and schedule.evaluate_every is None:
-        raise GanzooError("--keep best: which is best is not known without --evaluate-every N")
-    if schedule.evaluate_data is not None and schedule.evaluate_every is None:
-        raise GanzooError("schedule.evaluate_data: nothing is measured without --evaluate-every N")
-    return RunConfig(
-        architecture=name,
-        plugin=plugin,
-        options=options.model_dump(mode="json"),
-        objective=objective_name,
-        objective_options=objective_options.model_dump(mode="json"),
-        data=make_data(groups["data"]),
-        training=training,
-        schedule=schedule,
-        init=asked.get("init"),
-    )
-
-
-def own_objective(architecture: type[Architecture]) -> str:
-    """The name of the objective in an architecture's recipe."""
-    own = architecture.objective
-    return own if isinstance(own, str) else own.__name__
-
-
-def objective_class(name: str, architecture: type[Architecture]) -> type[Objective]:
-    """The objective called `name`: the architecture's own class, or one that a plugin offers.
-
-    Raises GanzooError that suggests the nearest name.
-    """
-    own = architecture.objective
-    if not isinstance(own, str) and own.__name__ == name:
-        return own
-    found: type[Objective] = catalogue().find(ObjectiveEntry, name).load()
-    return found
 
 
 def load_run_config(path: Path) -> RunConfig:

@@ -14,9 +14,7 @@ from typing import Any, Final, Self
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import GanzooError, WorkFailed, cannot_write
-from ganzoo.figure_name import quality_figures
 from ganzoo.files import (
-    pasted,
     read_json,
     remove_leftovers,
     user_path,
@@ -25,6 +23,7 @@ from ganzoo.files import (
     write_json,
 )
 from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
+from ganzoo.plugins import command_line
 from ganzoo.runs.checkpoints import Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
 
@@ -75,15 +74,6 @@ class RunFolder:
         """Whether the last step is done and the model of it written."""
         training = model_training(self.model_path)
         return bool(training) and training.get("steps") == self.config.training.steps
-
-    def ranked_steps(self) -> list[int]:
-        """The steps that were measured while training, that of the least FID first."""
-        return ranked(self.metrics())
-
-    def best_step(self, current: int) -> int | None:
-        """The best step that can be gone back to: one with a checkpoint, or the current one."""
-        there = {*self.checkpoints.steps(), current}
-        return next((step for step in self.ranked_steps() if step in there), None)
 
     def reconfigure(self, config: RunConfig) -> None:
         """Change the configuration, as ``ganzoo resume --steps`` does."""
@@ -149,7 +139,7 @@ class RunFolder:
             mend = "Make room on that disk, then" if full else "When that is mended"
             raise WorkFailed(
                 f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
-                f"ganzoo resume {pasted(self.path)}"
+                f"{command_line('resume', self.path)}"
             ) from error
 
     @contextlib.contextmanager
@@ -196,23 +186,10 @@ def model_training(model: Path) -> dict[str, Any]:
     return {}
 
 
-def ranked(lines: list[dict[str, Any]]) -> list[int]:
-    """The steps of lines of metrics by their FID, the least first. Only figures in the features of
-    the newest can be compared with each other."""
-    measured = [
-        (value, line["step"], figure)
-        for line in lines
-        for figure, value in quality_figures(line).items()
-        if figure.name == "fid"
-    ]
-    newest = measured[-1][2] if measured else None
-    return [step for value, step in sorted((v, s) for v, s, figure in measured if figure == newest)]
-
-
 def exists(path: Path) -> GanzooError:
     """The error for an output folder that is there already."""
     if is_run(path):
-        resume = f"ganzoo resume {pasted(path)}"
+        resume = command_line("resume", path)
         advice = f"It holds a run: go on with it by: {resume}, or choose another --out."
     else:
         advice = "Choose another --out, or rename it."

@@ -25,7 +25,8 @@ from ganzoo.objectives import Objective
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
 from ganzoo.processes import Processes
-from ganzoo.runs.config import RunConfig, objective_class, resolve
+from ganzoo.runs.config import RunConfig
+from ganzoo.runs.resolve import objective_class, resolve
 from ganzoo.spec import SampleSpec
 from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, calling
 

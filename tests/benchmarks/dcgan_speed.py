@@ -29,7 +29,7 @@ from ganzoo import api
 from ganzoo.data.given import from_tensor
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
-from ganzoo.runs.config import resolve
+from ganzoo.runs.resolve import resolve
 from ganzoo.spec import SampleSpec
 
 BATCH, SIZE, LATENT = 64, 64, 100

@@ -1,0 +1,227 @@
+"""A run's life in this process: it is prepared, played, and its model written."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset
+from ganzoo.data.reading import fits_in_memory, read_all
+from ganzoo.devices import find_device
+from ganzoo.engine.loop import Loop
+from ganzoo.engine.match import Match
+from ganzoo.engine.observers import Observer, Observers
+from ganzoo.engine.setup import make_architecture, make_match
+from ganzoo.engine.signals import StopRequest
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.kinds.prepare import prepare_data
+from ganzoo.layout import CONFIG, TRAINING
+from ganzoo.measure.judging import Judge, with_extractor
+from ganzoo.models.checkpoint import stored_at
+from ganzoo.models.folder import read_card
+from ganzoo.models.load import generator_of, initialise
+from ganzoo.models.publish import Run
+from ganzoo.models.records import About, Measured, of_training, read_metrics
+from ganzoo.models.save import write_model
+from ganzoo.plugins import command_line
+from ganzoo.processes import Processes
+from ganzoo.runs.config import RunConfig
+from ganzoo.runs.folder import free_number, model_step, model_training
+from ganzoo.sampler import Sampler
+
+NONE: Final = -1  # the step of a checkpoint that is not there
+
+
+class Session:
+    """All that trains one run: the match, the observers, what evaluates on the way.
+
+    config: the run's, with what was decided on the way. Making one raises GanzooError for what
+    the user can mend; nothing is written yet.
+    """
+
+    def __init__(
+        self,
+        architecture: type[Architecture],
+        config: RunConfig,
+        dataset: Dataset,
+        processes: Processes,
+        observers: Iterable[Observer | str],
+        needed: Container[Any],
+    ) -> None:
+        """observers: those that the caller gave, as objects, or by names that `config` has, too.
+        needed: the names without which the run does not begin."""
+        self.processes = processes
+        self.match, self.config = _prepare(architecture, config, dataset, processes)
+        self.observers = Observers()
+        self.judge: Judge | None = None
+        if processes.first:
+            self.observers = Observers.make(self.config.schedule.observers, observers, needed)
+            self.judge = _judge(self.config, self.match)
+
+    def begin(self, out: Path | None) -> Run:
+        """Train a new run, and return it finished. out: its folder [runs/ARCH-DATA-N]."""
+        if self.config.init is not None:
+            match = self.match
+            networks = {
+                "generator": match.networks.generator,
+                "average": match.average.generator,
+                "discriminator": match.networks.discriminator,
+                "partners": match.networks.partners,
+            }
+            named = initialise(networks, type(match.architecture), self.config.init)
+            self.config = self.config.model_copy(update={"init": named})
+        folder = out or self._free_folder()
+        first = self.processes.first
+        run = Run.create(folder, self.config) if first else Run(folder, self.config)
+        with run.lock() if first else contextlib.nullcontext():
+            return self._play(self._loop(run))
+
+    def go_on(self, run: Run) -> Run:
+        """Train a run from its newest good checkpoint on, and return it finished."""
+        first = self.processes.first
+        with run.lock() if first else contextlib.nullcontext():
+            newest = _take_over(run, self.config) if first else NONE
+            # The first process alone looks, because it alone may rename a damaged one.
+            step = self.processes.any(newest, self.match.device.device)
+            loop = self._loop(Run(run.path, self.config))
+            for note in loop.restore(step) if step != NONE else ():
+                warnings.warn(f"{run.path}: {note}", GanzooWarning, stacklevel=3)
+            return self._play(loop)
+
+    def _free_folder(self) -> Path:
+        name, data = self.config.architecture, self.match.batches.dataset.name
+        number = free_number(Path("runs"), name, data) if self.processes.first else 0
+        number = self.processes.any(number, self.match.device.device)
+        return Path("runs") / f"{name}-{data}-{number}"
+
+    def _loop(self, run: Run) -> Loop:
+        return Loop(self.match, run, self.observers, self.judge)
+
+    def _play(self, loop: Loop) -> Run:
+        stop, run = StopRequest(), Run(loop.run.path, loop.config)
+        with contextlib.ExitStack() as following:
+            with stop.listen():
+                following.enter_context(self.observers.following(run, self.match.step))
+                loop.train(stop)
+            if self.processes.first:
+                self._export(loop, run)
+        self.processes.wait()  # the first one writes the model; none leaves before
+        return run
+
+    def _export(self, loop: Loop, run: Run) -> None:
+        sampler, about = _model(loop, run)
+        with run.writing("the model"):
+            write_model(run.model_path, sampler, about)
+        figures = {name: measured.value for name, measured in about.metrics.items()}
+        self.observers.tell("evaluated", about.training["step"], figures)
+        self.observers.tell("finished", run)
+
+
+def _prepare(
+    architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
+) -> tuple[Match, RunConfig]:
+    """The match, and the configuration with what was decided on the way."""
+    name, schedule = config.architecture, config.schedule
+    device = find_device(schedule.device, schedule.precision, processes.local_rank)
+    dataset = prepare_data(dataset, architecture, name, config.data)
+    if config.data.in_memory == "auto":
+        # Decided once for all processes and for good: a broken image counts otherwise in memory.
+        stream = processes.any(int(not fits_in_memory(dataset)), device.device)
+        data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
+        config = config.model_copy(update={"data": data})
+    if config.data.in_memory == "yes":
+        dataset = read_all(dataset)
+    config = with_extractor(config, dataset.spec)
+    prepared = make_architecture(architecture, name, config, dataset.spec)
+    return make_match(config, prepared, dataset, device, processes), config
+
+
+def _judge(config: RunConfig, match: Match) -> Judge | None:
+    """What measures the run on its way, where it is asked for."""
+    if config.schedule.evaluate_every is None:
+        return None
+    dataset, spec = match.batches.dataset, match.architecture.spec
+    return Judge(config, dataset, spec, match.device.device)
+
+
+def _take_over(run: Run, config: RunConfig) -> int:
+    """Make a run ready to go on; the step of its newest good checkpoint, or NONE.
+
+    Raises GanzooError where there were checkpoints, or a model, and no good one is left:
+    beginning anew would overwrite what is there.
+    """
+    run.clean()
+    had = bool(run.checkpoints.steps()) or run.model_path.exists()
+    newest = run.checkpoints.newest_good(set_aside=True)
+    if newest is None and had:
+        raise GanzooError(
+            f"{run.path} has no good checkpoint left to go on from. To train anew with the same "
+            f"options: {command_line('train', '--config', run.path / CONFIG, '--out')} ANOTHER"
+        )
+    record = run.model_path / TRAINING
+    if record.exists() and not model_training(run.model_path):
+        warnings.warn(
+            f"{record} is damaged: the run counts as not finished, and its model is written anew",
+            GanzooWarning,
+            stacklevel=2,
+        )
+    run.reconfigure(config)
+    step = NONE if newest is None else newest
+    run.forget_metrics_after(step)
+    return step
+
+
+def _model(loop: Loop, run: Run) -> tuple[Sampler, About]:
+    """The generator as it is now, or, where the run keeps the best, that of the best step; and
+    what is told of it."""
+    match, history = loop.match, loop.history
+    ranked = history.ranked() if run.config.schedule.keep == "best" else []
+    for step in ranked[: ranked.index(match.step) if match.step in ranked else None]:
+        try:
+            generator = generator_of(stored_at(run, step), type(match.architecture))
+        except GanzooError as error:
+            if step == ranked[0]:  # of the others, only those are kept that are new
+                text = f"step {step} was the best, and is gone: {error}"
+                warnings.warn(text, GanzooWarning, stacklevel=2)
+            continue
+        about = generator.about
+        training = {**loop.provenance(), "step": step, "seconds": about.training.get("seconds")}
+        metrics = about.metrics | _judged(run, step) | _measured(loop, step, len(ranked))
+        return generator, replace(about, training=training, metrics=metrics)
+    metrics = of_training(run.metrics()) | _measured(loop, match.step, len(ranked))
+    about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
+    return loop.sampler(), about
+
+
+def _judged(run: Run, step: int) -> dict[str, Measured]:
+    """The figures that ``ganzoo evaluate`` wrote into the run's model, where it is that of `step`:
+    its weights stay the same."""
+    if model_step(run.model_path) != step:
+        return {}
+    figures = read_metrics(run.model_path)
+    return {name: m for name, m in figures.items() if m.data and not m.during_training}
+
+
+def _measured(loop: Loop, step: int, candidates: int) -> dict[str, Measured]:
+    """What was measured of a step while training. candidates: of how many it was the best."""
+    judge = loop.judge
+    if judge is None:
+        return {}
+    how = f"{judge.samples} samples of seed 0, while training"
+    if candidates > 1:
+        how += f"; the step was chosen as the best of {candidates} by this fid"
+    return {
+        str(name): Measured(
+            value=float(f"{value:.5g}"),
+            how=how,
+            features=f"{judge.extractor.name}: {judge.extractor.about}",
+            data=judge.data,
+            during_training=True,
+        )
+        for name, value in loop.history.at(step).items()
+    }
