@@ -94,7 +94,10 @@ def resume(
         return opened
     if data is None:
         _check_data(opened)
-    cls = architecture or find_architecture(config.architecture, config.plugin)
+    if architecture is None:
+        cls = find_architecture(config.architecture, config.plugin)
+    else:
+        cls, _ = _architecture(architecture)
     with processes_of(config.schedule.device) as processes:
         dataset = _dataset(data, labels, config)
         return Session(cls, config, dataset, processes, observers, observers).go_on(opened)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import ClassVar, NamedTuple
 
 import pytest
@@ -114,11 +116,19 @@ def test_a_class_a_tensor_and_an_objective_that_nobody_packaged(own, digits, tmp
     assert any(name.startswith("partners.encoder") for name in tensors)
 
 
-def test_without_the_class_the_error_says_what_to_pass(own):
-    with pytest.raises(GanzooError, match="architecture="):
-        ganzoo.load(own)
-    with pytest.raises(GanzooError, match="architecture="):
-        ganzoo.resume(own.path, steps=20)
+def test_in_another_process_the_error_says_what_to_pass(own):
+    code = f"import ganzoo; ganzoo.load({str(own.path)!r})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "GanzooError: architecture 'Own' is not here" in told.stderr
+    assert "pass architecture= with its class" in told.stderr
+
+
+def test_in_the_same_process_a_class_is_known_by_its_run(own, digits):
+    images, labels = digits
+    before = ganzoo.load(own).sample(2)
+    assert torch.equal(before, ganzoo.load(own, architecture=Own).sample(2))
+    longer = ganzoo.resume(own.path, steps=14, data=images, labels=labels)
+    assert longer.config.training.steps == 14
 
 
 def test_samples_depend_on_the_seed_alone(own):

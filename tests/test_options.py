@@ -1,12 +1,20 @@
-"""Options: what a mistake in them is told, however deep it lies."""
+"""Options: each declared once, and a mistake in one named however deep it lies."""
 
 from __future__ import annotations
 
+import inspect
+import subprocess
+import sys
+
+import click
 import pytest
 from pydantic import Field
 
+import ganzoo
 from ganzoo import GanzooError, Options
+from ganzoo.cli.training import train as command
 from ganzoo.options import make
+from ganzoo.runs.choices import choices
 
 
 class Layer(Options):
@@ -60,3 +68,31 @@ def test_a_mistake_is_named_by_its_whole_path(values, expected):
     with pytest.raises(GanzooError) as told:
         make(Networks, values, "mine", "own.")
     assert str(told.value) == expected
+
+
+def test_an_option_of_a_run_is_a_flag_a_keyword_and_documented():
+    parameters = inspect.signature(ganzoo.train).parameters
+    help_text = command.get_help(click.Context(command, terminal_width=500))
+    for choice in choices():
+        assert f"{choice.flag} " in help_text
+        assert choice.help in help_text
+        assert choice.keyword in parameters
+        if choice.keyword != "data":
+            assert f"{choice.keyword}: {choice.takes}. {choice.help}" in ganzoo.train.__doc__
+    assert {"--steps", "--image-size", "--keep", "--seed"} <= {c.flag for c in choices()}
+
+
+def test_a_mistyped_keyword_gets_the_nearest(tmp_path):
+    with pytest.raises(GanzooError) as told:
+        ganzoo.train("vanilla", "digits", step=3, out=tmp_path / "run")
+    assert str(told.value) == "unknown argument of train 'step'. Did you mean 'steps'?"
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_help_of_train_needs_no_torch():
+    code = (
+        "import sys; from ganzoo.cli.training import train; train.main(['--help'], "
+        "standalone_mode=False); assert 'torch' not in sys.modules, 'torch'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
