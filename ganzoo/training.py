@@ -6,15 +6,17 @@ Both come through the hooks `ganzoo_optimizers` and `ganzoo_schedules`, as a plu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
 from pydantic import Field, field_validator
-from torch import nn
 
 from ganzoo.entries import AugmentationEntry, Entry, OptimizerEntry, ScheduleEntry
 from ganzoo.options import Options, choices
 from ganzoo.plugins import catalogue
+
+if TYPE_CHECKING:  # ganzoo train --help reads the fields, and needs no torch
+    import torch
+    from torch import nn
 
 PLAYERS: Final = ("generator", "discriminator")
 
@@ -164,6 +166,8 @@ def adam(
 ) -> torch.optim.Optimizer:
     """Kingma 2015 (arXiv:1412.6980)."""
     betas = (training.of(player, "beta1"), training.of(player, "beta2"))
+    import torch
+
     return torch.optim.Adam(parameters, lr, betas, fused=_fused(parameters))
 
 
@@ -172,6 +176,8 @@ def rmsprop(
 ) -> torch.optim.Optimizer:
     """Hinton's running mean of squares; beta2 is its alpha."""
     alpha, foreach = training.of(player, "beta2"), parameters[0].device.type != "cpu"
+    import torch
+
     return torch.optim.RMSprop(
         parameters, lr, alpha=alpha, momentum=training.momentum, foreach=foreach
     )
@@ -181,6 +187,8 @@ def sgd(
     parameters: list[nn.Parameter], lr: float, training: Training, player: str
 ) -> torch.optim.Optimizer:
     """Plain gradient descent, with momentum where asked for."""
+    import torch
+
     return torch.optim.SGD(parameters, lr, training.momentum, fused=_fused(parameters))
 
 
