@@ -24,7 +24,10 @@ PICTURE: Final = Path(__file__).with_name("rooms.svg")
 
 #: What passes through the house, room by room.
 WAYS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "a training step": ("#1f6feb", ("engine", "data", "architecture", "objectives", "game", "runs")),
+    "a training step": (
+        "#1f6feb",
+        ("engine", "data", "architecture", "objectives", "game", "runs"),
+    ),
     "loading a model": ("#d1571b", ("models", "plugins", "architecture", "tensors", "sampler")),
 }
 
@@ -111,7 +114,9 @@ def imports() -> Counter[tuple[str, str]]:
     arrows: Counter[tuple[str, str]] = Counter()
     for module in graph.modules:
         for imported in graph.find_modules_directly_imported_by(module):
-            importer, source = (name.partition(".")[2].partition(".")[0] for name in (module, imported))
+            importer, source = (
+                name.partition(".")[2].partition(".")[0] for name in (module, imported)
+            )
             if importer and source and importer != source and importer != "__main__":
                 arrows[importer, source] += 1
     return arrows
@@ -209,7 +214,9 @@ def table() -> str:
     for names in floors():
         for name in names:
             below = sorted(source for importer, source in arrows if importer == name)
-            rows.append(f"{name:<14}{line_count(name):>7}{len(sources(name)):>7}  {', '.join(below)}")
+            rows.append(
+                f"{name:<14}{line_count(name):>7}{len(sources(name)):>7}  {', '.join(below)}"
+            )
     return "\n".join(rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path, write_bytes
-from ganzoo.game import call
 from ganzoo.kinds import Kind, kind_of
+from ganzoo.options import make
 from ganzoo.spec import SampleSpec
 
 MOST_SAMPLES: Final = 1_000_000
@@ -50,7 +50,9 @@ class Sampler:
     @functools.cached_property
     def latent_shape(self) -> tuple[int, ...]:
         """The shape of one latent."""
-        return tuple(self.latents(1).shape[1:])
+        if self.input_spec is None:
+            return tuple(self.latents(1).shape[1:])
+        return tuple(self._latents_from(torch.zeros(1, *self.input_spec.shape), 1, 0).shape[1:])
 
     @property
     def spec(self) -> SampleSpec:
@@ -63,8 +65,7 @@ class Sampler:
     @property
     def input_spec(self) -> SampleSpec | None:
         """What the generator works from; None: from latents alone."""
-        spec: SampleSpec | None = getattr(self.architecture, "input_spec", None)
-        return spec
+        return self.architecture.input_spec
 
     @property
     def device(self) -> torch.device:
@@ -76,64 +77,122 @@ class Sampler:
         """The type of its weights."""
         return next((p.dtype for p in self.network.parameters()), torch.float32)
 
-    @torch.no_grad()
-    def __call__(self, latents: Tensor, labels: Labels = None) -> Tensor:
-        """Samples, (N, *shape) float32 where the network is, for latents (N, *latent_shape).
+    def __call__(self, latents: Tensor, labels: Labels = None, **sampling: Any) -> Tensor:
+        """Samples, (N, *shape) float32 where the network is, for latents (N, *latent_shape), or
+        for inputs (N, *input_spec.shape) in their range, of an architecture that works from those.
 
-        labels, for a conditional generator: a class's number or name, or N of them. Raises
-        GanzooError for latents of another shape and for a class that there is not.
+        labels, for a conditional generator: a class's number or name, or N of them. sampling:
+        options of the architecture's `Sampling`, such as ``truncation=0.7``. Raises GanzooError
+        for latents of another shape, for a class and for an option that there is not.
         """
+        options = self.sampling_options(sampling)
         latents = as_tensor(latents, "latents")
-        if tuple(latents.shape[1:]) != self.latent_shape or not latents.dim():
-            wanted = ", ".join(map(str, self.latent_shape))
-            raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {wanted})")
-        numbers = self._numbers(len(latents), labels)
+        shape = tuple(latents.shape[1:])
+        if latents.dim() and self.input_spec is not None and shape == self.input_spec.shape:
+            latents = self._latents_from(latents.detach().cpu(), len(latents), 0)
+        elif shape != self.latent_shape or not latents.dim():
+            takes = ", ".join(map(str, self.latent_shape))
+            raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {takes})")
+        return self._generate(latents, self._numbers(len(latents), labels), options)
+
+    @torch.no_grad()
+    def _generate(self, latents: Tensor, numbers: Tensor | None, options: Any) -> Tensor:
         if numbers is not None:
             numbers = numbers.to(self.device)
+        if latents.is_floating_point():
+            latents = latents.to(self.device, self.dtype)
         was_training = self.network.training
         self.network.eval()
         try:
-            made: Tensor = call(self.network, latents.to(self.device, self.dtype), numbers)
+            samples = self.architecture.generate(
+                self.network, latents.to(self.device), numbers, options
+            )
         finally:
             self.network.train(was_training)
-        return made.float()
+        return samples.float()
+
+    def sampling_options(self, values: Mapping[str, Any]) -> Any:
+        """The architecture's options of sampling. Raises GanzooError for one that there is not."""
+        model = self.architecture.Sampling
+        if values and not model.model_fields:
+            names = ", ".join(values)
+            raise GanzooError(f"{names}: {self._title} has no options of sampling")
+        return make(model, values, f"sampling from {self._title}")
+
+    @property
+    def _title(self) -> str:
+        return self.name or type(self.architecture).__name__
 
     def latents(self, count: int = 64, seed: int = 0) -> Tensor:
         """`count` latents, (count, *latent_shape) on the CPU.
 
-        They depend on `seed` alone: more of them begin with the same ones.
+        They depend on `seed` alone: more of them begin with the same ones. Of an architecture that
+        works from inputs, they are made from the examples that the model has.
         """
-        if not isinstance(count, Integral) or not 1 <= count <= MOST_SAMPLES:
-            raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
-        if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**63:
-            raise GanzooError(f"seed {seed!r}: it takes an integer, 0 to 2**63 - 1")
-        rng = torch.Generator().manual_seed(int(seed))
+        _check_count(count)
+        if self.input_spec is not None:
+            return self._latents_from(self._examples(), count, seed)
+        rng = _rng(seed)
         # Whole blocks, cut at the end: what torch draws depends on how much is asked for at once.
         blocks = [self.architecture.sample_latent(BLOCK, rng) for _ in range(0, count, BLOCK)]
         return torch.cat(blocks)[:count]
 
+    def _examples(self) -> Tensor:
+        if self.inputs is None:
+            raise GanzooError(
+                f"{self._title} works from inputs, and this model has no examples of them: give "
+                "some (inputs=, or --input FILE)"
+            )
+        return self.inputs
+
+    def _latents_from(self, inputs: Tensor, count: int, seed: int) -> Tensor:
+        """Latents for `count` of `inputs`, taken in turns, with the noise of `seed`."""
+        rng, order = _rng(seed), torch.arange(-(-count // BLOCK) * BLOCK) % len(inputs)
+        blocks = [self.architecture.latent_from(inputs[part], rng) for part in order.split(BLOCK)]
+        return torch.cat(blocks)[:count]
+
     def sample(
         self,
-        count: int = 64,
+        count: int | None = None,
         seed: int = 0,
         labels: Labels = None,
         batch_size: int = 256,
+        inputs: Tensor | None = None,
+        **sampling: Any,
     ) -> Tensor:
         """`count` samples, (count, *shape) float32 on the CPU; the same on every call.
 
         The latents depend on `seed` alone. labels, for a conditional generator: a class's
         number or name, or one for each sample; without it the classes take turns. batch_size:
-        how many go through the network at once. Raises GanzooError for a class that there is not.
+        how many go through the network at once. inputs: what to work from, (N, *input_spec.shape)
+        in its range, where the architecture does; one sample each, in order, or in turns where
+        `count` is given. Without them, the examples that the model has take turns. sampling:
+        options of the architecture's `Sampling`, such as ``truncation=0.7``. `count` is 64 where
+        neither it nor inputs are given.
+
+        Raises GanzooError for a class, or an option of sampling, that there is not.
         """
-        return torch.cat(list(self.stream(count, seed, batch_size, labels)))
+        return torch.cat(list(self.stream(count, seed, batch_size, labels, inputs, **sampling)))
 
     def stream(
-        self, count: int, seed: int = 0, batch_size: int = 256, labels: Labels = None
+        self,
+        count: int | None = None,
+        seed: int = 0,
+        batch_size: int = 256,
+        labels: Labels = None,
+        inputs: Tensor | None = None,
+        **sampling: Any,
     ) -> Iterator[Tensor]:
         """The samples of `sample`, a batch at a time, for more than fit in memory."""
         if batch_size < 1:
             raise GanzooError(f"batch_size {batch_size}: it takes at least 1")
-        latents = self.latents(count, seed)
+        options = self.sampling_options(sampling)
+        given = None if inputs is None else self.checked_inputs(inputs)
+        count = (64 if given is None else len(given)) if count is None else count
+        _check_count(count)
+        latents = (
+            self.latents(count, seed) if given is None else self._latents_from(given, count, seed)
+        )
         if labels is None and self.architecture.conditional:
             labels = self.turns(count)
         numbers = self._numbers(count, labels)
@@ -141,7 +200,19 @@ class Sampler:
         with seeded(self.device, int(seed)):
             for start in range(0, count, batch_size):
                 part = slice(start, start + batch_size)
-                yield self(latents[part], None if numbers is None else numbers[part]).cpu()
+                some = None if numbers is None else numbers[part]
+                yield self._generate(latents[part], some, options).cpu()
+
+    def checked_inputs(self, inputs: Any) -> Tensor:
+        """Inputs as a user gave them, (N, *input_spec.shape), on the CPU. Raises GanzooError."""
+        spec = self.input_spec
+        if spec is None:
+            raise GanzooError(f"{self._title} works from latents, not from inputs")
+        values = as_tensor(inputs, "inputs").detach().cpu()
+        if tuple(values.shape[1:]) != spec.shape or not len(values):
+            takes = ", ".join(map(str, spec.shape))
+            raise GanzooError(f"inputs of shape {tuple(values.shape)}; it takes (N, {takes})")
+        return values
 
     def turns(self, count: int) -> Tensor:
         """The classes taking turns, (count,): what a conditional one makes unasked."""
@@ -213,6 +284,17 @@ class Sampler:
         except ValueError as error:  # Pillow has it for too large a picture
             raise GanzooError(f"{file}: cannot be written: {error}") from None
         return file
+
+
+def _check_count(count: int) -> None:
+    if not isinstance(count, Integral) or not 1 <= count <= MOST_SAMPLES:
+        raise GanzooError(f"{count} samples asked for; at least 1, at most {MOST_SAMPLES}")
+
+
+def _rng(seed: int) -> torch.Generator:
+    if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**63:
+        raise GanzooError(f"seed {seed!r}: it takes an integer, 0 to 2**63 - 1")
+    return torch.Generator().manual_seed(int(seed))
 
 
 def as_tensor(value: Any, what: str) -> Tensor:

@@ -29,6 +29,19 @@ class Filled(click.ParamType):  # type: ignore[type-arg]
 TEXT = Filled()
 
 
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """The values of ``--set KEY=VALUE``, given any number of times."""
+    from ganzoo.options import parse
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise GanzooError(f"--set {pair}: it takes KEY=VALUE, such as --set width=64")
+        settings[key] = parse(value)
+    return settings
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, indent=2))

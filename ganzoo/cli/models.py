@@ -6,27 +6,51 @@ from typing import Any
 
 import click
 
-from ganzoo.cli.base import TEXT, print_json
+from ganzoo.cli.base import TEXT, parse_settings, print_json, print_table
 from ganzoo.errors import GanzooError, plain
+from ganzoo.plugins import command_line
 
 
 @click.command()
 @click.argument("model", metavar="MODEL", type=TEXT)
-@click.option("-n", "count", type=int, default=64, show_default=True, help="How many samples.")
+@click.option("-n", "count", type=int, help="How many samples [64, or one for each input].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @click.option("--label", type=TEXT, help="A class, by number or name, for a conditional model.")
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
 @click.option(
+    "--input",
+    "source",
+    type=TEXT,
+    metavar="FILE|DATA",
+    help="What to work from, for a model that does: a file, a folder or a data set.",
+)
+@click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of sampling (ganzoo info).",
+)
+@click.option(
     "-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples, with the kind's end]."
 )
 def sample(
-    model: str, count: int, seed: int, label: str | None, step: int | None, out: str | None
+    model: str,
+    count: int | None,
+    seed: int,
+    label: str | None,
+    step: int | None,
+    source: str | None,
+    pairs: tuple[str, ...],
+    out: str | None,
 ) -> None:
     """Sample from MODEL into a file: a run or model folder, a name of ganzoo list, hf://..."""
     from ganzoo.models.load import load
 
+    options = parse_settings(pairs)
     generator = load(model, step=step)
-    samples = generator.sample(count, seed, label)
+    inputs = None if source is None else generator.read_inputs(source)
+    samples = generator.sample(count, seed, label, inputs=inputs, **options)
     click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
 
 
@@ -76,8 +100,9 @@ def evaluate(
             {name: m.model_dump(mode="json", exclude_defaults=True) for name, m in figures.items()}
         )
         return
-    for line in evaluation.table(figures):
-        click.echo(plain(line))
+    print_table(evaluation.table(figures))
+    for note in evaluation.notes(figures):
+        click.echo(plain(note))
 
 
 @click.command()
@@ -88,7 +113,7 @@ def add(model: str, name: str) -> None:
     from ganzoo.models.local import add as add_model
 
     path = add_model(model, name)
-    click.echo(f"Next: ganzoo sample {name}", err=True)
+    click.echo(f"Next: {command_line('sample', name)}", err=True)
     click.echo(str(path))
 
 
@@ -127,5 +152,5 @@ def publish(model: str, target: str, step: int | None, dry_run: bool, **options:
         click.echo("Nothing changed; no commit was made.", err=True)
     elif not asked.create_pr:
         at = f"@{asked.revision}" if asked.revision else ""
-        click.echo(f"Next: ganzoo sample {target}{at}", err=True)
+        click.echo(f"Next: {command_line('sample', target + at)}", err=True)
     click.echo(done.url)

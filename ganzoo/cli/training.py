@@ -7,26 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganzoo.cli.base import TEXT
+from ganzoo.cli.base import TEXT, parse_settings
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
-from ganzoo.options import parse
 from ganzoo.plugins import command_line
 from ganzoo.runs.choices import choices
 from ganzoo.runs.config import read_config
 
 if TYPE_CHECKING:
     from ganzoo.models.publish import Run
-
-
-def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise GanzooError(f"--set {pair}: it takes KEY=VALUE, such as --set width=64")
-        settings[key] = parse(value)
-    return settings
 
 
 OBSERVER = click.option(
@@ -77,7 +66,7 @@ def train(
     **options: Any,
 ) -> None:
     """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
-    settings = _settings(pairs)
+    settings = parse_settings(pairs)
     from ganzoo import api
 
     config = read_config(user_path(file)) if file else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,26 @@ def read_all(dataset: Dataset) -> Dataset:
     (tensor,), good = _read(sides[:1], dataset.name)
     (given,), kept = _read(sides[1:], dataset.name)
     return _kept(dataset, tensor, given if kept is None else given[kept], good)
+
+
+def in_range(samples: Tensor, spec: SampleSpec) -> Tensor:
+    """Samples as networks take them: 8-bit levels in their spec's range, others as they are."""
+    if samples.dtype != torch.uint8 or spec.low is None or spec.high is None:
+        return samples
+    return samples.float().mul_((spec.high - spec.low) / 255).add_(spec.low)
+
+
+def example_inputs(dataset: Dataset, count: int) -> Tensor | None:
+    """The first `count` inputs of a data set that can be read, as networks take them."""
+    inputs, spec = dataset.inputs, dataset.input_spec
+    if inputs is None or spec is None:
+        return None
+    examples: list[Tensor] = []
+    for index in range(len(inputs)):
+        if len(examples) < count:
+            with contextlib.suppress(OSError, ValueError):
+                examples.append(read_one(inputs, index, spec))
+    return in_range(torch.stack(examples), spec) if examples else None
 
 
 def _read(

@@ -10,6 +10,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from torch import Tensor
+
+from ganzoo.data.reading import example_inputs
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
@@ -20,6 +23,8 @@ from ganzoo.engine.state import capture, restore
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
 from ganzoo.measure.judging import Judge
+from ganzoo.models.checkpoint import INPUTS
+from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
 from ganzoo.runs.folder import RunFolder
 from ganzoo.sampler import Sampler
 
@@ -206,8 +211,17 @@ class Loop:
 
     def sampler(self) -> Sampler:
         """The averaged generator as it is now; it shares its weights with the match."""
-        name = self.config.architecture
-        return Sampler(self.match.architecture, self.match.average.generator, name)
+        name, match = self.config.architecture, self.match
+        sampler = Sampler(match.architecture, match.average.generator, name)
+        sampler.partners, sampler.inputs = match.networks.partners, self._examples
+        return sampler
+
+    @functools.cached_property
+    def _examples(self) -> Tensor | None:
+        """What a generator that works from inputs is shown."""
+        if self.match.architecture.input_spec is None:
+            return None
+        return example_inputs(self.match.batches.dataset, MOST_EXAMPLES)
 
     def checkpoint(self) -> None:
         """Write a checkpoint of this step, unless something in it is not finite."""
@@ -218,6 +232,8 @@ class Loop:
             if match.processes.any(int(bad), match.device.device):
                 self._fail(means)
             groups, values = capture(match)
+            if self._examples is not None:
+                groups[INPUTS] = {EXAMPLES: self._examples}
             values["clock"] = {
                 "seconds": self.seconds,
                 "logged": self._logged,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from numbers import Integral
@@ -125,15 +125,23 @@ def compare(
     return {str(FigureName(name, extractor.name)): value for name, value in figures.items()}
 
 
-def table(figures: Mapping[str, Measured]) -> Iterator[str]:
-    """Figures as lines for a terminal."""
-    yield f"{'':<30} {'value':>10} {'spread':>9} {'real:real':>10} {'noise':>10}"
+def table(figures: Mapping[str, Measured]) -> list[list[str]]:
+    """Figures as rows of a table, the first with the titles of the columns."""
+    rows = [["", "value", "spread", "real:real", "noise"]]
     for name, m in figures.items():
         cells = (m.value, m.spread, m.floor, m.ceiling)
-        value, spread, floor, ceiling = ("" if c is None else f"{c:.5g}" for c in cells)
-        yield f"{name:<30} {value:>10} {spread:>9} {floor:>10} {ceiling:>10}"
-    yield from dict.fromkeys(
-        f"{m.how}, {m.data.source or m.data.name}; {m.features}" for m in figures.values() if m.data
+        rows.append([name, *("" if cell is None else f"{cell:.5g}" for cell in cells)])
+    return rows
+
+
+def notes(figures: Mapping[str, Measured]) -> list[str]:
+    """How figures of quality were measured, once for all that were measured alike."""
+    return list(
+        dict.fromkeys(
+            f"{m.how}, {m.data.source or m.data.name}; {m.features}"
+            for m in figures.values()
+            if m.data
+        )
     )
 
 

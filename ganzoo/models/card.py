@@ -21,7 +21,9 @@ NAMELESS: Final = "path/to/this/folder"
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a card tells. name: what `ganzoo.load` is called with. samples: the grid's file."""
+    """All that a card tells. name: what `ganzoo.load` is called with. samples: the grid's file.
+    source: the module and the name of the architecture's class, ``chargan:CharGAN``.
+    """
 
     name: str
     config: ModelConfig
@@ -31,6 +33,7 @@ class Facts:
     metrics: dict[str, Measured]
     paper: str = ""
     samples: str = ""
+    source: str = ""
 
 
 def render(facts: Facts, own: Own, license: str | None = None) -> str:
@@ -129,17 +132,23 @@ def _usage(facts: Facts) -> str:
     distribution = facts.config.plugin.distribution
     if is_distribution(distribution) and distribution not in packages:
         packages.append(distribution)
-    module = facts.config.plugin.module
-    name, extra, note = _plain(facts.config.architecture), "", ""
-    if not distribution:
+    plugin, extra = facts.config.plugin, ""
+    lines = [f"import ganzoo  # pip install {_plain(' '.join(packages))}"]
+    if plugin.is_file:
+        file = _plain(plugin.public().module)
+        lines += ["", f'ganzoo.use("{file}")  # the architecture: a file that nobody packaged']
+    elif plugin.is_empty:
+        module, _, name = facts.source.partition(":")
+        name = _plain(name or facts.config.architecture)
+        module = "your_code" if module in ("", "__main__") else _plain(module)
         extra = f", architecture={name}"
-        where = f"in `{_plain(module)}`, a file" if module else "a class"
-        note = f"\n\nThe architecture `{name}` is {where} that nobody packaged, and is not here."
-    return (
-        f"```python\nimport ganzoo  # pip install {_plain(' '.join(packages))}\n\n"
-        f'generator = ganzoo.load("{_plain(facts.name)}"{extra})\n'
-        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}\n```{note}"
-    )
+        lines.append(f"from {module} import {name}  # a class that nobody packaged: get its source")
+    lines += [] if plugin.is_file else [""]
+    lines += [
+        f'generator = ganzoo.load("{_plain(facts.name)}"{extra})',
+        f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}",
+    ]
+    return "\n".join(["```python", *lines, "```"])
 
 
 def _measured(metrics: dict[str, Measured]) -> Iterator[str]:

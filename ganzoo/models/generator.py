@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path
+from ganzoo.kinds import kind_of
 from ganzoo.layout import is_model
 from ganzoo.models.card import NAMELESS, render
 from ganzoo.models.export import export
@@ -33,6 +35,8 @@ class Generator(Sampler):
 
     name: of its architecture. spec: what one sample is. config: the architecture's options.
     source: what it was loaded from. revision: the commit on the Hub, where it came from there.
+    partners: networks that were trained with it, by name: ``generator.partners["encoder"]``.
+    inputs: examples of what it works from, (N, *input_spec.shape), where it does.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Generator(Sampler):
         """
         kind = checked_dtype(dtype)
         self.network.to(checked_device(device), kind)
+        self.partners.to(checked_device(device), kind)
         if kind not in (None, torch.float32):
             # What was measured of the quality was measured in full precision.
             kept = {name: m for name, m in self.about.metrics.items() if m.data is None}
@@ -95,19 +100,21 @@ class Generator(Sampler):
         end: int | Tensor,
         count: int = 8,
         labels: Label | None = None,
+        **sampling: Any,
     ) -> Tensor:
-        """Samples on the great circle from one latent to another: (count, *shape) on the CPU.
+        """Samples on the way from one latent to another: (count, *shape) on the CPU.
 
         start, end: a latent, (*latent_shape), or a seed, whose first latent is meant. Both are
-        among the samples. Normal latents lie near a sphere, and a straight line would leave it
-        (White 2016, arXiv:1609.04468). Raises GanzooError for latents that are opposite or not
-        finite.
+        among the samples. The way is the architecture's, by default a great circle: normal latents
+        lie near a sphere, and a straight line would leave it (White 2016, arXiv:1609.04468).
+        sampling: options of the architecture's `Sampling`. Raises GanzooError for latents that are
+        opposite or not finite.
         """
         if not 2 <= count <= MOST_SAMPLES:
             raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
         first, last = self._latent(start), self._latent(end)
         weights = torch.linspace(0, 1, count, dtype=torch.float64)
-        return self(self.architecture.interpolate(first, last, weights), labels).cpu()
+        return self(self.architecture.interpolate(first, last, weights), labels, **sampling).cpu()
 
     def _latent(self, given: int | Tensor) -> Tensor:
         seed = isinstance(given, Integral)
@@ -118,15 +125,37 @@ class Generator(Sampler):
             raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
         return latent
 
+    def read_inputs(self, data: str | os.PathLike[str]) -> Tensor:
+        """Inputs to work from, (N, *input_spec.shape) in its range: of a file, a folder or a data
+        set, in order. Of a data set of pairs, its inputs.
+
+        Raises GanzooError where it works from latents, and where the data does not fit.
+        """
+        from ganzoo.data.find import find_dataset
+        from ganzoo.data.reading import in_range, read_all
+
+        spec = self.input_spec
+        if spec is None:
+            raise GanzooError(f"{self.name} works from latents, not from inputs")
+        dataset = find_dataset(os.fspath(data), spec)
+        if dataset.inputs is not None and dataset.input_spec is not None:
+            its = dataset.input_spec
+            dataset = Dataset(
+                dataset.name, dataset.inputs, None, (), its.kind, its.low, its.high, its.details
+            )
+        samples = read_all(kind_of(spec).match(dataset, "the model's input")).samples
+        assert isinstance(samples, Tensor)
+        return in_range(samples, spec)
+
     def to_images(
-        self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None
+        self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None, **sampling: Any
     ) -> list[Image]:
         """Pictures (PIL): of `samples`, (N, *shape), or of so many new ones of `seed`.
 
         Raises GanzooError where its kind of sample is no picture.
         """
         if isinstance(samples, Integral):
-            samples = self.sample(int(samples), seed, labels)
+            samples = self.sample(int(samples), seed, labels, **sampling)
         return self.kind.pictures(self.checked(samples))
 
     def save(

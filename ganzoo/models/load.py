@@ -96,7 +96,10 @@ def generator_of(stored: StoredModel, architecture: type[Architecture] | None = 
         partners = built
     name, source = stored.config.architecture, stored.source
     generator = Generator(made, network, name, about, source, stored.revision)
-    generator.partners, generator.inputs = partners, stored.inputs()
+    generator.partners = partners
+    if made.input_spec is not None:
+        inputs = stored.inputs()
+        generator.inputs = None if inputs is None else generator.checked_inputs(inputs)
     return generator
 
 

@@ -128,6 +128,7 @@ def describe(sampler: Sampler, about: About, name: str, samples: str = "") -> Fa
         metrics=about.metrics,
         paper=sampler.architecture.paper,
         samples=samples,
+        source=f"{type(sampler.architecture).__module__}:{type(sampler.architecture).__qualname__}",
     )
 
 
