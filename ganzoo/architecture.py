@@ -76,7 +76,7 @@ class Architecture:
         if self.kinds and spec.kind not in self.kinds:
             raise ValueError(f"it makes {' or '.join(self.kinds)}, not {spec.kind}")
         sizes = [(size, size) for size in self.image_sizes]
-        if sizes and spec.kind == "image" and spec.shape[1:] not in sizes:
+        if sizes and len(spec.shape) == 3 and spec.shape[1:] not in sizes:
             known = ", ".join(str(size) for size in self.image_sizes)
             raise ValueError(f"no images of shape {spec.shape}; it can do squares of {known}")
         if self.conditional and not spec.classes:
