@@ -77,7 +77,7 @@ def first_fault(architecture: type, until: str) -> tuple[str, Fault] | None:
 
 @pytest.mark.parametrize("name", faults.SOUND)
 def test_nothing_is_found_where_nothing_is_wrong(name):
-    last = {"fine": "processes", "translation": "precision"}.get(name, "resuming")
+    last = "processes" if name == "fine" else "resuming"
     assert first_fault(faults.SOUND[name], last) is None
 
 

@@ -20,7 +20,8 @@ STEPS = 4
 
 
 def saving(case: Case) -> None:
-    """A trained model, saved and loaded, makes the same samples to the bit."""
+    """A trained model, saved and loaded, makes the same samples to the bit, and has the partners
+    that were trained with it."""
     with tempfile.TemporaryDirectory(prefix="ganzoo-check-") as folder:
         run = _trained(case, Path(folder) / "run")
         with calling("build_generator: loading a checkpoint"):
@@ -31,6 +32,12 @@ def saving(case: Case) -> None:
             samples = [model.sample(case.count, seed=0) for model in (kept, loaded, again)]
         if not all(torch.equal(samples[0], other) for other in samples[1:]):
             raise Fault("build_generator", "the same samples after loading", "others")
+        partners = [model.partners.state_dict() for model in (kept, loaded, again)]
+        if partners[0].keys() != case.networks().partners.state_dict().keys():
+            raise Fault("build_partners", "partners in the model, by their names", "others")
+        for other in partners[1:]:
+            if not all(torch.equal(partners[0][name], value) for name, value in other.items()):
+                raise Fault("build_partners", "the same weights after loading", "others")
         with calling("the kind of sample"):
             for suffix in kept.kind.suffixes:
                 kept.save_samples(samples[0], Path(folder) / f"samples{suffix}")
