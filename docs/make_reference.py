@@ -14,9 +14,9 @@ import click
 import ganzoo
 import ganzoo.testing
 from ganzoo import hookspecs
-from ganzoo.catalogue import HOOKS
 from ganzoo.cli import commands
 from ganzoo.core_entries import ganzoo_commands
+from ganzoo.hookspecs import HOOKS
 from ganzoo.options import Options, table
 
 HEAD = """\
@@ -147,6 +147,7 @@ def _functions() -> str:
         "compare",
         "list_architectures",
         "list_models",
+        "use",
     ):
         function = getattr(ganzoo, name)
         parts.append(f"#### `ganzoo.{name}{_signature(function)}`\n\n{_doc(function)}")
@@ -199,11 +200,11 @@ def _doc(found: Any) -> str:
     """A docstring as Markdown: an indented block after ``::`` becomes a fenced one."""
     text = inspect.getdoc(found) or ""
     blocks = re.split(r"::\n\n((?:    .*\n|\n)+)", text + "\n")
-    made = blocks[0]
+    page = blocks[0]
     for code, rest in zip(blocks[1::2], blocks[2::2], strict=True):
         lines = inspect.cleandoc("\n" + code)
-        made += f":\n\n```python\n{lines}\n```\n\n{rest}"
-    return re.sub(r"``(.+?)``", r"`\1`", made.strip(), flags=re.DOTALL)
+        page += f":\n\n```python\n{lines}\n```\n\n{rest}"
+    return re.sub(r"``(.+?)``", r"`\1`", page.strip(), flags=re.DOTALL)
 
 
 if __name__ == "__main__":
