@@ -84,8 +84,7 @@ class Task:
             labels = None if self.labels is None else self.labels[index]
             part_seed = seed + (number << 32)  # other noise for each part
             inputs = self._inputs(sampler, self.data, index, labels, part_seed)
-            options = {"inputs": inputs}  # of what works from them
-            yield from sampler.stream(len(index), part_seed, GENERATED, labels, **options)
+            yield from sampler.stream(len(index), part_seed, GENERATED, labels, inputs)
 
     def _inputs(
         self, sampler: Sampler, data: Dataset, index: Tensor, labels: Tensor | None, seed: int
