@@ -21,6 +21,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import GanzooError, GanzooWarning
+from ganzoo.plugins import find_architecture
 
 
 @pytest.fixture
@@ -187,7 +188,9 @@ def test_a_card_full_of_html_and_terminal_codes_is_text(folder):
     shown = call("info", folder)
     assert shown.exit_code == 0
     assert "\x1b" not in shown.stdout and "\x07" not in shown.stdout
-    generator = ganzoo.load(folder)
+    with pytest.raises(GanzooError, match="is of another plugin"):
+        ganzoo.load(folder)
+    generator = ganzoo.load(folder, architecture=find_architecture("dcgan"))
     assert "<script>" in generator.card  # a plain text, which nobody renders
     saved = generator.save(folder.parent / "saved")
     ours = (saved / "README.md").read_text().partition("<!-- ganzoo: end -->")[0]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.figure_name import FigureName
 from ganzoo.kinds import Kind
-from ganzoo.models.folder import ModelConfig, is_distribution
+from ganzoo.models.folder import ModelConfig
 from ganzoo.models.own_text import BEGIN, UNKNOWN, Ours, Own, end_line
 from ganzoo.models.records import DataRecord, Measured, TrainingRecord
 from ganzoo.spec import SampleSpec
@@ -129,10 +129,9 @@ def _usage(facts: Facts) -> str:
     shape = ", ".join(str(length) for length in (16, *spec.shape))
     bounds = f" in [{spec.low:g}, {spec.high:g}]" if None not in (spec.low, spec.high) else ""
     packages = ["torch-ganzoo"]
-    distribution = facts.config.plugin.distribution
-    if is_distribution(distribution) and distribution not in packages:
-        packages.append(distribution)
     plugin, extra = facts.config.plugin, ""
+    if plugin.is_installable and plugin.distribution not in packages:
+        packages.append(plugin.distribution)
     lines = [f"import ganzoo  # pip install {_plain(' '.join(packages))}"]
     if plugin.is_file:
         file = _plain(plugin.public().module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import stat
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +28,6 @@ from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
 NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, PARTNERS, INPUTS, TRAINING)
-_DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
 
@@ -48,11 +46,6 @@ class ModelConfig(Options):
     options: dict[str, Any]
     spec: dict[str, Any]
     input_spec: dict[str, Any] | None = None
-
-
-def is_distribution(name: str) -> bool:
-    """Whether a text can be the name of a distribution, and so part of a command to install it."""
-    return bool(_DISTRIBUTION.fullmatch(name))
 
 
 def inside(path: Path, name: str) -> Path:
