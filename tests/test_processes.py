@@ -113,3 +113,90 @@ def test_a_batch_that_cannot_be_shared_is_refused(digits_npz, tmp_path):
     done = torchrun(2, *args)
     assert "cannot be shared by 2 processes" in done.stderr
     assert not (tmp_path / "r").exists()
+
+
+DRIFTING = """
+import copy
+
+import torch
+from torch import nn
+
+from ganzoo import Architecture, ArchitectureEntry, NonSaturating, Options, Training, hookimpl
+
+
+class Drifting(NonSaturating):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("turns", torch.zeros((), dtype=torch.int64))
+
+    def generator_terms(self, game):
+        scores = game.score(game.fake)
+        self.mean.lerp_(scores.detach().mean(), 0.5)  # of this process's samples alone
+        self.turns += 1
+        game.log("mean_score", self.mean)
+        centre = game.average(scores.mean())
+        return {"adversarial": self.generator_loss(scores - self.mean), "centre": centre.square()}
+
+
+class Points(Architecture):
+    class Config(Options):
+        latent_size: int = 4
+
+    kinds = ("points",)
+    objective = Drifting
+    training = Training(batch_size=32, optimizer="sgd", generator_lr=0.1, discriminator_lr=0.1)
+
+    def build_generator(self):
+        return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    def build_discriminator(self):
+        return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def build_extras(self, networks):
+        extra = nn.Module()
+        extra.register_buffer("noise", torch.zeros(3))
+        return {"drift": extra}
+
+    def after_step(self, networks, step):
+        networks.extras["drift"].noise += torch.rand(3)  # apart in each process
+
+
+@hookimpl
+def ganzoo_architectures():
+    yield ArchitectureEntry("drifting", Points)
+"""
+
+
+def test_buffers_that_drift_agree_and_two_processes_resume_to_the_same(tmp_path):
+    plugin = tmp_path / "drifting.py"
+    plugin.write_text(DRIFTING)
+    args = ["--plugin", plugin, "train", "drifting", "--data", "ring", "--precision", "fp32"]
+    args += ["--device", "cpu", "--log-every", 3, "--checkpoint-every", 3]
+    straight, broken = tmp_path / "a", tmp_path / "b"
+    done = torchrun(2, *args, "--steps", 6, "--out", straight)
+    assert done.returncode == 0, done.stderr
+    assert torchrun(2, *args, "--steps", 3, "--out", broken).returncode == 0
+    done = torchrun(2, "--plugin", plugin, "resume", broken, "--steps", 6)
+    assert done.returncode == 0, done.stderr
+    one, two = (weights(run, 6) for run in (straight, broken))
+    assert one["objective.turns"] == 6
+    assert one["extras.drift.noise"].min() > 0
+    for name, tensor in one.items():
+        assert tensor.equal(two[name]), name
+
+
+def test_a_gradient_passes_the_mean_over_processes(tmp_path):
+    """Two processes with a loss of a mean over both step as one with the whole batch does."""
+    plugin = tmp_path / "drifting.py"
+    text = DRIFTING.replace("scores - self.mean", "scores").replace("torch.rand(3)", "1")
+    plugin.write_text(text)
+    args = ["--plugin", plugin, "train", "drifting", "--data", "ring", "--precision", "fp32"]
+    args += ["--device", "cpu", "--steps", 4, "--checkpoint-every", 4]
+    for processes in (1, 2):
+        done = torchrun(processes, *args, "--out", tmp_path / str(processes))
+        assert done.returncode == 0, done.stderr
+    one, two = (weights(tmp_path / str(n), 4) for n in (1, 2))
+    for name, tensor in one.items():
+        if not name.startswith("objective"):
+            assert (tensor - two[name]).abs().max() <= 1e-5, name

@@ -170,6 +170,18 @@ def test_numbers_in_the_state_of_an_optimizer_are_kept(tmp_path: Any) -> None:
     assert state["optimizers"]["generator"]["groups"] == [{"turns": 8}]
 
 
+def test_slow_copies_are_of_the_weights_that_training_starts_from(tmp_path: Any) -> None:
+    first = ganzoo.train(Followed, DATA, steps=3, out=tmp_path / "first", device="cpu")
+    trained = first.checkpoints.read(3)[0]["networks"]["discriminator.0.weight"]
+    second = ganzoo.train(
+        Followed, DATA, steps=1, out=tmp_path / "second", device="cpu", init=first.path
+    )
+    # The first checkpoint is of the weights that were given.
+    assert second.checkpoints.steps() == [1, 0]
+    tensors = second.checkpoints.read(0)[0]["networks"]
+    assert torch.equal(tensors["objective.slow.0.weight"], trained)
+
+
 class Rated(Plain):
     def learning_rate(self, player: str, step: int) -> float:
         warm = min(1.0, (step + 1) / 4)

@@ -74,6 +74,7 @@ class Session:
                 "partners": match.networks.partners,
             }
             named = initialise(networks, type(match.architecture), self.config.init)
+            match.derive()  # slow copies are of the weights that training starts from
             self.config = self.config.model_copy(update={"init": named})
         folder = out or self._free_folder()
         first = self.processes.first
