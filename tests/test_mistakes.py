@@ -209,7 +209,7 @@ def test_a_generator_of_the_wrong_shape_is_found_before_a_run_is_made(digits_npz
     result = call("--plugin", file, *args)
     plugins._catalogue = None
     assert result.exit_code == 2
-    assert "must return (8, 1, 28, 28)" in result.stderr
+    assert "expected (8, 1, 28, 28) for 8 latents; came (8, 784)" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
