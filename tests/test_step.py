@@ -10,10 +10,10 @@ from conftest import SMALL
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganzoo
-from ganzoo import api
 from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import rehearse
+from ganzoo.engine.session import Session
 from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
@@ -24,7 +24,7 @@ def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:
     found = find_architecture(name)
     settings = {key.replace("__", "."): value for key, value in settings.items()}
     config = resolve(found, name, {}, {"schedule": {"device": "cpu"}}, SMALL[name] | settings)
-    return api._match(found, config, from_tensor(data), Processes())[0]
+    return Session(found, config, from_tensor(data), Processes(), (), ()).match
 
 
 def weights(module: torch.nn.Module) -> list[torch.Tensor]:
@@ -99,7 +99,7 @@ def test_the_loop_waits_for_nothing_on_cuda(name, precision, digits):
     found = find_architecture(name)
     asked = {"schedule": {"device": "cuda", "precision": precision}}
     config = resolve(found, name, {}, asked, SMALL[name])
-    match, _ = api._match(found, config, from_tensor(digits[0]), Processes())
+    match = Session(found, config, from_tensor(digits[0]), Processes(), (), ()).match
     match.play()
     torch.cuda.set_sync_debug_mode("error")
     try:

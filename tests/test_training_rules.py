@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import Options, Regulariser, Training, api
+from ganzoo import Options, Regulariser, Training
 from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
+from ganzoo.engine.session import Session
 from ganzoo.processes import Processes
-from ganzoo.runs.config import resolve
+from ganzoo.runs.resolve import resolve
 
 DATA = torch.randn(96, 2, generator=torch.Generator().manual_seed(4))
 
@@ -46,7 +47,7 @@ def match_of(architecture: type[ganzoo.Architecture], data: Tensor = DATA, **opt
         {"schedule": {"device": "cpu", "precision": "fp32"}},
         settings,
     )
-    return api._match(architecture, config, from_tensor(data), Processes())[0]
+    return Session(architecture, config, from_tensor(data), Processes(), (), ()).match
 
 
 def same_when_resumed(
@@ -106,7 +107,7 @@ def test_a_batch_played_in_parts_gives_the_gradient_of_the_whole(objective: str)
                 "objective.penalty": "r1",
             },
         )
-        match = api._match(Plain, config, from_tensor(DATA), Processes())[0]
+        match = Session(Plain, config, from_tensor(DATA), Processes(), (), ()).match
         for _ in range(5):
             match.play()
         after.append([*match.networks.generator.parameters(), *match.discriminator.parameters])

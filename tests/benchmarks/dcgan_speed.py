@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganzoo import api
 from ganzoo.data.given import from_tensor
+from ganzoo.engine.session import Session
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
@@ -101,7 +101,7 @@ def ganzoo(precision: str) -> Callable[[], None]:
     asked = {"schedule": {"device": "cpu", "precision": precision}}
     config = resolve(found, "dcgan", {}, asked, {})
     data = torch.randint(0, 256, (1024, 3, SIZE, SIZE), dtype=torch.uint8)
-    return api._match(found, config, from_tensor(data), Processes())[0].play
+    return Session(found, config, from_tensor(data), Processes(), (), ()).match.play
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
