@@ -134,7 +134,8 @@ def draw() -> str:
     for level, title in enumerate(storeys()):
         y = MARGIN + level * STOREY
         parts.append(
-            f'<text x="{MARGIN}" y="{y + 30}" fill="#57606a" font-style="italic">{escape(title)}</text>'
+            f'<text x="{MARGIN}" y="{y + 28}" fill="#57606a" font-style="italic">'
+            f"{escape(title)}</text>"
         )
     parts += [_arrow(rooms[importer], rooms[source], n) for (importer, source), n in arrows()]
     parts += [_box(room) for room in rooms.values()]
@@ -159,12 +160,10 @@ def arrows() -> list[tuple[tuple[str, str], int]]:
 def _box(room: Room) -> str:
     x, y = room.middle, room.y + HEIGHT / 2
     return (
-        f'<rect x="{room.x:.1f}" y="{room.y:.1f}" width="{room.width:.1f}" height="{HEIGHT}" rx="6" '
-        'fill="#f6f8fa" stroke="#57606a"/>'
-        f'<text x="{x:.1f}" y="{y - 2:.1f}" text-anchor="middle" font-weight="600" fill="#24292f">'
+        f'<rect x="{room.x:.1f}" y="{room.y:.1f}" width="{room.width:.1f}" height="{HEIGHT}" '
+        'rx="6" fill="#f6f8fa" stroke="#57606a"/>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-weight="600" fill="#24292f">'
         f"{escape(room.name)}</text>"
-        f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle" font-size="11" fill="#57606a">'
-        f"{room.lines:,}</text>"
     )
 
 
@@ -173,15 +172,17 @@ def _arrow(importer: Room, source: Room, count: int) -> str:
     x, y, to_x, to_y = importer.middle, importer.y + HEIGHT, source.middle, source.y
     half = (y + to_y) / 2
     return (
-        f'<path d="M{x:.1f},{y:.1f} C{x:.1f},{half:.1f} {to_x:.1f},{half:.1f} {to_x:.1f},{to_y:.1f}" '
-        f'fill="none" stroke="#8c959f" stroke-width="{min(0.8 + 0.2 * count, 3):.1f}" opacity="0.6"/>'
+        f'<path d="M{x:.1f},{y:.1f} C{x:.1f},{half:.1f} {to_x:.1f},{half:.1f} '
+        f'{to_x:.1f},{to_y:.1f}" fill="none" stroke="#8c959f" opacity="0.6" '
+        f'stroke-width="{min(0.8 + 0.2 * count, 3):.1f}"/>'
     )
 
 
 def _way(rooms: list[Room], colour: str, order: int) -> str:
-    """A coloured line through rooms, with its number in each: left along the one, right the other."""
+    """A coloured line through rooms, with its number in each: on the left or the right."""
     corners = [
-        (room.x + 13 if order == 0 else room.x + room.width - 13, room.y + 13) for room in rooms
+        (room.x + 13 if order == 0 else room.x + room.width - 13, room.y + HEIGHT - 12)
+        for room in rooms
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     numbers = "".join(
@@ -202,7 +203,7 @@ def _legend(height: int) -> list[str]:
         parts.append(f'<circle cx="{x + 8}" cy="{y - 5}" r="6" fill="{colour}"/>')
         parts.append(f'<text x="{x + 22}" y="{y}" fill="#24292f">{escape(title)}</text>')
     x = TITLE + 190 * len(WAYS)
-    note = "numbers in rooms: lines of code; grey: imports from one storey to the next"
+    note = "grey: imports from one storey to the next; wider rooms have more lines"
     parts.append(f'<text x="{x}" y="{y}" fill="#57606a" font-size="12">{escape(note)}</text>')
     return parts
 
