@@ -14,9 +14,10 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.catalogue import cause_of
+from ganzoo.data.columns import MapStyle
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.given import from_tensor
-from ganzoo.data.mapstyle import MapStyle, check_map_style, from_dataset
+from ganzoo.data.mapstyle import check_map_style, from_dataset
 from ganzoo.data.options import Data, check_others, options_of
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
