@@ -16,6 +16,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.data.find import Samples, dataset_of, source_of
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
+from ganzoo.engine.upgrade import brought_up_to_date
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
@@ -29,6 +30,7 @@ from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
 from ganzoo.runs.resolve import resolve
+from ganzoo.spec import SampleSpec
 from ganzoo.training import Training
 
 _DATA: Final = "data"  # has a flag, and is a parameter that takes tensors, too
@@ -98,8 +100,9 @@ def resume(
         cls = find_architecture(config.architecture, config.plugin)
     else:
         cls, _ = _architecture(architecture)
+    config = brought_up_to_date(opened, config, cls)
     with processes_of(config.schedule.device) as processes:
-        dataset = _dataset(data, labels, config)
+        dataset = _dataset(data, labels, config, opened.spec())
         return Session(cls, config, dataset, processes, observers, observers).go_on(opened)
 
 
@@ -173,14 +176,20 @@ def _architecture(architecture: str | type[Architecture]) -> tuple[type[Architec
     return architecture, name or architecture.__name__
 
 
-def _dataset(data: Samples | None, labels: Tensor | None, config: RunConfig) -> Dataset:
+def _dataset(
+    data: Samples | None,
+    labels: Tensor | None,
+    config: RunConfig,
+    spec: SampleSpec | None = None,
+) -> Dataset:
+    """The data set to train on. spec: of what the run was trained on so far."""
     data = config.data.source if data is None else data
     if data is None:
         raise GanzooError(
             "no data: give a name, a path or a tensor (--data mnist-5k). A run that was trained on "
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
-    return dataset_of(data, labels, config.data)
+    return dataset_of(data, labels, config.data, spec)
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

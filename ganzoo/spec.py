@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ganzoo.errors import GanzooError
 
 _LARGEST: Final = 1 << 31  # values in one sample
 _MOST_DIMENSIONS: Final = 8
+_LONGEST: Final = 100  # letters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,33 @@ class SampleSpec:
         if not low < (math.inf if high is None else high) or math.isinf(spec.low or 0.0):
             raise GanzooError(f"not a sample spec: values from {spec.low} to {spec.high}")
         return spec
+
+
+def differing(before: SampleSpec, now: SampleSpec) -> list[str]:
+    """What is not the same in two specs, each as ``classes: ['a'] before, ['b'] now``."""
+    lines = [
+        f"{name}: {_short(old)} before, {_short(new)} now"
+        for name in ("kind", "shape", "low", "high", "classes")
+        if (old := getattr(before, name)) != (new := getattr(now, name))
+    ]
+    lines += differing_details(before, now)
+    if before.inputs is not None and now.inputs is not None:
+        lines += [f"inputs: {line}" for line in differing(before.inputs, now.inputs)]
+    elif before.inputs is not now.inputs:
+        lines.append(f"inputs: {_short(before.inputs)} before, {_short(now.inputs)} now")
+    return lines
+
+
+def differing_details(before: SampleSpec, now: SampleSpec) -> list[str]:
+    """What is not the same in two specs' details: an alphabet, columns."""
+    old, new = (json.loads(json.dumps(spec.details)) for spec in (before, now))
+    return [
+        f"{key}: {_short(old.get(key))} before, {_short(new.get(key))} now"
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

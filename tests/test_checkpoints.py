@@ -187,6 +187,31 @@ def test_other_data_is_said(trained, digits):
         ganzoo.resume(trained.path, steps=31, data=digits[0][1:])
 
 
+def lettered(letters: str) -> ganzoo.Dataset:
+    samples = torch.linspace(-1, 1, 60 * 4).view(60, 4)
+    return ganzoo.Dataset("letters", samples, kind="array", details={"alphabet": letters})
+
+
+def test_data_that_means_something_else_is_refused(tmp_path):
+    options = {"widths": [8], "training.batch_size": 10}
+    run = ganzoo.train("vanilla", lettered("abc"), steps=2, settings=options, out=tmp_path / "run")
+    before = (run.path / "config.json").read_bytes()
+    with pytest.raises(ganzoo.GanzooError, match="alphabet: 'abc' before, 'abd' now") as told:
+        ganzoo.resume(run, steps=4, data=lettered("abd"))
+    assert "this data is not what the run was trained on" in str(told.value)
+    assert (run.path / "config.json").read_bytes() == before
+    with pytest.raises(ganzoo.GanzooError, match="alphabet: 'abc' before, 'abd' now"):
+        ganzoo.train(
+            *("vanilla", lettered("abd")),
+            steps=2,
+            settings=options,
+            init=run.path,
+            out=tmp_path / "other",
+        )
+    assert not (tmp_path / "other").exists()
+    assert ganzoo.resume(run, steps=4, data=lettered("abc")).finished
+
+
 def test_only_the_newest_checkpoints_are_kept(trained, digits):
     ganzoo.resume(trained.path, steps=60, data=digits[0])
     assert trained.checkpoints.steps() == [60, 50, 40]

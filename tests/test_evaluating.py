@@ -17,6 +17,7 @@ from test_resume import command, kill_while_training
 
 import ganzoo
 from ganzoo import GanzooError, Observer
+from ganzoo.runs.checkpoints import write_manifest
 
 FID = "fid[mnist-convnet]"
 EVALUATED = {"schedule.evaluate_samples": 200, **SMALL["dcgan"]}
@@ -142,6 +143,37 @@ def test_extending_finds_a_better_one_or_keeps_the_best(digits_npz, tmp_path):
     assert run.finished
     assert 40 in measured(run)
     assert json.loads((run.model_path / "training.json").read_text())["step"] == lowest(run)
+
+
+@pytest.mark.parametrize("age", ["of today", "of 0.1"])
+def test_the_best_step_is_known_from_the_checkpoint(age, digits_npz, tmp_path):
+    """Those of ganzoo 0.1 have no evaluations: there the metrics are read."""
+    out = tmp_path / "run"
+    settings = {**EVALUATED, "training.generator_lr": 0.03}
+    run = ganzoo.train(
+        *("dcgan", digits_npz),
+        steps=30,
+        evaluate_every=10,
+        keep="best",
+        precision="fp32",
+        settings=settings,
+        out=out,
+    )
+    best, newest = lowest(run), run.checkpoints.path(30)
+    if age == "of today":
+        (out / "metrics.jsonl").unlink()
+    else:
+        state = json.loads((newest / "state.json").read_text())
+        for key in ("evaluations", "plugin", "options"):
+            del state[key]
+        (newest / "state.json").write_text(json.dumps(state))
+        (newest / "manifest.json").unlink()
+        write_manifest(newest)
+    resumed = ganzoo.resume(out, steps=31)
+    training = json.loads((resumed.model_path / "training.json").read_text())
+    assert training["step"] in (best, 31)
+    assert best in resumed.checkpoints.steps()
+    assert "chosen as the best of 4" in ganzoo.load(resumed).metrics[FID].how
 
 
 @pytest.mark.parametrize("harm", ["damaged", "gone"])

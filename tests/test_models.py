@@ -335,11 +335,17 @@ def test_a_model_of_another_version_is_brought_up_to_date(distribution, tmp_path
     key = ganzoo("sample", run, **path)
     assert key.returncode == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in key.stderr
+    resumed = ganzoo("resume", run, "--steps", 2, **path)
+    assert resumed.returncode == 2
+    assert "made by ganzoo-moved 1.2; 1.3 is installed" in resumed.stderr
     new = new.replace("size: int", "length: int").replace("config.size", "config.length")
     (site / "ganzoo_moved.py").write_text(new)
     option = ganzoo("sample", run, **path)
     assert option.returncode == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in option.stderr
+    resumed = ganzoo("resume", run, "--steps", 2, **path)
+    assert resumed.returncode == 2
+    assert "made by ganzoo-moved 1.2; 1.3 is installed" in resumed.stderr
 
     (site / "ganzoo_moved.py").write_text(new.replace("\n@hookimpl", f"{UPGRADE}\n@hookimpl"))
     for step in ((), ("--step", 1)):
@@ -347,6 +353,16 @@ def test_a_model_of_another_version_is_brought_up_to_date(distribution, tmp_path
         assert again.returncode == 0, again.stderr
         first_png, again_png = ((tmp_path / f"{n}.png").read_bytes() for n in ("first", "again"))
         assert first_png == again_png
+
+    resumed = ganzoo("resume", run, "--steps", 2, **path)
+    assert resumed.returncode == 0, resumed.stderr
+    config = json.loads((run / "config.json").read_text())
+    assert (config["options"], config["plugin"]["version"]) == ({"length": 4}, "1.3")
+    # Each checkpoint knows what made it.
+    for step in (1, 2):
+        again = ganzoo("sample", run, "--step", step, "-o", f"{step}.png", **path)
+        assert again.returncode == 0, again.stderr
+    assert (tmp_path / "1.png").read_bytes() == first_png
 
 
 def test_a_class_that_was_just_trained_is_found_again(run_of):

@@ -71,12 +71,28 @@ def example_inputs(dataset: Dataset, count: int) -> Tensor | None:
     inputs, spec = dataset.inputs, dataset.input_spec
     if inputs is None or spec is None:
         return None
-    examples: list[Tensor] = []
-    for index in range(len(inputs)):
-        if len(examples) < count:
-            with contextlib.suppress(OSError, ValueError):
-                examples.append(read_one(inputs, index, spec))
-    return in_range(torch.stack(examples), spec) if examples else None
+    examples = _first(inputs, spec, count)
+    return in_range(torch.stack(list(examples.values())), spec) if examples else None
+
+
+def example_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
+    """The first `count` samples of a data set that can be read, as networks take them; and their
+    labels. Raises GanzooError where there are none."""
+    examples = _first(dataset.samples, dataset.spec, count)
+    if not examples:
+        raise none_readable(dataset.name, len(dataset), "")
+    samples = in_range(torch.stack(list(examples.values())), dataset.spec)
+    return samples, None if dataset.labels is None else dataset.labels[list(examples)]
+
+
+def _first(side: Tensor | LazySamples, spec: SampleSpec, count: int) -> dict[int, Tensor]:
+    examples: dict[int, Tensor] = {}
+    for index in range(len(side)):
+        if len(examples) == count:
+            break
+        with contextlib.suppress(OSError, ValueError):
+            examples[index] = read_one(side, index, spec)
+    return examples
 
 
 def _read(

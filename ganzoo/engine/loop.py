@@ -12,19 +12,23 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from ganzoo.data.reading import example_inputs
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observers
 from ganzoo.engine.provenance import provenance
+from ganzoo.engine.setup import examples_of
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
+from ganzoo.engine.upgrade import upgraded
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
+from ganzoo.layout import NETWORKS
 from ganzoo.measure.judging import Judge
+from ganzoo.models.build import versions_note
 from ganzoo.models.checkpoint import INPUTS
 from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
+from ganzoo.runs.config import RunConfig, made_by
 from ganzoo.runs.folder import RunFolder
 from ganzoo.sampler import Sampler
 
@@ -58,10 +62,17 @@ class Loop:
         """Of the data set; a checkpoint holds it."""
         return self.match.batches.dataset.fingerprint()
 
-    def restore(self, step: int) -> list[str]:
-        """Go on from a checkpoint. Returns what is different now, as sentences."""
+    def restore(self, step: int, before: RunConfig) -> list[str]:
+        """Go on from a checkpoint. Returns what is different now, as sentences.
+
+        before: the run's configuration as it was until now. Raises GanzooError where the
+        checkpoint does not fit, with the versions where another one of the plugin made it.
+        """
         groups, values = self.run.checkpoints.read(step)
+        name, cls = self.config.architecture, type(self.match.architecture)
+        plugin, options = made_by(values, before)
         try:
+            groups[NETWORKS] = upgraded(cls, name, plugin, options, groups[NETWORKS])
             notes = restore(self.match, groups, values)
             if self.match.step != step:
                 raise ValueError(f"it says that it is of step {self.match.step}")
@@ -73,13 +84,17 @@ class Loop:
                 self.judge.seconds += float(values["clock"].get("evaluating", 0.0))
             if "evaluations" in values:
                 self.history.load_state(values["evaluations"])
-            elif self.first:
+            if INPUTS in groups:
+                self._examples = groups[INPUTS][EXAMPLES]
+            if "evaluations" not in values and self.first:
                 lines = self.run.metrics()
                 self.history.load_state(line for line in lines if line["step"] <= step)
+        except GanzooError as error:
+            raise GanzooError(f"{error}{versions_note(name, plugin)}") from None
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise GanzooError(
                 f"{self.run.checkpoints.path(step)} does not fit the run's configuration: "
-                f"{type(error).__name__}: {one_line(error)}"
+                f"{type(error).__name__}: {one_line(error)}{versions_note(name, plugin)}"
             ) from error
         self._logged = (at, rounds, seconds)
         return notes
@@ -221,7 +236,7 @@ class Loop:
         """What a generator that works from inputs is shown."""
         if self.match.architecture.input_spec is None:
             return None
-        return example_inputs(self.match.batches.dataset, MOST_EXAMPLES)
+        return examples_of(self.match, MOST_EXAMPLES)
 
     def checkpoint(self) -> None:
         """Write a checkpoint of this step, unless something in it is not finite."""
@@ -240,6 +255,8 @@ class Loop:
                 "evaluating": self.judge.seconds if self.judge else 0.0,
             }
             values["data"] = self.fingerprint
+            values["plugin"] = self.config.plugin.to_json()
+            values["options"] = self.config.options
             values["evaluations"] = self.history.state()
             values["spec"] = match.architecture.spec.to_json()
             values["training"] = self.provenance()

@@ -33,6 +33,7 @@ from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig
 from ganzoo.runs.folder import free_number, model_step, model_training
 from ganzoo.sampler import Sampler
+from ganzoo.spec import differing
 
 NONE: Final = -1  # the step of a checkpoint that is not there
 
@@ -73,7 +74,7 @@ class Session:
                 "discriminator": match.networks.discriminator,
                 "partners": match.networks.partners,
             }
-            named = initialise(networks, type(match.architecture), self.config.init)
+            named = initialise(networks, match.architecture, self.config.init)
             match.derive()  # slow copies are of the weights that training starts from
             self.config = self.config.model_copy(update={"init": named})
         folder = out or self._free_folder()
@@ -84,14 +85,24 @@ class Session:
 
     def go_on(self, run: Run) -> Run:
         """Train a run from its newest good checkpoint on, and return it finished."""
-        first = self.processes.first
+        first, spec = self.processes.first, run.spec()
+        apart = [] if spec is None else differing(spec, self.match.architecture.spec)
+        if apart:
+            raise GanzooError(
+                f"{run.path}: this data is not what the run was trained on: {'; '.join(apart)}. "
+                "Resume it on its own data, or train another run"
+            )
         with run.lock() if first else contextlib.nullcontext():
-            newest = _take_over(run, self.config) if first else NONE
+            before = run.config
+            newest = _newest(run) if first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = self.processes.any(newest, self.match.device.device)
             loop = self._loop(Run(run.path, self.config))
-            for note in loop.restore(step) if step != NONE else ():
+            for note in loop.restore(step, before) if step != NONE else ():
                 warnings.warn(f"{run.path}: {note}", GanzooWarning, stacklevel=3)
+            if first:  # until here, a run that cannot go on is as it was
+                run.reconfigure(self.config)
+                run.forget_metrics_after(step)
             return self._play(loop)
 
     def _free_folder(self) -> Path:
@@ -150,8 +161,8 @@ def _judge(config: RunConfig, match: Match) -> Judge | None:
     return Judge(config, dataset, spec, match.device.device)
 
 
-def _take_over(run: Run, config: RunConfig) -> int:
-    """Make a run ready to go on; the step of its newest good checkpoint, or NONE.
+def _newest(run: Run) -> int:
+    """The step of a run's newest good checkpoint, or NONE; damaged ones are set aside.
 
     Raises GanzooError where there were checkpoints, or a model, and no good one is left:
     beginning anew would overwrite what is there.
@@ -171,10 +182,7 @@ def _take_over(run: Run, config: RunConfig) -> int:
             GanzooWarning,
             stacklevel=2,
         )
-    run.reconfigure(config)
-    step = NONE if newest is None else newest
-    run.forget_metrics_after(step)
-    return step
+    return NONE if newest is None else newest
 
 
 def _model(loop: Loop, run: Run) -> tuple[Sampler, About]:

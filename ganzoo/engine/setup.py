@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.reading import example_inputs, example_samples
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match, build_networks
 from ganzoo.engine.rehearsal import rehearse
@@ -25,6 +27,7 @@ from ganzoo.plugins import catalogue
 from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig
 from ganzoo.runs.resolve import objective_class
+from ganzoo.sampler import seeded
 from ganzoo.spec import SampleSpec
 
 
@@ -96,6 +99,22 @@ def make_match(
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank)
     return match
+
+
+def examples_of(match: Match, count: int) -> Tensor | None:
+    """Up to `count` of what a generator that works from inputs is shown while it trains: inputs of
+    the data, or what `Architecture.condition` makes of its first samples; None for one that works
+    from latents. They are the same each time."""
+    architecture, dataset = match.architecture, match.batches.dataset
+    if architecture.input_spec is None:
+        return None
+    inputs = example_inputs(dataset, count)
+    if inputs is not None:
+        return inputs
+    samples, labels = example_samples(dataset, count)
+    labels = labels if architecture.conditional else None
+    with torch.no_grad(), seeded(torch.device("cpu"), 0):
+        return architecture.condition(samples, labels, torch.Generator().manual_seed(0))
 
 
 def seed_everything(seed: int) -> None:

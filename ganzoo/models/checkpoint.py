@@ -14,6 +14,7 @@ from ganzoo.layout import NETWORKS, WEIGHTS
 from ganzoo.models.folder import ModelConfig, read_card
 from ganzoo.models.records import About, of_training
 from ganzoo.models.stored import EXAMPLES, FILES, ModelFolder, StoredModel
+from ganzoo.runs.config import made_by
 from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.spec import SampleSpec
 from ganzoo.tensors import Weights, select
@@ -57,10 +58,11 @@ class CheckpointModel(StoredModel):
         self._groups, self._state = run.checkpoints.read(step)
         spec, config = self._state.get("spec"), run.config
         self.spec = SampleSpec.from_json(spec)
+        plugin, options = made_by(self._state, config)
         self.config = ModelConfig(
             architecture=config.architecture,
-            plugin=config.plugin,
-            options=config.options,
+            plugin=plugin,
+            options=options,
             spec=self.spec.to_json(),
         )
 

@@ -17,6 +17,7 @@ from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
 from ganzoo.plugins import find_architecture
+from ganzoo.spec import differing_details
 from ganzoo.tensors import Stored
 
 
@@ -117,9 +118,7 @@ def check_class(architecture: object) -> None:
         raise GanzooError(f"architecture {architecture!r} is no subclass of ganzoo.Architecture")
 
 
-def initialise(
-    networks: Mapping[str, nn.Module], architecture: type[Architecture], model: str
-) -> str:
+def initialise(networks: Mapping[str, nn.Module], architecture: Architecture, model: str) -> str:
     """Give networks that are to be trained the weights of `model`: ``--init MODEL``.
 
     networks: ``generator``, ``average`` (its moving average), ``discriminator`` and ``partners``.
@@ -130,7 +129,10 @@ def initialise(
     """
     try:
         stored = reference_to(model).newest(Access())
-        weights = prepare_weights(stored, architecture, list(networks))
+        apart = differing_details(stored.spec, architecture.spec)
+        if apart:
+            raise GanzooError(f"it is of samples that mean something else: {'; '.join(apart)}")
+        weights = prepare_weights(stored, type(architecture), list(networks))
         for name, lying in weights.items():
             _check_fit(name, networks[name], lying.header)  # before memory is taken
         for name, lying in weights.items():

@@ -186,3 +186,15 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def load_run_config(path: Path) -> RunConfig:
     """The configuration in a run folder."""
     return make(RunConfig, checked(read_json(path), str(path)), str(path))
+
+
+def made_by(state: Mapping[str, Any], config: RunConfig) -> tuple[PluginReference, dict[str, Any]]:
+    """The plugin and the options that made a checkpoint.
+
+    state: the checkpoint's values. Those of ganzoo 0.1 have neither: they are the run's own.
+    """
+    plugin, options = state.get("plugin"), state.get("options")
+    return (
+        PluginReference(**plugin) if isinstance(plugin, dict) else config.plugin,
+        dict(options) if isinstance(options, dict) else config.options,
+    )

@@ -24,8 +24,9 @@ from ganzoo.files import (
 )
 from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
 from ganzoo.plugins import command_line
-from ganzoo.runs.checkpoints import Checkpoints
+from ganzoo.runs.checkpoints import STATE, Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
+from ganzoo.spec import SampleSpec
 
 LOCK: Final = ".lock"
 
@@ -74,6 +75,14 @@ class RunFolder:
         """Whether the last step is done and the model of it written."""
         training = model_training(self.model_path)
         return bool(training) and training.get("steps") == self.config.training.steps
+
+    def spec(self) -> SampleSpec | None:
+        """What one sample is, as the newest checkpoint has it; None where there is none."""
+        for step in self.checkpoints.steps():
+            with contextlib.suppress(GanzooError):
+                state = read_json(self.checkpoints.path(step) / STATE)
+                return SampleSpec.from_json(state.get("spec") if isinstance(state, dict) else None)
+        return None
 
     def reconfigure(self, config: RunConfig) -> None:
         """Change the configuration, as ``ganzoo resume --steps`` does."""
