@@ -326,6 +326,26 @@ def test_regularisers_of_either_player_have_their_own_intervals(tmp_path: Any) -
     torch.testing.assert_close(terms["size"], 3 * game.fake.square().mean())
 
 
+class Turns(ganzoo.NonSaturating):
+    """Logs a buffer that it goes on to change in place."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.register_buffer("turns", torch.zeros(()))
+
+    def generator_terms(self, game: ganzoo.Game) -> dict[str, Tensor]:
+        game.log("turns", self.turns.add_(1))
+        return super().generator_terms(game)
+
+
+def test_a_logged_buffer_may_change_afterwards(tmp_path: Any) -> None:
+    class WithTurns(Plain):
+        objective = Turns
+
+    run = ganzoo.train(WithTurns, DATA, steps=4, out=tmp_path / "run", device="cpu", log_every=2)
+    assert [line["turns"] for line in lines(run)] == [1.5, 3.5]
+
+
 class Colliding(ganzoo.NonSaturating):
     def generator_terms(self, game: ganzoo.Game) -> dict[str, Tensor]:
         game.log(self.name, game.fake.mean())

@@ -44,7 +44,8 @@ class Totals:
         losses = {loss for key in self._sums for loss in key.split(" ") if key != name}
         if not name.isidentifier() or name in losses | RESERVED or name.startswith("health_"):
             raise GanzooError(f"game.log({name!r}, ...): a line of metrics has no place for it")
-        value = value.detach().float().reshape(1)
+        # A copy: a buffer that is logged may change before the line is written.
+        value = value.detach().float().reshape(1).clone()
         self._sums[name] = self._sums[name] + value if name in self._sums else value
         self._counts[name] = self._counts.get(name, 0) + 1
 

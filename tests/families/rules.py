@@ -4,8 +4,9 @@ Optimistic Adam is an optimizer for every architecture, chosen by name::
 
     ganzoo --plugin rules.py train dcgan --data mnist-5k --set training.optimizer=optimistic-adam
 
-The architecture ``lookahead`` plays by a rule of its own beside it. Its recipe has other betas for
-each player and plays each batch in two parts (`accumulate`), whose gradients are added up.
+The architecture ``lookahead`` has rules of its own. Its players have different betas, and each
+batch is played in two parts, whose gradients are added up: with `accumulate`, memory for half of it
+does.
 """
 
 import copy
@@ -55,10 +56,10 @@ def optimistic_adam(
 
 
 class Lookahead(Architecture):
-    """Lookahead-minimax, Chavdarova 2020, "Taming GANs with Lookahead-Minmax" (arXiv:2006.14567).
+    """A DCGAN with Lookahead-minimax (Chavdarova 2020, arXiv:2006.14567).
 
-    Every few steps, both players go back along the way that they have come: to a point between
-    their slow weights, which stay, and where they are.
+    Every few steps both players go back to a point between where they are and where they were after
+    the last look back; their slow weights are that point.
     """
 
     class Config(Options):
