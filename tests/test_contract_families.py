@@ -90,7 +90,7 @@ def lines(folder: Path) -> Path:
     small = [part.strip().lower() for line in text.splitlines() for part in line.split(". ")]
     plain = [line for line in small if len(line) > 20 and set(line) <= set(LETTERS)]
     (folder / "test.txt").write_text("\n".join([*plain[::2], "ça, c'est autre chose"]))
-    (folder / "train.txt").write_text("\n".join(plain[1::2]))
+    (folder / "train.txt").write_text("\n".join([LETTERS, *plain[1::2]]))
     return folder / "train.txt"
 
 
