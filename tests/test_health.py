@@ -64,11 +64,11 @@ OVERPOWERED = Sick(
 )
 COLLAPSED = Sick(
     "points",
-    {"training.generator_lr": 3e-2, "training.batch_size": 64, "objective.penalty": "none"},
+    {"training.generator_lr": 1e-1, "training.batch_size": 64, "objective.penalty": "none"},
     steps=600,
     log_every=50,
     words="mode collapse",
-    tries=("training.generator_lr=0.0075 (now 0.03)", "--batch-size 128", "objective.penalty=r1"),
+    tries=("training.generator_lr=0.025 (now 0.1)", "--batch-size 128", "objective.penalty=r1"),
     points=True,
 )
 DIVERGED = Sick(
