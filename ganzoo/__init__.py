@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture
     from ganzoo.data.dataset import Dataset, LazySamples
-    from ganzoo.data.mapstyle import from_dataset
     from ganzoo.engine.observers import Observer
     from ganzoo.game import Game, Networks
     from ganzoo.kinds import Kind
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from ganzoo.options import Options
     from ganzoo.plugins import use
     from ganzoo.runs.folder import RunFolder
+    from ganzoo.sources.mapstyle import from_dataset
     from ganzoo.spec import SampleSpec
     from ganzoo.training import Training
 
@@ -86,7 +86,7 @@ _WHERE = {
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
-    "from_dataset": "ganzoo.data.mapstyle",
+    "from_dataset": "ganzoo.sources.mapstyle",
     "list_architectures": "ganzoo.models.references",
     "list_models": "ganzoo.models.references",
     "load": "ganzoo.models.load",

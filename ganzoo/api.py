@@ -13,16 +13,15 @@ from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import Samples, dataset_of, source_of
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
-from ganzoo.engine.upgrade import brought_up_to_date
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
 from ganzoo.layout import CONFIG
 from ganzoo.models.load import check_class
 from ganzoo.models.publish import Run
+from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, find_architecture, reference_of, remember
 from ganzoo.processes import processes_of
@@ -30,6 +29,7 @@ from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
 from ganzoo.runs.resolve import resolve
+from ganzoo.sources.find import Samples, dataset_of, source_of
 from ganzoo.spec import SampleSpec
 from ganzoo.training import Training
 

@@ -104,7 +104,7 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
         PICTURES,
     )
     yield ReaderEntry("zip", f"{files}:image_zip", "a zip of such a folder", (".zip",))
-    npz = "ganzoo.data.arrays:npz_samples"
+    npz = "ganzoo.sources.arrays:npz_samples"
     yield ReaderEntry("npz", npz, "an .npz with images or samples", (".npz",))
     yield ReaderEntry(
         "idx",

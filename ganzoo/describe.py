@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.data.options import Data, kind_options
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import unknown
 from ganzoo.files import user_path
@@ -20,6 +19,7 @@ from ganzoo.plugins import catalogue, command_line, find_architecture, reference
 from ganzoo.runs.config import Schedule
 from ganzoo.runs.folder import RunFolder
 from ganzoo.runs.resolve import objective_class, own_objective
+from ganzoo.sources.options import Data, kind_options
 from ganzoo.training import Training
 
 

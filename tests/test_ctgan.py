@@ -18,8 +18,8 @@ from conftest import Command, call
 
 import ganzoo as package
 from ganzoo import Dataset, GanzooError, SampleSpec
-from ganzoo.data.find import find_dataset
 from ganzoo.kinds import kind_of
+from ganzoo.sources.find import find_dataset
 
 SMALL = {"width": 16, "latent_size": 8, "training.batch_size": 20}
 EXACT: dict[str, Any] = {"precision": "fp32", "device": "cpu"}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import ganzoo as package
-from ganzoo.data.find import find_dataset
+from ganzoo.sources.find import find_dataset
 
 
 def differences(columns: Any, real: list[dict], made: list[dict]) -> dict[str, float]:

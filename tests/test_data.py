@@ -19,11 +19,11 @@ from PIL import Image
 import ganzoo
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import find_dataset
-from ganzoo.data.given import from_tensor
 from ganzoo.data.reading import read_all
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.fit import fit_images
+from ganzoo.sources.find import find_dataset
+from ganzoo.sources.given import from_tensor
 
 
 def write_images(root: Path, images: torch.Tensor, labels: torch.Tensor) -> None:

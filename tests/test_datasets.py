@@ -338,7 +338,7 @@ def test_a_tensor_that_is_no_data(tensor, message, tmp_path):
 
 @pytest.mark.parametrize("shape", [(6, 9, 9), (6, 1, 9, 9), (6, 3, 9, 9), (6, 9, 9, 3)])
 def test_floats_of_the_layouts_of_images_are_images(shape):
-    from ganzoo.data.given import from_tensor
+    from ganzoo.sources.given import from_tensor
 
     values = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     dataset = from_tensor(values)

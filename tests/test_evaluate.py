@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save_file
 import ganzoo
 from ganzoo import Extractor, Features, FigureName
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import find_dataset
 from ganzoo.measure.classifiers import MNISTConvNet
 from ganzoo.measure.figures import Reference
 from ganzoo.measure.samples import Task
 from ganzoo.models.measured import target_of, write_figures
+from ganzoo.sources.find import find_dataset
 
 
 @pytest.fixture(scope="module")

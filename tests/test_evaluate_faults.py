@@ -17,8 +17,8 @@ from torch import nn
 import ganzoo
 from ganzoo import GanzooError
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import find_dataset
 from ganzoo.errors import WorkFailed
+from ganzoo.sources.find import find_dataset
 
 WEIGHTS = Path(ganzoo.__file__).parent / "measure" / "weights" / "mnist-convnet.safetensors"
 

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 
 import ganzoo
 from ganzoo import Extractor, Features, GanzooError
-from ganzoo.data.find import find_dataset
 from ganzoo.files import sha256
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.named import mnist_5k
@@ -25,6 +24,7 @@ from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
 from ganzoo.plugins import find_architecture
 from ganzoo.runs.resolve import resolve
+from ganzoo.sources.find import find_dataset
 
 
 def test_real_digits_have_all_classes_and_noise_has_not(digits):

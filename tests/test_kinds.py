@@ -13,10 +13,10 @@ from PIL import Image
 
 import ganzoo
 from ganzoo import plugins
-from ganzoo.data.find import find_dataset
-from ganzoo.data.options import Data, make_data
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_of
+from ganzoo.sources.find import find_dataset
+from ganzoo.sources.options import Data, make_data
 from ganzoo.spec import SampleSpec
 
 MASKS = """
@@ -100,7 +100,7 @@ def test_a_reader_is_given_the_spec_of_the_model(masks, tmp_path):
 
 
 def test_a_kind_of_a_plugin_takes_bare_tensors(masks):
-    from ganzoo.data.given import from_tensor
+    from ganzoo.sources.given import from_tensor
 
     assert from_tensor(torch.randn(5, 33)).kind == "spectra"
     lazy = ganzoo.from_dataset(list(torch.randn(5, 33)))
@@ -148,7 +148,7 @@ def test_images_are_stored_mirrored_and_matched():
 
 
 def test_options_of_images_need_no_torch():
-    modules = "sys, ganzoo.kinds.image.options, ganzoo.data.options"
+    modules = "sys, ganzoo.kinds.image.options, ganzoo.sources.options"
     code = f"import {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
 

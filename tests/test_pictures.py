@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganzoo.data.find import find_dataset
-from ganzoo.data.given import from_tensor
 from ganzoo.data.reading import read_all
 from ganzoo.kinds.image.fit import fit_images
+from ganzoo.sources.find import find_dataset
+from ganzoo.sources.given import from_tensor
 
 
 def test_a_folder_of_other_sizes_and_colours_is_fitted(tmp_path):

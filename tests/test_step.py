@@ -10,7 +10,6 @@ from conftest import SMALL
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganzoo
-from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import rehearse
 from ganzoo.engine.session import Session
@@ -18,6 +17,7 @@ from ganzoo.engine.totals import Totals
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
+from ganzoo.sources.given import from_tensor
 
 
 def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:

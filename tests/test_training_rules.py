@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo import Options, Regulariser, Training
-from ganzoo.data.given import from_tensor
 from ganzoo.engine.match import Match
 from ganzoo.engine.session import Session
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
+from ganzoo.sources.given import from_tensor
 
 DATA = torch.randn(96, 2, generator=torch.Generator().manual_seed(4))
 

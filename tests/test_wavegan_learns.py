@@ -9,7 +9,7 @@ from torch import Tensor
 
 import ganzoo as package
 from ganzoo import Dataset
-from ganzoo.data.find import find_dataset
+from ganzoo.sources.find import find_dataset
 
 
 @pytest.fixture(scope="module")

@@ -16,20 +16,20 @@ from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observers
-from ganzoo.engine.provenance import provenance
 from ganzoo.engine.setup import examples_of
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
-from ganzoo.engine.upgrade import upgraded
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
 from ganzoo.layout import NETWORKS
 from ganzoo.measure.judging import Judge
-from ganzoo.models.build import versions_note
 from ganzoo.models.checkpoint import INPUTS
+from ganzoo.models.records import DataRecord
 from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
+from ganzoo.models.upgrade import upgraded, versions_note
 from ganzoo.runs.config import RunConfig, made_by
 from ganzoo.runs.folder import RunFolder
+from ganzoo.runs.provenance import provenance
 from ganzoo.sampler import Sampler
 
 
@@ -222,7 +222,16 @@ class Loop:
 
     def provenance(self) -> dict[str, Any]:
         """Where the networks, as they are now, come from."""
-        return provenance(self.match, self.config, self.fingerprint, self.seconds)
+        match, source = self.match, self.config.data.source
+        return provenance(
+            self.config,
+            type(match.architecture),
+            DataRecord.of(match.batches.dataset, source, self.fingerprint).model_dump(mode="json"),
+            match.device,
+            match.processes.world,
+            match.step,
+            self.seconds,
+        )
 
     def sampler(self) -> Sampler:
         """The averaged generator as it is now; it shares its weights with the match."""

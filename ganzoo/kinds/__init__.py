@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganzoo.data.dataset import Dataset
-    from ganzoo.data.mapstyle import Items
+    from ganzoo.sources.mapstyle import Items
 
 
 class Kind:
@@ -68,7 +68,7 @@ class Kind:
         """
         import torch
 
-        from ganzoo.data.mapstyle import TensorItems
+        from ganzoo.sources.mapstyle import TensorItems
 
         some = items.some
         tensors = [value for value in some if isinstance(value, torch.Tensor)]

@@ -9,10 +9,10 @@ import torch
 from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Mirror
 from ganzoo.data.dataset import Dataset, sample_shape
-from ganzoo.data.options import Data
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_class, kind_of
 from ganzoo.options import make
+from ganzoo.sources.options import Data
 
 
 def prepare_data(

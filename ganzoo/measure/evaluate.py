@@ -14,7 +14,6 @@ from typing import ClassVar, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import Samples, absolute, dataset_of, source_of
 from ganzoo.devices import find_device
 from ganzoo.errors import GanzooError
 from ganzoo.figure_name import FigureName
@@ -33,6 +32,7 @@ from ganzoo.models.load import load
 from ganzoo.models.measured import target_of, write_figures
 from ganzoo.models.records import DataRecord, Measured
 from ganzoo.sampler import MOST_SAMPLES
+from ganzoo.sources.find import Samples, absolute, dataset_of, source_of
 
 MOST_SEEDS: Final = 100
 

@@ -8,7 +8,6 @@ import warnings
 import torch
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import find_dataset
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import FigureName
 from ganzoo.kinds import kind_of
@@ -18,6 +17,7 @@ from ganzoo.measure.samples import Task, features_of_data, features_of_generator
 from ganzoo.models.records import DataRecord
 from ganzoo.runs.config import RunConfig
 from ganzoo.sampler import Sampler
+from ganzoo.sources.find import find_dataset
 from ganzoo.spec import SampleSpec
 
 

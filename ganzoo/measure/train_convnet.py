@@ -24,12 +24,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.find import find_dataset
 from ganzoo.data.reading import read_all
 from ganzoo.errors import GanzooError
 from ganzoo.files import umask
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.measure.classifiers import SIZE, ClassifierRecord, ConvNet
+from ganzoo.sources.find import find_dataset
 
 BATCH = 128
 

@@ -131,8 +131,8 @@ class Generator(Sampler):
 
         Raises GanzooError where it works from latents, and where the data does not fit.
         """
-        from ganzoo.data.find import find_dataset
         from ganzoo.data.reading import in_range, read_all
+        from ganzoo.sources.find import find_dataset
 
         spec = self.input_spec
         if spec is None:

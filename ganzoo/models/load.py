@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.models.build import build_network, misfit, prepare, prepare_weights, versions_note
+from ganzoo.models.build import build_network, misfit, prepare, prepare_weights
 from ganzoo.models.generator import Generator, checked_device, checked_dtype
 from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
+from ganzoo.models.upgrade import versions_note
 from ganzoo.plugins import find_architecture
 from ganzoo.spec import differing_details
 from ganzoo.tensors import Stored

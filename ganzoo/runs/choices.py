@@ -17,9 +17,9 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from ganzoo.data.options import Data, kind_options
 from ganzoo.options import Options, describe
 from ganzoo.runs.config import RunConfig, Schedule
+from ganzoo.sources.options import Data, kind_options
 from ganzoo.training import Training
 
 Repeat = Literal["always", "flag", "set", "never"]

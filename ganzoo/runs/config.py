@@ -11,10 +11,10 @@ from pydantic import Field
 from pydantic.config import JsonDict
 
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.options import Data
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import read_json
 from ganzoo.options import Options, make
+from ganzoo.sources.options import Data
 from ganzoo.training import Training
 
 FORMAT: Final = 1

@@ -7,14 +7,14 @@ from typing import Any
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.find import absolute
-from ganzoo.data.options import make_data
 from ganzoo.entries import ObjectiveEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.objectives import Objective
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.runs.config import GROUPS, RunConfig, Schedule
+from ganzoo.sources.find import absolute
+from ganzoo.sources.options import make_data
 from ganzoo.training import Training, check_names
 
 

@@ -25,11 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganzoo.data.given import from_tensor
 from ganzoo.engine.session import Session
 from ganzoo.plugins import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
+from ganzoo.sources.given import from_tensor
 from ganzoo.spec import SampleSpec
 
 BATCH, SIZE, LATENT = 64, 64, 100

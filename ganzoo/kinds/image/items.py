@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.data.mapstyle import Items, Value, describe
 from ganzoo.kinds.image.files import is_grey, pixels
 from ganzoo.kinds.image.fit import recolour, resize
 from ganzoo.kinds.image.layout import Layout
+from ganzoo.sources.mapstyle import Items, Value, describe
 
 
 class ImageItems:

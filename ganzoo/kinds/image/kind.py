@@ -13,7 +13,6 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.mapstyle import Items
 from ganzoo.data.reading import free_memory
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds import Kind
@@ -21,6 +20,7 @@ from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.items import ImageItems
 from ganzoo.kinds.image.layout import Layout
 from ganzoo.kinds.image.options import ImageOptions
+from ganzoo.sources.mapstyle import Items
 from ganzoo.spec import SampleSpec
 
 GAP = 2  # pixels between the pictures of a grid

@@ -12,34 +12,40 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.data.options import Data, other_fields
-from ganzoo.engine.match import Match
-from ganzoo.models.records import DataRecord
+from ganzoo.devices import Device
 from ganzoo.options import Options
 from ganzoo.runs.choices import repeated
 from ganzoo.runs.config import RunConfig, Schedule
 from ganzoo.runs.resolve import objective_class, own_objective
+from ganzoo.sources.options import Data, other_fields
 from ganzoo.version import __version__
 
 
-def provenance(match: Match, config: RunConfig, fingerprint: str, seconds: float) -> dict[str, Any]:
+def provenance(
+    config: RunConfig,
+    architecture: type[Architecture],
+    data: dict[str, Any],
+    device: Device,
+    processes: int,
+    step: int,
+    seconds: float,
+) -> dict[str, Any]:
     """Where a model comes from: data, seed, steps, versions, hardware, time.
 
-    It is published with the model, so no folder of this machine is named in it.
+    It is published with the model, so no folder of this machine is named in it. data: the record
+    of what it was trained on. step, seconds: so far.
     """
-    dataset, source = match.batches.dataset, config.data.source
-    processes = match.processes.world
     return {
-        "step": match.step,
+        "step": step,
         "steps": config.training.steps,
-        "command": command(config, type(match.architecture), match.device.precision, processes),
-        "data": DataRecord.of(dataset, source, fingerprint).model_dump(mode="json"),
+        "command": command(config, architecture, device.precision, processes),
+        "data": data,
         "seed": config.schedule.seed,
         "objective": config.objective,
         "objective_options": config.objective_options,
         "training": config.training.model_dump(mode="json"),
-        "precision": match.device.precision,
-        "device": match.device.describe(),
+        "precision": device.precision,
+        "device": device.describe(),
         "processes": processes,
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 2),

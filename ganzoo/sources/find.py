@@ -14,16 +14,16 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.catalogue import cause_of
-from ganzoo.data.columns import MapStyle
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.given import from_tensor
-from ganzoo.data.mapstyle import check_map_style, from_dataset
-from ganzoo.data.options import Data, check_others, options_of
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import user_path
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
+from ganzoo.sources.columns import MapStyle
+from ganzoo.sources.given import from_tensor
+from ganzoo.sources.mapstyle import check_map_style, from_dataset
+from ganzoo.sources.options import Data, check_others, options_of
 from ganzoo.spec import SampleSpec
 
 Samples = str | os.PathLike[str] | Tensor | Dataset | MapStyle

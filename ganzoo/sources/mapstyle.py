@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.data.columns import Key, MapStyle, find_keys, read_labels
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.given import first_kind
 from ganzoo.data.reading import none_readable
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.sources.columns import Key, MapStyle, find_keys, read_labels
+from ganzoo.sources.given import first_kind
 
 _LOOKED_AT: Final = 16  # items, evenly apart, that say of what kind they are
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.given import from_tensor
 from ganzoo.errors import GanzooError
+from ganzoo.sources.given import from_tensor
 
 _KEYS: Final = ("images", "samples", "x", "X", "x_train", "data", "arr_0")
 _LABEL_KEYS: Final = ("labels", "y", "Y", "y_train", "targets", "arr_1")

@@ -1,0 +1,1 @@
+"""From what the user names or hands over to a data set."""
