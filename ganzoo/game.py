@@ -106,17 +106,18 @@ class Game:
         if self.record is not None:
             self.record(name, tensor)
 
-    def score_gradient(self, samples: Tensor) -> Tensor:
+    def score_gradient(self, samples: Tensor, **inputs: Any) -> Tensor:
         """The gradient of the scores with respect to `samples`, as they are shown: (N, values a
         sample). The discriminator's slope is so bounded where it judges.
 
-        Where the discriminator judges packs of k samples, each row is the gradient of one pack:
-        (N / k, k times the values). It can be differentiated again. Computed in float32 outside
-        autocast: second-order penalties overflow in half precision.
+        `inputs` are handed on to the discriminator, as in `discriminate`. Where it judges packs of
+        k samples, each row is the gradient of one pack: (N / k, k times the values). It can be
+        differentiated again. Computed in float32 outside autocast: second-order penalties overflow
+        in half precision.
         """
         samples = self.shown(samples.detach().float()).detach().requires_grad_()
         with torch.autocast(samples.device.type, enabled=False):
-            scores = score_of(call(self.discriminator, samples, self.labels))
+            scores = score_of(call(self.discriminator, samples, self.labels, **inputs))
             (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
         return gradient.reshape(min(len(scores), len(samples)), -1)
 

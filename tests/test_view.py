@@ -150,6 +150,16 @@ def test_penalties_are_taken_where_the_discriminator_judges():
     torch.testing.assert_close(game.score(real), (3 * real + 1).square().sum(1) / 2)
 
 
+def test_a_penalty_of_a_discriminator_that_judges_pairs():
+    class Pairs(nn.Module):
+        def forward(self, x, latent):
+            return (x * x * latent / 2).sum(1)
+
+    real, code = torch.randn(2, 8, 2)
+    game = Game(real, real, real, None, nn.Identity(), Pairs())
+    torch.testing.assert_close(game.score_gradient(real, latent=code), real * code)
+
+
 def test_two_processes_show_what_one_shows():
     training = Training(augment=("color", "translation", "cutout"), instance_noise=0.5)
     images = torch.randn(8, 3, 16, 16)
