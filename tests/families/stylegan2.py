@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo import Game, NonSaturating, Options, Regulariser, layers
+from ganzoo import Game, NonSaturating, Options, Regulariser, Training, layers
 
 
 class StyledConv(nn.Module):
@@ -77,18 +77,17 @@ class Generator(nn.Module):
 
 
 class StyleLoss(NonSaturating):
-    """With R1, gamma 10, and path lengths, each at its own interval (sections 3.1 and 3.2)."""
+    """With path-length regularisation (section 3.2); R1 is a penalty that there is already."""
+
+    class Config(NonSaturating.Config):
+        path_weight: float = Field(2.0, ge=0, description="weight of path-length regularisation")
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         self.register_buffer("length", torch.zeros(()))  # the running mean
 
     def regularisers(self) -> Sequence[Regulariser]:
-        r1 = Regulariser("discriminator", "r1", 16, self.r1)
-        return r1, Regulariser("generator", "path", 8, self.path)
-
-    def r1(self, game: Game) -> Tensor:
-        return 5 * game.score_gradient(game.real).square().sum(1).mean()
+        return (Regulariser("generator", "path", 8, self.path),)
 
     def path(self, game: Game) -> Tensor:
         """How much an image changes with its styles should be the same everywhere."""
@@ -96,11 +95,11 @@ class StyleLoss(NonSaturating):
             styles = game.generator.styles(game.latent)
             images = game.generator.synthesis(styles, game.latent)
             direction = torch.randn_like(images) / math.sqrt(images[0, 0].numel())
-            (slope,) = torch.autograd.grad((images * direction).sum(), styles, create_graph=True)
+            (slope,) = torch.autograd.grad(images, styles, direction, create_graph=True)
         lengths = slope.square().sum(2).mean(1).sqrt()
         self.length.lerp_(game.average(lengths.detach().mean()), 0.01)
         game.log("path_length", self.length)
-        return 2 * (lengths - self.length).square().mean()
+        return self.config.path_weight * (lengths - self.length).square().mean()
 
 
 class StyleGAN2(ganzoo.Architecture):
@@ -113,7 +112,8 @@ class StyleGAN2(ganzoo.Architecture):
 
     image_sizes: ClassVar = (16, 32, 64)
     objective: ClassVar = StyleLoss
-    training: ClassVar = ganzoo.Training(batch_size=32, beta1=0.0, beta2=0.99)
+    objective_options: ClassVar = {"penalty": "r1", "penalty_weight": 0.1, "penalty_every": 16}
+    training: ClassVar = Training(generator_lr=1e-3, discriminator_lr=1e-3, beta1=0.0, beta2=0.99)
     paper: ClassVar = "https://arxiv.org/abs/1912.04958"
 
     def widths(self) -> dict[int, int]:  # at each size, from 4 pixels up
