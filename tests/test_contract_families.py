@@ -40,8 +40,8 @@ OF_ALL = {
     "schedule.sample_every": 12,
     "schedule.sample_count": 4,
 }
-#: Checks that start processes of their own.
-LONG = {"processes"}
+#: Checks that start processes, or train once more what is trained here anyway.
+LONG = {"processes", "resuming", "saving"}
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,12 @@ def truncates(run: Run, data: Path) -> None:
     assert float(halfway[:size].norm()) == pytest.approx(float(lengths.mean()), rel=1e-3)
     with pytest.raises(ganzoo.GanzooError, match="truncation"):
         generator.sample(2, truncation=2.0)
+    grids = [data.with_name("full.png"), data.with_name("half.png")]
+    for truncation, grid in zip((1.0, 0.5), grids, strict=True):
+        asked = ("-n", 6, "--set", f"truncation={truncation}", "-o", grid)
+        result = call("sample", run.path, *asked)
+        assert result.exit_code == 0, result.output
+    assert grids[0].read_bytes() != grids[1].read_bytes()
 
 
 def measures(run: Run, data: Path) -> None:
