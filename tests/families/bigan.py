@@ -20,7 +20,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, ArchitectureEntry, Game, Objective, Options, Training, hookimpl
-from ganzoo.layers import dcgan_weights, doubling, halving, perceptron
+from ganzoo.layers import doubling, halving, perceptron
 
 
 class PairLoss(Objective):
@@ -53,7 +53,6 @@ class PairDiscriminator(nn.Module):
         self.judge = nn.Sequential(
             *perceptron(features, [hidden, hidden], 1, lambda: nn.LeakyReLU(0.2))
         )
-        self.apply(dcgan_weights)
 
     def forward(self, samples: Tensor, latent: Tensor) -> Tensor:
         scores: Tensor = self.judge(torch.cat([self.look(samples), latent], 1))
@@ -61,7 +60,10 @@ class PairDiscriminator(nn.Module):
 
 
 class BiGAN(Architecture):
-    """Donahue 2016, with the convolutions of DCGAN (Radford 2016, arXiv:1511.06434)."""
+    """Donahue 2016, with convolutions as in DCGAN (Radford 2016, arXiv:1511.06434).
+
+    The initial weights are torch's: with DCGAN's smaller ones it starts far more slowly.
+    """
 
     class Config(Options):
         latent_size: int = Field(50, ge=1, description="length of a latent")
@@ -87,7 +89,7 @@ class BiGAN(Architecture):
         )
         for count, layer in zip(channels, doubling(channels), strict=False):
             network.extend([nn.BatchNorm2d(count), nn.ReLU(), layer])
-        return network.append(nn.Tanh()).apply(dcgan_weights)
+        return network.append(nn.Tanh())
 
     def build_discriminator(self) -> nn.Module:
         return PairDiscriminator(self.channels, self.config.latent_size, self.config.hidden)
@@ -99,7 +101,7 @@ class BiGAN(Architecture):
             encoder.extend([layer, nn.BatchNorm2d(count), nn.LeakyReLU(0.2)])
         encoder.append(nn.Flatten())
         encoder.append(nn.Linear(self.channels[-1] * 4 * 4, self.config.latent_size))
-        return {"encoder": encoder.apply(dcgan_weights)}
+        return {"encoder": encoder}
 
 
 @hookimpl
