@@ -66,7 +66,7 @@ def ganzoo_schedules() -> Iterator[ScheduleEntry]:
 def ganzoo_augmentations() -> Iterator[AugmentationEntry]:
     # DiffAugment, Zhao 2020
     where, draws = "ganzoo.kinds.image.augment", 3
-    yield AugmentationEntry("color", f"{where}:color", "another brightness, contrast", draws)
+    yield AugmentationEntry("color", f"{where}:color", "other brightness and contrast", draws)
     yield AugmentationEntry("translation", f"{where}:translation", "moved by whole pixels", draws)
     yield AugmentationEntry("cutout", f"{where}:cutout", "a square is hidden", draws)
 
@@ -84,9 +84,9 @@ def ganzoo_datasets() -> Iterator[DatasetEntry]:
     yield DatasetEntry("cifar10", f"{named}:cifar10", summary, both, hub, pictures)
     summary = "5,000 digits of mnist:train, no download"
     yield DatasetEntry("mnist-5k", f"{named}:mnist_5k", summary, train, mnist, digits)
-    summary = "50,000 of three digits in three channels, 1,000 modes"
+    summary = "50,000 images, a digit in each channel: 1,000 modes"
     yield DatasetEntry("stacked-mnist", f"{named}:stacked_mnist", summary, both, mnist, stacked)
-    name, summary = "stacked-mnist-5k", "the same of mnist-5k, no download"
+    name, summary = "stacked-mnist-5k", "the same from mnist-5k, no download"
     yield DatasetEntry(name, f"{named}:stacked_mnist_5k", summary, train, mnist, stacked)
     points = "ganzoo.kinds.points"
     yield DatasetEntry("ring", f"{points}:ring", "8 Gaussians on a circle, 2-D points")
@@ -164,5 +164,5 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
     yield CommandEntry("resume", f"{training}:resume", "Go on with a run.")
     yield CommandEntry("plugins", f"{listing}:plugins", "What is installed, and what is broken.")
-    yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Hold the contract against one.")
+    yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Check one against the contract.")
     yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

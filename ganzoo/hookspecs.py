@@ -49,14 +49,14 @@ def ganzoo_architectures() -> Iterable[ArchitectureEntry]:  # type: ignore[empty
 def ganzoo_objectives() -> Iterable[ObjectiveEntry]:  # type: ignore[empty-body]
     """The objectives of this plugin: what ``--objective NAME`` takes.
 
-    ``ganzoo_r3gan`` offers its relativistic loss to every architecture by it. An objective that
-    one architecture alone can use need not be offered: the architecture names its class.
+    ``ganzoo_r3gan`` uses it to offer its relativistic loss to every architecture. An objective
+    that only one architecture can use need not be offered: the architecture names its class.
     """
 
 
 @hookspec
 def ganzoo_penalties() -> Iterable[PenaltyEntry]:  # type: ignore[empty-body]
-    """Penalties on the discriminator: what ``--set objective.penalty=NAME`` takes.
+    """The penalties of this plugin: what ``--set objective.penalty=NAME`` takes.
 
     ganzoo's own, ``wgan-gp``, ``r1`` and ``r2``, come through it.
     """
@@ -64,7 +64,8 @@ def ganzoo_penalties() -> Iterable[PenaltyEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
-    """Optimizers: what ``--set training.optimizer=NAME`` takes, for both players or for one.
+    """The optimizers of this plugin: what ``--set training.optimizer=NAME`` takes, and
+    ``training.generator_optimizer`` and ``training.discriminator_optimizer`` for one player.
 
     ganzoo's own, ``adam``, ``rmsprop`` and ``sgd``, come through it::
 
@@ -78,7 +79,7 @@ def ganzoo_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
-    """Schedules of the learning rates: what ``--set training.lr_decay=NAME`` takes.
+    """The schedules of this plugin, of learning rates: what ``--set training.lr_decay=NAME`` takes.
 
     ganzoo's own, ``constant`` and ``linear``, come through it.
     """
@@ -86,8 +87,8 @@ def ganzoo_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_augmentations() -> Iterable[AugmentationEntry]:  # type: ignore[empty-body]
-    """What is done to samples before the discriminator sees them: the names that
-    ``training.augment`` takes.
+    """The augmentations of this plugin: what is done to samples before the discriminator sees
+    them, by the names that ``training.augment`` takes.
 
     ganzoo's own, DiffAugment's ``color``, ``translation`` and ``cutout``, come through it.
     """
@@ -97,7 +98,7 @@ def ganzoo_augmentations() -> Iterable[AugmentationEntry]:  # type: ignore[empty
 def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
     """The data sets of this plugin: what ``--data NAME`` and ``--data NAME:SPLIT`` take.
 
-    ``ganzoo_wavegan`` brings ``plucks`` by it, ``ganzoo_ctgan`` ``auto-mpg``.
+    ``ganzoo_wavegan`` uses it to bring ``plucks``, and ``ganzoo_ctgan`` to bring ``auto-mpg``.
     """
 
 
@@ -105,7 +106,7 @@ def ganzoo_datasets() -> Iterable[DatasetEntry]:  # type: ignore[empty-body]
 def ganzoo_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
     """The readers of this plugin: which files ``--data PATH`` takes.
 
-    ``ganzoo_ctgan`` reads CSV files by it, ``ganzoo_wavegan`` sound::
+    ``ganzoo_ctgan`` uses it to read CSV files, and ``ganzoo_wavegan`` to read sound::
 
         from ganzoo import ReaderEntry, hookimpl
 
@@ -117,9 +118,10 @@ def ganzoo_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_kinds() -> Iterable[KindEntry]:  # type: ignore[empty-body]
-    """The kinds of sample of this plugin, each with a way to show samples to a person.
+    """The kinds of sample of this plugin. A kind says all that ganzoo needs to know of its samples:
+    how they are written to a file, read, fitted to an architecture and compared.
 
-    ``ganzoo_wavegan`` writes sound by it, ``ganzoo_ctgan`` rows of a table.
+    ``ganzoo_wavegan`` uses it for sound, and ``ganzoo_ctgan`` for rows of a table.
     """
 
 
@@ -142,10 +144,10 @@ def ganzoo_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
-    """Followers of a run, such as trackers: what ``ganzoo train --observer NAME`` takes.
+    """The observers of this plugin, which follow a run: what ``--observer NAME`` takes.
 
-    ``ganzoo_tensorboard`` is one. It is told when a run starts, logs a step, makes samples,
-    writes a checkpoint, is evaluated, is finished and ends; see `Observer`.
+    ``ganzoo_tensorboard`` is one. An observer is called when a run starts, logs a step, warns,
+    makes samples, writes a checkpoint, is evaluated, finishes and ends; see `Observer`.
     """
 
 
@@ -153,8 +155,8 @@ def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
 def ganzoo_extractors() -> Iterable[ExtractorEntry]:  # type: ignore[empty-body]
     """The extractors of features of this plugin: what ``ganzoo evaluate --features NAME`` takes.
 
-    ganzoo's own are small classifiers, Inception, and the values themselves. A kind of sample
-    that is no picture wants one of its own::
+    ganzoo's own are small classifiers, Inception, and the values themselves. For a kind of sample
+    other than pictures, bring one of its own::
 
         from ganzoo import ExtractorEntry, hookimpl
 
@@ -168,10 +170,10 @@ def ganzoo_extractors() -> Iterable[ExtractorEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def ganzoo_commands() -> Iterable[CommandEntry]:  # type: ignore[empty-body]
-    """Further commands: ``ganzoo NAME``.
+    """The commands of this plugin: ``ganzoo NAME``.
 
-    All of ganzoo's own come through it, and ``ganzoo tensorboard``. The summary stands in
-    ``ganzoo --help``; the command is imported when it is called.
+    All of ganzoo's own come through it, and ``ganzoo tensorboard``. ``ganzoo --help`` shows the
+    summary; the command is imported when it is called.
     """
 
 

@@ -162,7 +162,7 @@ class LabelledObjective(AdversarialObjective):
             0.0,
             ge=0,
             lt=0.5,
-            description="chance of each of the discriminator's labels to be the other side's",
+            description="chance that a label of the discriminator's is the other side's",
         )
 
     def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:

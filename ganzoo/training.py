@@ -104,7 +104,7 @@ class Training(Options):
         "linearly to 0",
     )
     instance_noise_steps: int | None = Field(
-        None, ge=1, description="steps of that fall; null: the whole run"
+        None, ge=1, description="steps over which that noise falls to 0; null: the whole run"
     )
     replay: float = Field(
         0.0, ge=0, lt=1, description="share of the discriminator's fakes that are old ones"

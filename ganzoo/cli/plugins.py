@@ -16,7 +16,7 @@ from ganzoo.files import pasted
 @click.argument("name", metavar="NAME", type=TEXT)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def check_plugin(name: str, as_json: bool) -> None:
-    """Hold the contract against NAME: an architecture, a distribution or an entry point."""
+    """Check NAME against the contract: an architecture, a distribution or an entry point."""
     from ganzoo.testing.plugin import run_checks
 
     results = []

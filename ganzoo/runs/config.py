@@ -66,7 +66,7 @@ class Schedule(Options):
     evaluate_data: str | None = Field(
         None,
         min_length=1,
-        description="data to evaluate on; null: what is trained on",
+        description="data to evaluate on; null: the training data",
         json_schema_extra=_FOR_THE_BEST,
     )
     features: str = Field(
@@ -76,7 +76,7 @@ class Schedule(Options):
     )
     keep: Literal["last", "best"] = Field(
         "last",
-        description="the step that is exported; best: of the least FID evaluated",
+        description="the step that is exported; best: the one with the lowest FID",
         json_schema_extra={"flag": "--keep"},
     )
     sample_count: int = Field(
@@ -116,7 +116,7 @@ class RunConfig(Options):
     plugin: PluginReference = PluginReference()
     options: dict[str, Any] = Field(default_factory=dict)
     objective: str = Field(
-        description="the adversarial loss; each goes with each architecture",
+        description="the adversarial loss; any of them goes with any architecture",
         json_schema_extra={"flag": "--objective"},
     )
     objective_options: dict[str, Any] = Field(default_factory=dict)
