@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.data.reading import in_range
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path, write_bytes
 from ganzoo.kinds import Kind, kind_of
@@ -89,7 +90,8 @@ class Sampler:
         latents = as_tensor(latents, "latents")
         shape = tuple(latents.shape[1:])
         if latents.dim() and self.input_spec is not None and shape == self.input_spec.shape:
-            latents = self._latents_from(latents.detach().cpu(), len(latents), 0)
+            inputs = self.checked_inputs(latents)
+            latents = self._latents_from(inputs, len(inputs), 0)
         elif shape != self.latent_shape or not latents.dim():
             takes = ", ".join(map(str, self.latent_shape))
             raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {takes})")
@@ -187,12 +189,15 @@ class Sampler:
         if batch_size < 1:
             raise GanzooError(f"batch_size {batch_size}: it takes at least 1")
         options = self.sampling_options(sampling)
-        given = None if inputs is None else self.checked_inputs(inputs)
-        count = (64 if given is None else len(given)) if count is None else count
-        _check_count(count)
-        latents = (
-            self.latents(count, seed) if given is None else self._latents_from(given, count, seed)
-        )
+        if inputs is None:
+            count = 64 if count is None else count
+            _check_count(count)
+            latents = self.latents(count, seed)
+        else:
+            inputs = self.checked_inputs(inputs)
+            count = len(inputs) if count is None else count
+            _check_count(count)
+            latents = self._latents_from(inputs, count, seed)
         if labels is None and self.architecture.conditional:
             labels = self.turns(count)
         numbers = self._numbers(count, labels)
@@ -204,7 +209,8 @@ class Sampler:
                 yield self._generate(latents[part], some, options).cpu()
 
     def checked_inputs(self, inputs: Any) -> Tensor:
-        """Inputs as a user gave them, (N, *input_spec.shape), on the CPU. Raises GanzooError."""
+        """Inputs as a user gave them, (N, *input_spec.shape): 8-bit levels, or floats in its range.
+        As float32 on the CPU. Raises GanzooError where they do not fit."""
         spec = self.input_spec
         if spec is None:
             raise GanzooError(f"{self._title} works from latents, not from inputs")
@@ -212,7 +218,11 @@ class Sampler:
         if tuple(values.shape[1:]) != spec.shape or not len(values):
             takes = ", ".join(map(str, spec.shape))
             raise GanzooError(f"inputs of shape {tuple(values.shape)}; it takes (N, {takes})")
-        return values
+        if values.dtype != torch.uint8 and not values.is_floating_point():
+            raise GanzooError(f"inputs of type {values.dtype}; it takes uint8 or floats")
+        if not values.isfinite().all():
+            raise GanzooError("inputs with values that are not finite")
+        return in_range(values, spec).float()
 
     def turns(self, count: int) -> Tensor:
         """The classes taking turns, (count,): what a conditional one makes unasked."""
@@ -257,11 +267,11 @@ class Sampler:
 
     def checked(self, samples: Any) -> Tensor:
         """Samples as a user gave them, (N, *shape), as float32 on the CPU. Raises GanzooError."""
-        found = as_tensor(samples, "samples")
-        if tuple(found.shape[1:]) != self.spec.shape or not len(found):
-            wanted = ", ".join(map(str, self.spec.shape))
-            raise GanzooError(f"samples of shape {tuple(found.shape)}, not (N, {wanted})")
-        return found.detach().float().cpu()
+        values = as_tensor(samples, "samples")
+        if tuple(values.shape[1:]) != self.spec.shape or not len(values):
+            takes = ", ".join(map(str, self.spec.shape))
+            raise GanzooError(f"samples of shape {tuple(values.shape)}, not (N, {takes})")
+        return values.detach().float().cpu()
 
     def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
         """Write samples as a file for a person: a grid of pictures, a scatter plot.

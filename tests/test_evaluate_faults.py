@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,24 @@ def test_mistakes_are_told_in_one_message(mistake, files):
     assert told in result.stderr
     assert one_message(result.stderr) or "Usage" in result.stderr
     assert not (files["CODE"].parent / "was-run").exists()
+
+
+def test_a_folder_that_cannot_take_the_figures_is_refused_before_they_are_measured(
+    trained, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "home"))
+    folder = shutil.copytree(trained / "model", tmp_path / "home" / "models" / "digits")
+    before = (folder / "metrics.json").read_bytes()
+    card = (folder / "README.md").read_text()
+    (folder / "README.md").write_text("---\ntags: [a\n---\nMine.")
+    refused = call("evaluate", folder, "--data", "no-such-data")  # which is looked for later
+    assert refused.exit_code == 2 and "metadata cannot be read" in refused.stderr
+    assert (folder / "metrics.json").read_bytes() == before
+    (folder / "README.md").write_text(card)
+    (folder / "model.safetensors").unlink()
+    refused = call("evaluate", "digits", "--data", "no-such-data")
+    assert refused.exit_code == 2 and "model.safetensors is missing" in refused.stderr
+    assert one_message(refused.stderr)
 
 
 def test_sets_that_are_not_alike_are_not_compared(digits):

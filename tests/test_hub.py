@@ -16,6 +16,8 @@ from huggingface_hub import ModelCard, hf_hub_download
 import ganzoo
 from ganzoo import GanzooError
 from ganzoo.errors import WorkFailed
+from ganzoo.models.hub import Access
+from ganzoo.models.references import reference_to
 
 PRINT_SAMPLES = """
 import sys, ganzoo
@@ -62,6 +64,20 @@ def test_what_is_published_loads_elsewhere_to_the_bit_and_offline(hub, trained, 
     assert offline == (commit, expected)
     with pytest.raises(WorkFailed, match="not in the cache"):
         ganzoo.load(f"hf://{name}", cache_dir=tmp_path / "another")
+
+
+def test_a_cache_without_the_weights_is_not_taken_for_another_model(hub, trained, name, tmp_path):
+    published(trained, name)
+    cache = tmp_path / "cache"
+    reference_to(f"hf://{name}").papers(Access(cache_dir=cache))  # only the small files
+    with pytest.raises(WorkFailed, match="not in the cache, or not all of it"):
+        ganzoo.load(f"hf://{name}", cache_dir=cache, local_files_only=True)
+    hub.stop()
+    with (
+        pytest.warns(ganzoo.GanzooWarning, match="did not answer"),
+        pytest.raises(WorkFailed, match="not in the cache, or not all of it"),
+    ):
+        ganzoo.load(f"hf://{name}", cache_dir=cache)
 
 
 def test_the_repository_is_the_model_folder(hub, trained, name):

@@ -12,6 +12,7 @@ import torch
 from architectures import Labelled
 from conftest import call
 from pydantic import Field
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import ganzoo
@@ -143,6 +144,14 @@ def test_partners_are_saved_loaded_published_and_copied(encoding, hub, name, tmp
     assert next(half.partners.parameters()).dtype == torch.bfloat16
 
 
+def test_partners_that_are_not_finite_are_not_published(encoding, hub, name):
+    generator = ganzoo.load(encoding, architecture=Encoding)
+    next(iter(generator.partners.parameters())).fill_(torch.nan)
+    with pytest.raises(GanzooError, match="not finite"):
+        generator.push_to_hub(name)
+    assert hub.requests == []
+
+
 def test_partners_that_do_not_fit_are_refused(encoding, tmp_path):
     from safetensors.torch import load_file, save_file
 
@@ -260,6 +269,22 @@ def test_inputs_from_files(translating, pictures, tmp_path):
     assert torch.equal(generator.read_inputs(folder / "0001.png"), inputs[1:2])
     with pytest.raises(GanzooError, match="kind points"):
         generator.read_inputs("ring")
+
+
+def test_inputs_of_another_type(translating, pictures, tmp_path):
+    generator = ganzoo.load(translating, architecture=Translating)
+    inputs = pictures[:3].float() / 127.5 - 1
+    levels = generator.sample(inputs=pictures[:3])  # 8-bit, as files hold them
+    assert torch.allclose(levels, generator.sample(inputs=inputs), atol=1e-6)
+    for wrong in (inputs > 0, torch.complex(inputs, inputs)):
+        with pytest.raises(GanzooError, match="inputs of type torch"):
+            generator.sample(inputs=wrong)
+    with pytest.raises(GanzooError, match="not finite"):
+        generator.sample(inputs=inputs / 0)
+    folder = generator.save(tmp_path / "saved")
+    save_file({"inputs": torch.full((2, 1, 16, 16), torch.nan)}, folder / "inputs.safetensors")
+    with pytest.raises(GanzooError, match=r"inputs\.safetensors: .*not finite"):
+        ganzoo.load(folder, architecture=Translating)
 
 
 def test_a_model_without_inputs_refuses_them(trained, tmp_path):

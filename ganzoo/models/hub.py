@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.files import sha256
-from ganzoo.layout import CARD, CONFIG, METRICS, TRAINING
+from ganzoo.layout import CARD, CONFIG, METRICS, TRAINING, WEIGHTS
 from ganzoo.models.hub_errors import explained, patiently, unreachable
 from ganzoo.models.hub_name import PREFIX, HubName, is_commit
 from ganzoo.version import __version__
@@ -109,7 +109,7 @@ def _online(name: HubName, files: Sequence[str], access: Access) -> Path:
 
 
 def _fetch(name: HubName, files: Sequence[str], access: Access, local: bool = False) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import errors, snapshot_download
 
     folder = snapshot_download(
         name.repo,
@@ -122,6 +122,9 @@ def _fetch(name: HubName, files: Sequence[str], access: Access, local: bool = Fa
         library_name="ganzoo",
         library_version=__version__,
     )
+    if local and WEIGHTS in files and not Path(folder, WEIGHTS).exists():
+        # The client is content with any of the files; every model of ganzoo's has this one.
+        raise errors.LocalEntryNotFoundError(f"{WEIGHTS} is not in the cache")
     return Path(folder)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.layout import INPUTS
 from ganzoo.models.build import build_network, misfit, prepare, prepare_weights
 from ganzoo.models.generator import Generator, checked_device, checked_dtype
 from ganzoo.models.hub import Access
@@ -100,9 +101,17 @@ def generator_of(stored: StoredModel, architecture: type[Architecture] | None = 
     generator = Generator(made, network, name, about, source, stored.revision)
     generator.partners = partners
     if made.input_spec is not None:
-        inputs = stored.inputs()
-        generator.inputs = None if inputs is None else generator.checked_inputs(inputs)
+        generator.inputs = _examples(stored, generator)
     return generator
+
+
+def _examples(stored: StoredModel, generator: Generator) -> Tensor | None:
+    """The stored examples of what a generator works from, as it takes them."""
+    inputs = stored.inputs()
+    try:
+        return None if inputs is None else generator.checked_inputs(inputs)
+    except GanzooError as error:
+        raise GanzooError(f"{stored.source}, {INPUTS}: {error}") from None
 
 
 def architecture_of(

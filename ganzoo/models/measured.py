@@ -13,7 +13,7 @@ from ganzoo.errors import GanzooError, GanzooWarning, cannot_write
 from ganzoo.files import sha256, write_bytes, write_json
 from ganzoo.layout import CARD, METRICS, SAMPLES, WEIGHTS
 from ganzoo.models.card import NAMELESS, render
-from ganzoo.models.folder import read_card, read_object
+from ganzoo.models.folder import inside, read_card, read_object
 from ganzoo.models.generator import Generator
 from ganzoo.models.own_text import name_in, read_own
 from ganzoo.models.records import FORMAT, Measured, metrics_json, read_metrics
@@ -36,7 +36,7 @@ def target_of(model: str | os.PathLike[str]) -> Target | None:
     if folder is None:
         return None
     _check_writable(folder)
-    return Target(folder, sha256(folder / WEIGHTS))
+    return Target(folder, sha256(inside(folder, WEIGHTS)))
 
 
 def _check_writable(folder: Path) -> None:
@@ -48,6 +48,7 @@ def _check_writable(folder: Path) -> None:
         )
     _record(folder)
     read_metrics(folder)
+    read_own(read_card(folder), str(folder / CARD))
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
     weights are no longer those that were measured.
     """
     folder = target.folder
-    if sha256(folder / WEIGHTS) != target.weights:
+    if sha256(inside(folder, WEIGHTS)) != target.weights:
         warnings.warn(
             f"{folder} has other weights now than those that were measured: the figures are not "
             "written down",

@@ -58,7 +58,8 @@ class Published:
 
 def check_finite(sampler: Sampler) -> None:
     """Raise GanzooError where a weight is not finite: such a model is not published."""
-    tensors = sampler.network.state_dict().values()
+    networks = (sampler.network, sampler.partners)
+    tensors = (tensor for network in networks for tensor in network.state_dict().values())
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):
         raise GanzooError("the model's weights are not finite; it is not published")
 
