@@ -49,8 +49,8 @@ class PluginReference:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file that was named: ``ganzoo --plugin FILE``, ``ganzoo.use(FILE)``."""
-        return self.module.endswith(".py")
+        """Whether it is a file that was named, ``ganzoo --plugin FILE``: no distribution has it."""
+        return bool(self.module) and not self.distribution
 
     @property
     def is_installable(self) -> bool:
@@ -109,10 +109,6 @@ class Plugin:
     def reference(self) -> PluginReference:
         """What runs and models record of it."""
         return PluginReference(self.distribution, self.version, self.module)
-
-    @property
-    def origin(self) -> str:
-        return f"{self.distribution} {self.version}".strip()
 
     @property
     def slow(self) -> bool:
@@ -252,8 +248,8 @@ class Catalogue:
         holder = self._table[kind].get(entry.name)
         if holder is not None:
             plugin.problems.append(
-                f"{hook}: the name {entry.name!r} of {plugin.origin or plugin.name} is already "
-                f"taken by {holder[1].origin or holder[1].name}"
+                f"{hook}: the name {entry.name!r} of {plugin.reference.origin} is already "
+                f"taken by {holder[1].reference.origin}"
             )
             return
         self._table[kind][entry.name] = (entry, plugin)

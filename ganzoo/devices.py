@@ -79,6 +79,32 @@ def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
     return Device(torch.device(name), best_precision(kind) if precision == "auto" else precision)
 
 
+def checked_device(device: str | torch.device) -> torch.device:
+    """The device. Raises GanzooError where torch cannot use it here."""
+    try:
+        usable = torch.device(device)
+        if usable.type == "meta":
+            raise ValueError("it has no memory")
+        torch.empty(0, device=usable)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        first = str(error).partition("\n")[0]
+        raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
+    return usable
+
+
+def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """The type of weights, also by its name. Raises GanzooError where networks cannot have it."""
+    if dtype is None:
+        return None
+    weights_type = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if weights_type not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        raise GanzooError(
+            f"dtype {dtype!r}: it takes a floating-point type of torch: float32, bfloat16, float16 "
+            "or float64"
+        )
+    return weights_type
+
+
 def best_precision(kind: str) -> str:
     """bf16 where the hardware computes in it, else fp16 on CUDA, else fp32."""
     if kind == "cuda":

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ganzoo.errors import GanzooError
+from ganzoo.targets import check_target, load_target
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,8 @@ class Entry:
     A kind of entry says of itself, once: `label`, what messages and lists call it; `listed`,
     whether ``ganzoo list`` shows it; `base`, the class (``"module:Class"``) that its targets are
     subclasses of, or instances of where `instances`; without a base, targets are called; `check`,
-    the function of `ganzoo.testing` that holds the contract against it.
+    the function of `ganzoo.testing` that tries it against the contract; `several`, which of its
+    fields are tuples of names.
     """
 
     label: ClassVar[str] = "entry"
@@ -32,6 +30,7 @@ class Entry:
     base: ClassVar[str] = ""
     instances: ClassVar[bool] = False
     check: ClassVar[str] = "ganzoo.testing.entries:target"
+    several: ClassVar[tuple[str, ...]] = ()
 
     name: str
     target: str | Any
@@ -51,62 +50,26 @@ class Entry:
                 f"{type(self).__name__} {self.name!r}: target must be 'module:attribute', "
                 f"not {self.target!r}"
             )
+        for field in self.several:
+            if not _texts(getattr(self, field)):
+                raise TypeError(
+                    f"{type(self).__name__} {self.name!r}: {field} must be a tuple of names, "
+                    f"not {getattr(self, field)!r}"
+                )
 
     def load(self) -> Any:
         """The object behind the entry.
 
         Raises GanzooError where it cannot be imported, or is not what this kind of entry offers.
         """
-        value = self.target
-        if isinstance(value, str):
-            try:
-                # What a module prints when imported must not end up in the output of --json.
-                with contextlib.redirect_stdout(sys.stderr):
-                    value = import_object(value)
-            except (Exception, SystemExit) as error:
-                raise GanzooError(
-                    f"{self.name!r} cannot be used: importing {self.target} raised "
-                    f"{type(error).__name__}: {error}"
-                ) from error
-        self._fits(value)
+        value = load_target(self.target, self.name)
+        check_target(value, f"the {self.label} {self.name!r}", self.base, self.instances)
         return value
-
-    def _fits(self, value: Any) -> None:
-        """Raise GanzooError where a target is not what this kind of entry offers."""
-        if not self.base:
-            fits, takes = callable(value), "something to call"
-        else:
-            base = import_object(self.base)
-            module = base.__module__.partition(".")[0]
-            if self.instances:
-                fits, takes = isinstance(value, base), f"a {module}.{base.__name__}"
-            else:
-                fits = isinstance(value, type) and issubclass(value, base)
-                takes = f"a subclass of {module}.{base.__name__}"
-        if not fits:
-            shown = value.__qualname__ if isinstance(value, type) else repr(value)
-            raise GanzooError(f"the {self.label} {self.name!r} must be {takes}, not {shown}")
-
-
-def import_object(where: str) -> Any:
-    """The object at ``"module:attribute"``."""
-    module, _, attribute = where.partition(":")
-    value: Any = importlib.import_module(module)
-    for part in attribute.split("."):
-        value = getattr(value, part)
-    return value
 
 
 def _texts(value: Any) -> bool:
     """Whether a value is a tuple of texts, none of them empty."""
     return isinstance(value, tuple) and all(isinstance(text, str) and text for text in value)
-
-
-def _check_texts(entry: Entry, field: str) -> None:
-    value = getattr(entry, field)
-    if not _texts(value):
-        where = f"{type(entry).__name__} {entry.name!r}"
-        raise TypeError(f"{where}: {field} must be a tuple of names, not {value!r}")
 
 
 def _check_options(entry: Entry, where: Any) -> None:
@@ -135,12 +98,9 @@ class ObjectiveEntry(Entry):
     label: ClassVar[str] = "objective"
     base: ClassVar[str] = "ganzoo.objectives:Objective"
     check: ClassVar[str] = "ganzoo.testing.entries:objective"
+    several: ClassVar[tuple[str, ...]] = ("helps",)
 
     helps: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_texts(self, "helps")
 
 
 @dataclass(frozen=True)
@@ -154,6 +114,7 @@ class DatasetEntry(Entry):
 
     label: ClassVar[str] = "data set"
     check: ClassVar[str] = "ganzoo.testing.data:dataset"
+    several: ClassVar[tuple[str, ...]] = ("splits",)
 
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
@@ -161,7 +122,6 @@ class DatasetEntry(Entry):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_texts(self, "splits")
         if not self.splits:
             raise TypeError(f"DatasetEntry {self.name!r}: splits must be a tuple of names, not ()")
 
@@ -225,12 +185,9 @@ class ExtractorEntry(Entry):
 
     label: ClassVar[str] = "extractor"
     check: ClassVar[str] = "ganzoo.testing.entries:extractor"
+    several: ClassVar[tuple[str, ...]] = ("kinds",)
 
     kinds: tuple[str, ...] = ("image",)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_texts(self, "kinds")
 
 
 @dataclass(frozen=True)
@@ -325,13 +282,13 @@ class AugmentationEntry(Entry):
 
     label: ClassVar[str] = "augmentation"
     check: ClassVar[str] = "ganzoo.testing.entries:augmentation"
+    several: ClassVar[tuple[str, ...]] = ("kinds",)
 
     draws: int = 1
     kinds: tuple[str, ...] = ("image",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_texts(self, "kinds")
         if not isinstance(self.draws, int) or self.draws < 0:
             raise TypeError(
                 f"AugmentationEntry {self.name!r}: draws must be a number, not {self.draws!r}"

@@ -60,7 +60,7 @@ def rows(
             continue
         for entry in known.entries(kind).values():
             plugin = known.plugin_of(entry)
-            origin = plugin.origin or plugin.module
+            origin = plugin.reference.origin
             listed.append(_row(kind.label, entry.name, entry.summary, plugin.name, origin))
     return [row for row in listed if matches(row["name"], pattern)], failure
 
@@ -77,7 +77,7 @@ def _model(reference: NamedReference) -> Row:
     if reference.bundled:
         known = catalogue()
         source = known.plugin_of(known.entries(ModelEntry)[reference.name])
-        plugin, origin = source.name, f"bundled with {source.origin or source.module}"
+        plugin, origin = source.name, f"bundled with {source.reference.origin}"
     return _row(ModelEntry.label, reference.name, summary(reference.path), plugin, origin)
 
 

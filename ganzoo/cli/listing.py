@@ -86,7 +86,7 @@ def plugins(as_json: bool) -> None:
         return
     print_table(
         [
-            [plugin.name, _state(plugin), plugin.origin or plugin.module, _provides(plugin)]
+            [plugin.name, _state(plugin), plugin.reference.origin, _provides(plugin)]
             for plugin in known
         ]
     )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.errors import GanzooError, cannot_write
-from ganzoo.files import user_path
+from ganzoo.devices import checked_device, checked_dtype
+from ganzoo.errors import GanzooError, cannot_write, one_line
+from ganzoo.files import user_path, write_bytes
 from ganzoo.kinds import kind_of
 from ganzoo.layout import is_model
 from ganzoo.models.card import NAMELESS, render
-from ganzoo.models.export import export
 from ganzoo.models.hub_name import HubName
 from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
@@ -28,6 +29,9 @@ from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+#: How far samples may differ when the network was exported for torch.export.
+TOLERANCE: Final = 1e-4
 
 
 class Generator(Sampler):
@@ -187,7 +191,7 @@ class Generator(Sampler):
         The number of samples may differ from call to call. What it computes was compared with
         this generator's own samples. Raises GanzooError where it cannot be exported.
         """
-        return export(self, user_path(path))
+        return _export(self, user_path(path))
 
     def push_to_hub(
         self,
@@ -214,27 +218,48 @@ class Generator(Sampler):
             return upload(package_of(path, self, about, str(target)), target, options)
 
 
-def checked_device(device: str | torch.device) -> torch.device:
-    """The device. Raises GanzooError where torch cannot use it here."""
+def _export(sampler: Sampler, path: Path) -> Path:
+    """Write ``path``, a ``.pt2``, whole, after its output was compared with the sampler's.
+
+    Raises GanzooError where the network cannot be exported, or computes something else then.
+    """
+    if path.suffix != ".pt2":
+        raise GanzooError(f"{path}: torch.export writes a .pt2")
+    if not path.parent.is_dir():
+        raise GanzooError(f"{path}: there is no folder {path.parent}")
+    example = _example(sampler, 2)
+    batch = torch.export.Dim("batch", min=1, max=1 << 20)
     try:
-        found = torch.device(device)
-        if found.type == "meta":
-            raise ValueError("it has no memory")
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-        first = str(error).partition("\n")[0]
-        raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
-    return found
-
-
-def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
-    """The type of weights, also by its name. Raises GanzooError where networks cannot have it."""
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if found is None and dtype is None:
-        return None
-    if found not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-        raise GanzooError(
-            f"dtype {dtype!r}: it takes a floating-point type of torch: float32, bfloat16, float16 "
-            "or float64"
+        program = torch.export.export(
+            sampler.network.eval(), example, dynamic_shapes=tuple({0: batch} for _ in example)
         )
-    return found
+    except Exception as error:  # of torch's compiler; they share no base class
+        raise GanzooError(f"{sampler.name} cannot be exported: {one_line(error)[:300]}") from error
+    content = io.BytesIO()  # where the disk is full, torch's own writer ends the process
+    torch.export.save(program, content)
+    content.seek(0)
+    _compare(sampler, torch.export.load(content).module(), _example(sampler, 5))
+    try:
+        write_bytes(path, content.getvalue())
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    return path
+
+
+def _example(sampler: Sampler, count: int) -> tuple[Tensor, ...]:
+    latents = sampler.latents(count).to(sampler.device, sampler.dtype)
+    if not sampler.architecture.conditional:
+        return (latents,)
+    labels = torch.arange(count, device=sampler.device) % len(sampler.spec.classes)
+    return latents, labels
+
+
+@torch.no_grad()
+def _compare(sampler: Sampler, exported: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    expected, came = sampler(*inputs), exported(*inputs).float()
+    apart = float((expected - came).abs().max()) if expected.shape == came.shape else float("inf")
+    if not apart <= TOLERANCE:
+        raise GanzooError(
+            f"{sampler.name} computes something else when exported: samples differ by {apart:g}. "
+            "Does its network draw noise of its own?"
+        )

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.devices import checked_device, checked_dtype
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import INPUTS
 from ganzoo.models.build import build_network, misfit, prepare, prepare_weights
-from ganzoo.models.generator import Generator, checked_device, checked_dtype
+from ganzoo.models.generator import Generator
 from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel

@@ -78,7 +78,7 @@ def _values(name: str) -> dict[str, str]:
     known = catalogue()
     taken = known.entries(ArchitectureEntry).get(name)
     if taken is not None:
-        origin = known.plugin_of(taken).origin or known.plugin_of(taken).module
+        origin = known.plugin_of(taken).reference.origin
         raise GanzooError(f"{name!r} is an architecture of {origin} already; choose another name")
     if importlib.util.find_spec(package) is not None:
         raise GanzooError(

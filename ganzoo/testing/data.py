@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.entries import DatasetEntry, KindEntry, ReaderEntry, import_object
+from ganzoo.entries import DatasetEntry, KindEntry, ReaderEntry
 from ganzoo.errors import GanzooError, WorkFailed, one_line
 from ganzoo.kinds import kind_of
 from ganzoo.plugins import catalogue
+from ganzoo.targets import import_object
 from ganzoo.testing.check import Fault, NotHere, calling
 
 _LOOKED_AT: Final = 8  # samples that are read one by one

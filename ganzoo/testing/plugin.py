@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import Plugin
-from ganzoo.entries import ArchitectureEntry, Entry, import_object
+from ganzoo.entries import ArchitectureEntry, Entry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.plugins import catalogue, find_architecture
+from ganzoo.targets import import_object
 from ganzoo.testing import networks, players, runs, values
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.entries import import_object
 from ganzoo.errors import one_line
 from ganzoo.plugins import file_of, use
 from ganzoo.processes import processes_of
+from ganzoo.targets import import_object
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Fault, NotHere
 
