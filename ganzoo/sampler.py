@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import range_fault
 from ganzoo.data.reading import in_range
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path, write_bytes
@@ -86,13 +87,20 @@ class Sampler:
         options of the architecture's `Sampling`, such as ``truncation=0.7``. Raises GanzooError
         for latents of another shape, for a class and for an option that there is not.
         """
+        spec = self.input_spec
+        if spec is not None:
+            shape = tuple(getattr(latents, "shape", ())[1:])
+            if shape == spec.shape or shape != self.latent_shape:
+                given = self.checked_inputs(latents)
+                latents = self._latents_from(given, len(given), 0)
+        return self.from_latents(latents, labels, **sampling)
+
+    def from_latents(self, latents: Tensor, labels: Labels = None, **sampling: Any) -> Tensor:
+        """Samples for latents, (N, *latent_shape), of an architecture that works from inputs, too:
+        what it made of them. As in calling it."""
         options = self.sampling_options(sampling)
         latents = as_tensor(latents, "latents")
-        shape = tuple(latents.shape[1:])
-        if latents.dim() and self.input_spec is not None and shape == self.input_spec.shape:
-            inputs = self.checked_inputs(latents)
-            latents = self._latents_from(inputs, len(inputs), 0)
-        elif shape != self.latent_shape or not latents.dim():
+        if not latents.dim() or tuple(latents.shape[1:]) != self.latent_shape:
             takes = ", ".join(map(str, self.latent_shape))
             raise GanzooError(f"latents of shape {tuple(latents.shape)}; it takes (N, {takes})")
         return self._generate(latents, self._numbers(len(latents), labels), options)
@@ -214,15 +222,19 @@ class Sampler:
         spec = self.input_spec
         if spec is None:
             raise GanzooError(f"{self._title} works from latents, not from inputs")
+        if isinstance(inputs, str | os.PathLike):
+            raise GanzooError(f"inputs {str(inputs)!r}: read_inputs makes a tensor of a file")
         values = as_tensor(inputs, "inputs").detach().cpu()
         if tuple(values.shape[1:]) != spec.shape or not len(values):
             takes = ", ".join(map(str, spec.shape))
             raise GanzooError(f"inputs of shape {tuple(values.shape)}; it takes (N, {takes})")
         if values.dtype != torch.uint8 and not values.is_floating_point():
             raise GanzooError(f"inputs of type {values.dtype}; it takes uint8 or floats")
-        if not values.isfinite().all():
-            raise GanzooError("inputs with values that are not finite")
-        return in_range(values, spec).float()
+        values = in_range(values, spec).float()
+        fault = range_fault(values, spec.low, spec.high, "scale them")
+        if fault:
+            raise GanzooError(f"inputs with {fault}")
+        return values
 
     def turns(self, count: int) -> Tensor:
         """The classes taking turns, (count,): what a conditional one makes unasked."""

@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.spec import SampleSpec
 
 _MOST_CLASSES: Final = 100_000
+_REMEDY: Final = "scale them, or give low and high (None: no bound)"
 _SLACK: Final = 1e-3  # by which values may leave their range: rounding, half precision
 
 
@@ -182,11 +183,16 @@ def check_range(
         return
     fault = range_fault(samples, low, high)
     if fault:
-        raise GanzooError(f"{whose} has {fault}")
+        raise GanzooError(f"{whose}: {fault}")
 
 
-def range_fault(samples: Tensor, low: float | None, high: float | None) -> str:
-    """What is wrong with floating point values, in words; empty where nothing is."""
+def range_fault(
+    samples: Tensor, low: float | None, high: float | None, remedy: str = _REMEDY
+) -> str:
+    """What is wrong with floating point values, in words; empty where nothing is.
+
+    remedy: for values outside of the range.
+    """
     least, most = (float(bound) for bound in samples.detach().aminmax())  # NaN shows in both
     if least - least != 0 or most - most != 0:  # infinity or NaN
         bad = ~samples.isfinite()
@@ -197,10 +203,7 @@ def range_fault(samples: Tensor, low: float | None, high: float | None) -> str:
         )
     if (low is not None and least < low - _SLACK) or (high is not None and most > high + _SLACK):
         bounds = " to ".join("any" if bound is None else f"{bound:g}" for bound in (low, high))
-        return (
-            f"values from {least:g} to {most:g}, and its range is {bounds}; scale them, or give "
-            "low and high (None: no bound)"
-        )
+        return f"values from {least:g} to {most:g}, and its range is {bounds}; {remedy}"
     return ""
 
 

@@ -67,31 +67,34 @@ def in_range(samples: Tensor, spec: SampleSpec) -> Tensor:
 
 
 def example_inputs(dataset: Dataset, count: int) -> Tensor | None:
-    """The first `count` inputs of a data set that can be read, as networks take them."""
+    """Up to `count` inputs of a data set, from all of it, as networks take them."""
     inputs, spec = dataset.inputs, dataset.input_spec
     if inputs is None or spec is None:
         return None
-    examples = _first(inputs, spec, count)
+    examples = _spread(inputs, spec, count)
     return in_range(torch.stack(list(examples.values())), spec) if examples else None
 
 
 def example_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
-    """The first `count` samples of a data set that can be read, as networks take them; and their
-    labels. Raises GanzooError where there are none."""
-    examples = _first(dataset.samples, dataset.spec, count)
+    """Up to `count` samples of a data set, from all of it, as networks take them; and their labels.
+    Raises GanzooError where none can be read."""
+    examples = _spread(dataset.samples, dataset.spec, count)
     if not examples:
         raise none_readable(dataset.name, len(dataset), "")
     samples = in_range(torch.stack(list(examples.values())), dataset.spec)
     return samples, None if dataset.labels is None else dataset.labels[list(examples)]
 
 
-def _first(side: Tensor | LazySamples, spec: SampleSpec, count: int) -> dict[int, Tensor]:
+def _spread(side: Tensor | LazySamples, spec: SampleSpec, count: int) -> dict[int, Tensor]:
+    """One of each of `count` equal stretches, by their numbers, the first that can be read: data
+    sets are often sorted by class."""
     examples: dict[int, Tensor] = {}
-    for index in range(len(side)):
-        if len(examples) == count:
-            break
-        with contextlib.suppress(OSError, ValueError):
-            examples[index] = read_one(side, index, spec)
+    count = min(count, len(side))
+    for place in range(count):
+        for index in range(place * len(side) // count, (place + 1) * len(side) // count):
+            with contextlib.suppress(OSError, ValueError):
+                examples[index] = read_one(side, index, spec)
+                break
     return examples
 
 

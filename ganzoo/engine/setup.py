@@ -103,7 +103,7 @@ def make_match(
 
 def examples_of(match: Match, count: int) -> Tensor | None:
     """Up to `count` of what a generator that works from inputs is shown while it trains: inputs of
-    the data, or what `Architecture.condition` makes of its first samples; None for one that works
+    the data, or what `Architecture.condition` makes of its samples; None for one that works
     from latents. They are the same each time."""
     architecture, dataset = match.architecture, match.batches.dataset
     if architecture.input_spec is None:

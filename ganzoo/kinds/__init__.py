@@ -87,30 +87,31 @@ class Kind:
         image sizes that the architecture can do; empty: any. Raises GanzooError where it cannot."""
         return dataset
 
-    def match(self, dataset: Dataset, whose: str = "the model") -> Dataset:
+    def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
         """A data set as samples of this spec, to compare with those of a model or to work from.
 
-        whose: the model, for messages. Raises GanzooError where they are of another kind, of
+        whose: the model, for messages. does: what it does with such samples: it makes them, or
+        works from them. Raises GanzooError where they are of another kind, of
         another shape, or mean something else.
         """
-        self._check_kind(dataset, whose)
+        self._check_kind(dataset, whose, does)
         if dataset.spec.shape != self.spec.shape:
             raise GanzooError(
-                f"{whose} makes samples of shape {self.spec.shape}, but those of the data set "
+                f"{whose} {does} samples of shape {self.spec.shape}, but those of the data set "
                 f"{dataset.name!r} have {dataset.spec.shape}"
             )
         ours, theirs = self.spec.details, dataset.spec.details
         if ours and theirs and ours != theirs:  # one without details says nothing
             raise GanzooError(
-                f"{whose} makes other {self.spec.kind} than the data set {dataset.name!r} has: "
+                f"{whose} {does} other {self.spec.kind} than the data set {dataset.name!r} has: "
                 "their details (columns, sample rate) differ"
             )
         return dataset
 
-    def _check_kind(self, dataset: Dataset, whose: str) -> None:
+    def _check_kind(self, dataset: Dataset, whose: str, does: str) -> None:
         if dataset.kind != self.spec.kind:
             raise GanzooError(
-                f"{whose} makes samples of kind {self.spec.kind}, but the data set "
+                f"{whose} {does} samples of kind {self.spec.kind}, but the data set "
                 f"{dataset.name!r} is of kind {dataset.kind}"
             )
 

@@ -22,6 +22,11 @@ GENERATED: Final = 250  # samples that are made at once: large pictures take muc
 DECODED: Final = 1000  # samples that are read at once
 
 
+def rows(count: int, of: int) -> Tensor:
+    """`count` rows out of `of`, evenly from all of them: data sets are often sorted by class."""
+    return torch.arange(count) * of // count
+
+
 @dataclass(frozen=True)
 class Task:
     """What a generator is asked to make, to be compared with a data set.
@@ -45,7 +50,7 @@ class Task:
             return cls(count)
         if dataset.inputs is not None and dataset.input_spec is not None:
             spec = dataset.input_spec
-            whose = f"the inputs of {sampler.name or 'the generator'}"
+            whose = sampler.name or "the generator"
             data = kind_of(needed).match(
                 Dataset(
                     f"{dataset.name}, inputs",
@@ -56,6 +61,7 @@ class Task:
                     details=spec.details,
                 ),
                 whose,
+                "works from",
             )
         elif sampler.spec.inputs is None:
             data = dataset
@@ -68,7 +74,7 @@ class Task:
         derived = data is dataset
         labels = None
         if dataset.labels is not None and dataset.classes == sampler.spec.classes:
-            labels = dataset.labels[:count] if derived or dataset.paired else None
+            labels = dataset.labels[rows(count, len(data))] if derived or dataset.paired else None
         return cls(count, data, derived, labels if sampler.architecture.conditional else None)
 
     def asked(self, sampler: Sampler) -> Tensor:
@@ -80,8 +86,9 @@ class Task:
         if self.data is None:
             yield from sampler.stream(self.count, seed, GENERATED)
             return
-        for number, index in enumerate(torch.arange(self.count).split(DECODED)):
-            labels = None if self.labels is None else self.labels[index]
+        chosen = rows(self.count, len(self.data))
+        for number, place in enumerate(torch.arange(self.count).split(DECODED)):
+            index, labels = chosen[place], None if self.labels is None else self.labels[place]
             part_seed = seed + (number << 32)  # other noise for each part
             inputs = self._inputs(sampler, self.data, index, labels, part_seed)
             yield from sampler.stream(len(index), part_seed, GENERATED, labels, inputs)

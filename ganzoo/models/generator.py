@@ -118,7 +118,8 @@ class Generator(Sampler):
             raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
         first, last = self._latent(start), self._latent(end)
         weights = torch.linspace(0, 1, count, dtype=torch.float64)
-        return self(self.architecture.interpolate(first, last, weights), labels, **sampling).cpu()
+        way = self.architecture.interpolate(first, last, weights)
+        return self.from_latents(way, labels, **sampling).cpu()
 
     def _latent(self, given: int | Tensor) -> Tensor:
         seed = isinstance(given, Integral)
@@ -147,7 +148,8 @@ class Generator(Sampler):
             dataset = Dataset(
                 dataset.name, dataset.inputs, None, (), its.kind, its.low, its.high, its.details
             )
-        samples = read_all(kind_of(spec).match(dataset, "the model's input")).samples
+        dataset = kind_of(spec).match(dataset, self.name or "the model", "works from")
+        samples = read_all(dataset).samples
         assert isinstance(samples, Tensor)
         return in_range(samples, spec)
 

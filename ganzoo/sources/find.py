@@ -92,7 +92,7 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
     if path.exists():
         return _from_path(path, options, spec)
     if os.sep in source or path.suffix:
-        raise GanzooError(f"--data {source}: there is no such file or folder")
+        raise GanzooError(f"{source}: there is no such file or folder")
     raise unknown("data set", name, entries, "A path works too.")
 
 

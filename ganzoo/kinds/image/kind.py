@@ -88,19 +88,19 @@ class Image(Kind):
             )
         return fit_images(dataset, size, options.channels or channels)
 
-    def match(self, dataset: Dataset, whose: str = "the model") -> Dataset:
+    def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
         """Images of the same channels, brought to the same size."""
-        self._check_kind(dataset, whose)
+        self._check_kind(dataset, whose, does)
         channels, height, width = self.spec.shape
         theirs = dataset.spec.shape[0]
         if theirs != channels:
             raise GanzooError(
-                f"{whose} makes images of {channels} channel{'s' * (channels > 1)}, but those of "
+                f"{whose} {does} images of {channels} channel{'s' * (channels > 1)}, but those of "
                 f"the data set {dataset.name!r} have {theirs}; give data of the same"
             )
         if height == width:
             return fit_images(dataset, height, channels)
-        return super().match(dataset, whose)
+        return super().match(dataset, whose, does)
 
     def store(self, samples: Tensor) -> Tensor:
         """uint8, by rounding."""
