@@ -192,8 +192,8 @@ def test_files_that_do_not_fit_are_told(trained_once: Once, trained: Path, tmp_p
         (trained, colour, "dcgan works from latents, not from inputs"),
     ):
         done = call("sample", model, "--input", source, "-o", tmp_path / "made.png")
-        assert isinstance(done.exception, GanzooError | SystemExit), done.output
-        assert words in f"{done.output} {done.exception}"
+        assert done.exit_code == 2
+        assert words in done.output
     assert not (tmp_path / "made.png").exists()
 
 
@@ -238,9 +238,7 @@ def test_figures_of_what_is_made_of_the_datas_inputs(file: str, trained_once: On
     assert "300 samples of seed 0, against" in done.output
     if file == "pix2pix":
         done = call("evaluate", run.path, "--data", "mnist-5k", *FEW)
-        assert "pix2pix works from inputs, and the data set 'mnist-5k' has none" in str(
-            done.exception
-        )
+        assert "pix2pix works from inputs, and the data set 'mnist-5k' has none" in done.output
 
 
 @each_file
