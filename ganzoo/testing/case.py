@@ -236,6 +236,17 @@ class Case:
             )
         return Judging(samples, labels)
 
+    def outputs(self, networks: Networks) -> list[Any]:
+        """What the discriminator returns for all that the objective asks it in a round."""
+        returned: list[Any] = []
+        hook = networks.discriminator.register_forward_hook(
+            lambda network, values, output: returned.append(output)
+        )
+        objective: Any = networks.objective
+        with hook, calling("objective.discriminator_terms"):
+            objective.discriminator_terms(self.game(networks))
+        return returned
+
     def _beside(self, networks: Networks, game: Game) -> dict[str, Any]:
         """What the objective hands the discriminator besides, the first time that it asks it."""
         beside: list[dict[str, Any]] = []

@@ -84,11 +84,14 @@ def gradients(case: Case) -> None:
         output = call(
             networks.discriminator.train(), judging.samples, judging.labels, **judging.beside
         )
-    _depends("build_discriminator", networks.discriminator, output)
+    # One of two sides, each with a network of its own, is asked by the objective alone.
+    asked = case.outputs(networks)
+    _depends("build_discriminator", networks.discriminator, output, *asked)
 
 
-def _depends(method: str, network: nn.Module, output: Any) -> None:
-    parts = [output] if isinstance(output, Tensor) else [p for p in output if _counts(p)]
+def _depends(method: str, network: nn.Module, *outputs: Any) -> None:
+    fields = [[output] if isinstance(output, Tensor) else output for output in outputs]
+    parts = [part for output in fields for part in output if _counts(part)]
     rng = torch.Generator().manual_seed(7)
     total = torch.stack([(part * torch.randn(part.shape, generator=rng)).sum() for part in parts])
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
