@@ -20,17 +20,17 @@ OWN_DISTRIBUTION: Final = "torch-ganzoo"
 
 def add_installed(catalogue: Catalogue) -> None:
     """Take in every installed plugin, each apart, so that a broken one takes no other down."""
-    wanted = {name.strip() for name in os.environ.get("GANZOO_PLUGINS", "").split(",")} - {""}
+    chosen = {name.strip() for name in os.environ.get("GANZOO_PLUGINS", "").split(",")} - {""}
     points = _ordered(importlib.metadata.entry_points(group=GROUP))
     known = {name for point in points for name in _names(point)}
-    for name in wanted - known:
+    for name in chosen - known:
         raise unknown("plugin", name, known, "It stands in GANZOO_PLUGINS.")
     seen = set()
     for point in points:
         distribution, version = _origin(point)
         # An editable install can show the same entry point twice.
         key = (distribution, point.name, point.value)
-        if (wanted and not wanted & _names(point)) or key in seen:
+        if (chosen and not chosen & _names(point)) or key in seen:
             continue
         seen.add(key)
         plugin = Plugin(point.name, distribution, version, point.value)

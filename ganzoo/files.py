@@ -21,13 +21,13 @@ from ganzoo.errors import GanzooError
 def user_path(path: str | os.PathLike[str]) -> Path:
     """The path that a user gave, ``~`` expanded. Raises GanzooError where it can be none."""
     try:
-        found = Path(path).expanduser()
-        found.stat()  # a name that is too long, a zero byte
+        expanded = Path(path).expanduser()
+        expanded.stat()  # a name that is too long, a zero byte
     except (FileNotFoundError, NotADirectoryError):
-        return found
+        return expanded
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise GanzooError(f"{str(path)[:100]!r}: no path: {error}") from None
-    return found.resolve() if found.name in ("", "..") else found  # a name of its own
+    return expanded.resolve() if expanded.name in ("", "..") else expanded  # a name of its own
 
 
 def pasted(path: str | os.PathLike[str]) -> str:
@@ -160,8 +160,8 @@ def remove_leftovers(folder: Path, seconds: float = 0.0) -> None:
     A folder that was being replaced, and whose new one had not yet its name, is put back.
     seconds: how old it must be, where another process may still be writing.
     """
-    found = list(folder.iterdir()) if folder.is_dir() else []
-    for left in sorted(found, key=lambda path: "old" not in path.suffix):
+    files = list(folder.iterdir()) if folder.is_dir() else []
+    for left in sorted(files, key=lambda path: "old" not in path.suffix):
         match = _LEFTOVER.fullmatch(left.name)
         if match is None or time.time() - left.lstat().st_mtime < seconds:
             continue

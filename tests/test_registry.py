@@ -129,6 +129,12 @@ def test_a_damaged_newest_checkpoint_does_not_hide_the_finished_model(trained, t
         assert package.load(run).training["step"] == 4
 
 
+def test_a_run_whose_model_lost_its_weights_loads_its_checkpoint(trained, tmp_path):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    (run / "model" / "model.safetensors").unlink()
+    assert torch.equal(package.load(run).sample(2), package.load(trained).sample(2))
+
+
 def test_a_list_waits_for_no_pipe(trained, home):
     call("add", trained, "digits")
     (home / "models" / "digits" / "config.json").unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
 from ganzoo.models.stored import StoredModel
 from ganzoo.models.upgrade import needs_upgrade, upgrade, versions_note
 from ganzoo.tensors import Stored, Weights, select
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def prepare(
@@ -31,11 +33,11 @@ def prepare(
     if needs_upgrade(architecture, config.architecture, config.plugin):
         options, upgraded = _upgraded(stored, architecture, networks)
     try:
-        made = build_architecture(architecture, config.architecture, options, stored.spec)
+        instance = build_architecture(architecture, config.architecture, options, stored.spec)
     except GanzooError as error:
         note = versions_note(config.architecture, config.plugin)
         raise GanzooError(f"{stored.where}: {error}{note}") from None
-    return made, _lying(stored, networks) if upgraded is None else upgraded
+    return instance, _lying(stored, networks) if upgraded is None else upgraded
 
 
 def prepare_weights(
@@ -76,7 +78,7 @@ def _upgraded(
     return options, upgraded
 
 
-def build_network(build: Callable[[], nn.Module], weights: Weights, note: str = "") -> nn.Module:
+def build_network(build: Callable[[], Network], weights: Weights, note: str = "") -> Network:
     """The network that `build` makes, in eval mode, with stored weights in its own memory.
 
     It is built without memory first (torch's meta device) and compared with the header, name by
@@ -138,7 +140,7 @@ class _NotBuilt(Exception):
         self.cause = cause
 
 
-def _built(build: Callable[[], nn.Module], device: str) -> nn.Module:
+def _built(build: Callable[[], Network], device: str) -> Network:
     """Build a network on a device, without a trace in torch's random state."""
     state = torch.get_rng_state()
     try:

@@ -13,7 +13,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.layout import NETWORKS, WEIGHTS
 from ganzoo.models.folder import ModelConfig, read_card
 from ganzoo.models.records import About, of_training
-from ganzoo.models.stored import EXAMPLES, FILES, ModelFolder, StoredModel
+from ganzoo.models.stored import EXAMPLES, ModelFolder, StoredModel
 from ganzoo.runs.config import made_by
 from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.spec import SampleSpec
@@ -78,7 +78,6 @@ class CheckpointModel(StoredModel):
         )
 
     def weights(self, network: str) -> Weights | None:
-        assert network in FILES
         tensors = select(self._groups[NETWORKS], network)
         return Weights.of_tensors(tensors, self.where) if tensors else None
 
@@ -98,19 +97,20 @@ def stored_of(run: RunFolder, step: int | None, source: str) -> StoredModel:
 
     Raises GanzooError where the run has no checkpoint of `step`, or none at all and no model.
     """
-    steps = run.checkpoints.steps()
-    if step is not None and step not in steps:
-        kept = ", ".join(str(s) for s in sorted(steps)) or "none"
-        raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
-    chosen = step if step is not None else run.checkpoints.newest_good()
-    done = model_step(run.model_path)
+    if step is not None:
+        steps = run.checkpoints.steps()
+        if step not in steps:
+            kept = ", ".join(str(s) for s in sorted(steps)) or "none"
+            raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
+        return CheckpointModel(run, step, source)
+    newest, exported = run.checkpoints.newest_good(), model_step(run.model_path)
     # The model of a finished run may be that of an earlier, better step.
-    if step is None and (chosen is None or run.finished or (done is not None and done >= chosen)):
-        if (run.model_path / WEIGHTS).exists():
-            return RunModel(run, source)
+    current = newest is None or run.finished or (exported is not None and exported >= newest)
+    if current and (run.model_path / WEIGHTS).exists():
+        return RunModel(run, source)
+    if newest is None:
         raise GanzooError(f"{run.path} has no good checkpoint yet and no model")
-    assert chosen is not None
-    return CheckpointModel(run, chosen, source)
+    return CheckpointModel(run, newest, source)
 
 
 def newest_of(run: RunFolder, source: str) -> StoredModel:

@@ -24,7 +24,7 @@ from ganzoo.models.hub_name import HubName
 from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
 from ganzoo.models.save import describe, package_of, scratch, write_model
-from ganzoo.models.upload import Published, PublishOptions, check, check_finite, upload
+from ganzoo.models.upload import Published, PublishOptions, check_finite, check_options, upload
 from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Generator(Sampler):
         """
         target = HubName.parse(name)
         options = PublishOptions(private, revision, create_pr, token, license)
-        check(target, options)
+        check_options(target, options)
         check_finite(self)
         with scratch() as folder:
             path = folder / "model"

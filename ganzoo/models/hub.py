@@ -30,7 +30,7 @@ ABOUT: Final = (CARD, CONFIG, METRICS, TRAINING)
 
 @dataclass(frozen=True)
 class Access:
-    """How to come by what is on the Hub, in huggingface_hub's own words.
+    """How to reach the Hub, in huggingface_hub's own words.
 
     token: instead of the one that was logged in with. cache_dir: instead of its cache.
     force_download: although it is in the cache. local_files_only: from the cache alone.
@@ -50,7 +50,7 @@ class Access:
 
 @dataclass(frozen=True)
 class RemoteModel:
-    """A model on the Hub, as a list of models tells of it."""
+    """A model on the Hub, as it stands in a list of models."""
 
     name: str
     summary: str
@@ -88,8 +88,8 @@ def _online(name: HubName, files: Sequence[str], access: Access) -> Path:
         if not is_commit(commit):
             # The client itself would silently take an old copy where access was withdrawn.
             api = client(access.token)
-            found = patiently(lambda: api.model_info(name.repo, revision=name.revision))
-            commit = found.sha or ""
+            info = patiently(lambda: api.model_info(name.repo, revision=name.revision))
+            commit = info.sha or ""
         folder = patiently(lambda: _fetch(name, files, access))
         if commit and folder.name != commit:
             folder = patiently(lambda: _fetch(name.at_commit(commit), files, access))
@@ -130,7 +130,7 @@ def _fetch(name: HubName, files: Sequence[str], access: Access, local: bool = Fa
 
 def _check(folder: Path, name: HubName, files: Sequence[str]) -> None:
     """Compare what was fetched with the hashes that the Hub states; the client does not."""
-    for file in (folder / wanted for wanted in files):
+    for file in (folder / each for each in files):
         if file.is_file() and not _is_whole(file):
             file.resolve().unlink(missing_ok=True)
             file.unlink(missing_ok=True)
@@ -169,11 +169,11 @@ def list_remote(token: str | None = None) -> list[RemoteModel]:
 
 def _summary(tags: Sequence[str]) -> str:
     """What the tags of a card of ganzoo's say: the architecture and the kind of sample."""
-    told = [tag for tag in tags if ":" not in tag and tag not in (TAG, "gan")]
-    return ", ".join(told[:4])
+    words = [tag for tag in tags if ":" not in tag and tag not in (TAG, "gan")]
+    return ", ".join(words[:4])
 
 
 def require(folder: Path, name: HubName, file: str) -> None:
-    """Raise GanzooError where a repository has not what makes it a model of ganzoo's."""
+    """Raise GanzooError where a repository lacks a file that every model of ganzoo's has."""
     if not (folder / file).exists():
         raise GanzooError(f"{name} is no model of ganzoo's: it has no {file}")

@@ -176,8 +176,8 @@ def _root(error: BaseException) -> BaseException:
     """What caused it: the answer of the Hub where there is one, else what the connection said."""
     from huggingface_hub import errors
 
-    found = [cause for cause in _causes(error) if isinstance(cause, errors.HTTPError)]
-    return found[-1] if found else error
+    answers = [cause for cause in _causes(error) if isinstance(cause, errors.HTTPError)]
+    return answers[-1] if answers else error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

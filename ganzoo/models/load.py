@@ -74,11 +74,11 @@ def load_discriminator(
     target = checked_device(device)
     check_class(architecture or Architecture)
     stored = reference_to(model).at(revision).stored(step, Access(token))
-    made, weights = prepare(stored, architecture_of(stored, architecture), ["discriminator"])
+    instance, weights = prepare(stored, architecture_of(stored, architecture), ["discriminator"])
     if "discriminator" not in weights:
         raise GanzooError(stored.lacks("discriminator"))
     note = versions_note(stored.config.architecture, stored.config.plugin)
-    return build_network(made.build_discriminator, weights["discriminator"], note).to(target)
+    return build_network(instance.build_discriminator, weights["discriminator"], note).to(target)
 
 
 def generator_of(stored: StoredModel, architecture: type[Architecture] | None = None) -> Generator:
@@ -88,20 +88,19 @@ def generator_of(stored: StoredModel, architecture: type[Architecture] | None = 
     large is read or built before all that is known.
     """
     about = stored.about
-    made, weights = prepare(stored, architecture_of(stored, architecture), ["average", "partners"])
+    architecture = architecture_of(stored, architecture)
+    instance, weights = prepare(stored, architecture, ["average", "partners"])
     note = versions_note(stored.config.architecture, stored.config.plugin)
-    network = build_network(made.build_generator, weights["average"], note)
+    network = build_network(instance.build_generator, weights["average"], note)
     partners = nn.ModuleDict()
     if "partners" in weights:
-        built = build_network(
-            lambda: nn.ModuleDict(made.build_partners()), weights["partners"], note
+        partners = build_network(
+            lambda: nn.ModuleDict(instance.build_partners()), weights["partners"], note
         )
-        assert isinstance(built, nn.ModuleDict)
-        partners = built
     name, source = stored.config.architecture, stored.source
-    generator = Generator(made, network, name, about, source, stored.revision)
+    generator = Generator(instance, network, name, about, source, stored.revision)
     generator.partners = partners
-    if made.input_spec is not None:
+    if instance.input_spec is not None:
         generator.inputs = _examples(stored, generator)
     return generator
 

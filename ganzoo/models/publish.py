@@ -16,7 +16,14 @@ from ganzoo.models.load import generator_of
 from ganzoo.models.references import reference_to
 from ganzoo.models.save import Package, package_of, scratch, write_model
 from ganzoo.models.stored import ModelFolder
-from ganzoo.models.upload import Published, PublishOptions, check, check_finite, sizes, upload
+from ganzoo.models.upload import (
+    Published,
+    PublishOptions,
+    check_finite,
+    check_options,
+    sizes,
+    upload,
+)
 from ganzoo.runs.folder import RunFolder
 
 
@@ -74,7 +81,7 @@ def publish(
         hint = f"{PREFIX}{target}" if is_repo(target) else f"{PREFIX}OWNER/NAME"
         raise GanzooError(f"{target!r}: a model is published to the Hub by its name there: {hint}")
     name = HubName.parse(target)
-    check(name, options)
+    check_options(name, options)
     with packaged(
         model,
         str(name),

@@ -44,7 +44,7 @@ class PublishOptions:
 
 @dataclass(frozen=True)
 class Published:
-    """What became of it. url: of the commit, the pull request, or the repository where nothing
+    """What publishing did. url: of the commit, the pull request, or the repository where nothing
     changed. commit: what the model is now. files: those that were sent or compared, in bytes."""
 
     url: str
@@ -56,23 +56,7 @@ class Published:
         return self.url
 
 
-def check_finite(sampler: Sampler) -> None:
-    """Raise GanzooError where a weight is not finite: such a model is not published."""
-    networks = (sampler.network, sampler.partners)
-    tensors = (tensor for network in networks for tensor in network.state_dict().values())
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
-        raise GanzooError("the model's weights are not finite; it is not published")
-
-
-def sizes(files: dict[str, Path | bytes]) -> dict[str, int]:
-    """The size of each file in bytes."""
-    return {
-        name: len(content) if isinstance(content, bytes) else content.stat().st_size
-        for name, content in files.items()
-    }
-
-
-def check(target: HubName, options: PublishOptions) -> None:
+def check_options(target: HubName, options: PublishOptions) -> None:
     """Raise GanzooError where options do not go together."""
     if target.revision is not None:
         raise GanzooError(
@@ -91,15 +75,23 @@ def check(target: HubName, options: PublishOptions) -> None:
         )
 
 
+def check_finite(sampler: Sampler) -> None:
+    """Raise GanzooError where a weight is not finite: such a model is not published."""
+    networks = (sampler.network, sampler.partners)
+    tensors = (tensor for network in networks for tensor in network.state_dict().values())
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        raise GanzooError("the model's weights are not finite; it is not published")
+
+
 def upload(package: Package, target: HubName, options: PublishOptions) -> Published:
     """Publish a package in one commit.
 
-    The user's own text in the card there is kept; a file of an earlier model that this one has
-    not is removed; others are left alone. Raises GanzooError for what the user can mend,
-    WorkFailed where the Hub fails; the model there is then as it was before, or the message says
-    what of it was done.
+    The user's own text in the card there is kept. A file that only the model before had is
+    removed; files of others are left alone. options: as `check_options` lets pass.
+
+    Raises GanzooError for what the user can mend, WorkFailed where the Hub fails; the model there
+    is then as it was before, or the message says what of it was done.
     """
-    check(target, options)
     package.files(options.discriminator, options.license)  # what is wrong here is said first
     sending = _Sending(package, target, options)
     try:
@@ -107,7 +99,7 @@ def upload(package: Package, target: HubName, options: PublishOptions) -> Publis
             # Another time finds what the first one did, and does the rest; but not pull requests.
             return sending.send() if options.create_pr else patiently(sending.send)
     except GanzooError as error:
-        if sending.made and not sending.committed:
+        if sending.created and not sending.committed:
             raise type(error)(f"{error} (the repository itself was made)") from None
         raise
 
@@ -119,7 +111,7 @@ class _Sending:
         self.package, self.target, self.options = package, target, options
         self.api: HfApi = client(options.token)
         self.before: str | None = None  # the commit that the first try files
-        self.made = self.committed = False
+        self.created = self.committed = False
 
     def send(self) -> Published:
         info = self._repository()
@@ -164,9 +156,9 @@ class _Sending:
             if self.options.create_pr:
                 raise  # there is nothing to change by a pull request
             self.api.create_repo(repo, private=self.options.private, exist_ok=True)
-            self.made = True
+            self.created = True
             return self.api.model_info(repo, files_metadata=True)
-        if self.options.private and info.private is False and not self.made:
+        if self.options.private and info.private is False and not self.created:
             raise GanzooError(
                 f"{self.target} is there already and is public; --private is for a new one"
             )
@@ -251,3 +243,11 @@ def _operations(files: dict[str, Path | bytes], stale: list[str]) -> list[Commit
 
     added = [CommitOperationAdd(name, content) for name, content in files.items()]
     return [*added, *(CommitOperationDelete(name) for name in stale)]
+
+
+def sizes(files: dict[str, Path | bytes]) -> dict[str, int]:
+    """The size of each file in bytes."""
+    return {
+        name: len(content) if isinstance(content, bytes) else content.stat().st_size
+        for name, content in files.items()
+    }

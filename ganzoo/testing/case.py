@@ -194,8 +194,8 @@ class Case:
         device = find_device("cpu", precision)
         data = self.dataset(4 * self.count)
         with calling("Architecture"):
-            made = make_architecture(self.architecture, self.name, config, self.spec)
-            return make_match(config, made, data, device, processes or Processes())
+            architecture = make_architecture(self.architecture, self.name, config, self.spec)
+            return make_match(config, architecture, data, device, processes or Processes())
 
     def play(self, match: Match, steps: int) -> None:
         with calling("a step of the game"):

@@ -72,8 +72,8 @@ def gradients(case: Case) -> None:
                     raise Fault(method, "finite gradients", f"NaN or infinity in {name}")
                 reached.add(f"{method} {name}")
     for method, network in players.items():
-        wanted = {name for name, p in network.named_parameters() if p.requires_grad}
-        without = {name for name in wanted if f"{method} {name}" not in reached}
+        trained = {name for name, p in network.named_parameters() if p.requires_grad}
+        without = {name for name in trained if f"{method} {name}" not in reached}
         _refuse(method, f"a gradient in every parameter within {STEPS} steps", without)
     # A loss's own gradient may be zero for good: of the last bias, where only differences count.
     judging = case.judging(networks)
