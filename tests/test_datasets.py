@@ -329,11 +329,39 @@ def test_a_data_set_that_is_not_what_it_says_is_refused(samples, options, messag
         (torch.zeros(8, 4, 9, 9, dtype=torch.uint8), "1 or 3 channels"),
         (torch.randint(0, 256, (8, 3, 9, 9)).float(), r"samples.to\(torch.uint8\)"),
         (torch.zeros(8, 9, 9, dtype=torch.int64), "not torch.int64"),
+        (torch.zeros(8, 9, 9).to_sparse(), "to_dense"),
+        (torch.zeros(8, 9, 9, device="meta"), "has no values"),
     ],
 )
 def test_a_tensor_that_is_no_data(tensor, message, tmp_path):
     with pytest.raises(GanzooError, match=message):
         ganzoo.train("vanilla", data=tensor, steps=1, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["cat"] * 8, "whole numbers from 0"),
+        (torch.full((8,), 0.5), "whole numbers from 0, not 0.5"),
+        (torch.full((8,), -1), "whole numbers from 0, not -1"),
+        (torch.full((8,), torch.nan), "whole numbers from 0, not nan"),
+        (torch.zeros(3, dtype=torch.int64), r"8 samples but labels of shape \(3,\)"),
+        (torch.zeros(8, 1), r"labels of shape \(8, 1\)"),
+    ],
+)
+def test_labels_of_a_tensor_that_are_none(labels, message, tmp_path):
+    with pytest.raises(GanzooError, match=message):
+        data = torch.zeros(8, 9, 9, dtype=torch.uint8)
+        ganzoo.train("vanilla", data, labels=labels, steps=1, out=tmp_path / "run")
+
+
+def test_labels_beside_data_that_has_its_own_are_refused(tmp_path):
+    labels = torch.zeros(8, dtype=torch.int64)
+    for data in ("ring", ganzoo.Dataset("mine", torch.zeros(8, 6), kind="array"), Pictures()):
+        with pytest.raises(GanzooError, match="labels= go with a tensor"):
+            ganzoo.train("vanilla", data, labels=labels, steps=1, out=tmp_path / "run")
+    with pytest.raises(GanzooError, match="a label -1; classes are numbered from 0"):
+        ganzoo.Dataset("mine", torch.zeros(8, 6), labels - 1, kind="array")
 
 
 @pytest.mark.parametrize("shape", [(6, 9, 9), (6, 1, 9, 9), (6, 3, 9, 9), (6, 9, 9, 3)])

@@ -95,10 +95,12 @@ class Dataset:
         if not self.classes:
             object.__setattr__(self, "classes", number_names(self.name, labels))
         low, high = int(labels.min()), int(labels.max())
-        if low < 0 or high >= len(self.classes):
+        if low < 0:
+            raise GanzooError(f"data set {self.name!r}: a label {low}; classes are numbered from 0")
+        if high >= len(self.classes):
             raise GanzooError(
-                f"data set {self.name!r}: a label {low if low < 0 else high}, but the classes "
-                f"are numbered 0 to {len(self.classes) - 1}"
+                f"data set {self.name!r}: a label {high}, but the classes are numbered 0 to "
+                f"{len(self.classes) - 1}"
             )
 
     def _check_inputs(self, inputs: Tensor | LazySamples) -> None:

@@ -44,6 +44,11 @@ def dataset_of(
     in what form. spec: as in `find_dataset`. Raises GanzooError."""
     source = source_of(data)
     options = options or Data()
+    if labels is not None and not isinstance(data, Tensor):
+        raise GanzooError(
+            f"labels= go with a tensor as data, not with {source or type(data).__name__}, which "
+            "has its own"
+        )
     if source is not None:
         return find_dataset(options.model_copy(update={"source": source}), spec)
     if isinstance(data, Tensor):

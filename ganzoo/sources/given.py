@@ -23,11 +23,12 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
     [0, 1]; floating point (N, 2) is points. Any other floating point of at least two dimensions
     is arrays. Raises GanzooError for the rest.
     """
+    _check_dense(samples, name)
     samples = samples.detach().cpu()
     if samples.dim() == 0 or 0 in samples.shape:
         raise GanzooError(f"data {name!r} is empty: its shape is {tuple(samples.shape)}")
     if labels is not None:
-        labels = torch.as_tensor(labels).to(torch.int64).cpu()
+        labels = _whole_numbers(labels, name)
     if samples.is_floating_point():
         samples = samples.float()
     elif samples.dtype != torch.uint8:
@@ -51,6 +52,33 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
     bounded = bool(samples.abs().max() <= 1)
     low, high = (-1.0, 1.0) if bounded else (None, None)
     return Dataset(name, samples, labels, (), "array", low, high)
+
+
+def _check_dense(samples: Tensor, name: str) -> None:
+    """Raise GanzooError for a tensor whose values cannot be read one after the other."""
+    if samples.is_meta:
+        raise GanzooError(f"data {name!r}: a tensor on the device 'meta' has no values")
+    if samples.layout != torch.strided:
+        raise GanzooError(
+            f"data {name!r}: a tensor of layout {samples.layout}; samples.to_dense() makes one "
+            "that is taken"
+        )
+
+
+def _whole_numbers(labels: object, name: str) -> Tensor:
+    """Labels as int64. Raises GanzooError where they are no numbers of classes."""
+    try:
+        values = torch.as_tensor(labels).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GanzooError(
+            f"data {name!r}: labels are whole numbers from 0, one a sample: {one_line(error)}"
+        ) from error
+    bad = ~((values >= 0) & (values == values.to(torch.int64)))
+    if bad.any():
+        raise GanzooError(
+            f"data {name!r}: labels are whole numbers from 0, not {values[bad][0].item()}"
+        )
+    return values.to(torch.int64)
 
 
 def first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
