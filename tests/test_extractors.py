@@ -20,6 +20,7 @@ from ganzoo.kinds.image.named import mnist_5k
 from ganzoo.measure import train_convnet
 from ganzoo.measure.classifiers import MNISTConvNet
 from ganzoo.measure.extractors import find_extractor, usual_extractor
+from ganzoo.measure.features import Values
 from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
 from ganzoo.plugins import find_architecture
@@ -170,3 +171,8 @@ def _chance(folder: Path) -> dict[str, torch.Tensor]:
     torch.save({}, nothing)
     made = Bare("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(nothing))
     return {name: tensor.clone() for name, tensor in made.state_dict().items()}
+
+
+def test_the_values_of_images_are_features():
+    levels = torch.randint(0, 256, (6, 1, 4, 4), dtype=torch.uint8)
+    assert torch.equal(Values()(levels).values, levels.flatten(1).float())

@@ -126,4 +126,4 @@ class Values(Extractor):
     unscaled = True
 
     def features(self, samples: Tensor) -> Features:
-        return Features(samples.flatten(1))
+        return Features(samples.flatten(1).float())  # images come as uint8
