@@ -116,6 +116,10 @@ MISTAKES = {
         ["train", "sngan", "--data", "DATA", "--set", "objective.real_label=0.9"],
         "'real_label'",
     ),
+    "half of a list": (
+        ["train", "vanilla", "--data", "DATA", "--set", "widths=[8,8"],
+        "--set widths: '[8,8' is no JSON",
+    ),
     "data of nobody": (["train", "dcgan", "--data", "~nobody1/x"], "no path"),
     "out of nobody": (["train", "dcgan", "--data", "DATA", "--out", "~nobody1/x"], "no path"),
     "config of nobody": (["train", "--config", "~nobody1/x.json"], "no path"),

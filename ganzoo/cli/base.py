@@ -38,7 +38,10 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise GanzooError(f"--set {pair}: it takes KEY=VALUE, such as --set width=64")
-        settings[key] = parse(value)
+        try:
+            settings[key] = parse(value)
+        except GanzooError as error:
+            raise GanzooError(f"--set {key}: {error}") from None
     return settings
 
 
