@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -14,9 +14,11 @@ from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.layout import NETWORKS
 from ganzoo.options import make
 from ganzoo.plugins import reference_of
-from ganzoo.runs.config import RunConfig
-from ganzoo.runs.folder import RunFolder
 from ganzoo.tensors import select
+
+if TYPE_CHECKING:  # loading a model needs no run
+    from ganzoo.runs.config import RunConfig
+    from ganzoo.runs.folder import RunFolder
 
 
 def needs_upgrade(architecture: type[Architecture], name: str, plugin: PluginReference) -> bool:
