@@ -32,6 +32,11 @@ class Networks:
         }
         return [p for module in sides[player] for p in module.parameters() if p.requires_grad]
 
+    def playing(self) -> dict[str, nn.Module]:
+        """Those that a model may be stored with, by name: without extras and objective."""
+        names = ("generator", "discriminator", "partners")
+        return {name: module for name, module in self.modules().items() if name in names}
+
     def modules(self) -> dict[str, nn.Module]:
         """All of them, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

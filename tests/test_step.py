@@ -42,7 +42,7 @@ def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
     game = match.deal(with_gradient=True)
 
     g, d = weights(generator), weights(discriminator)
-    match.discriminator_turn(game)
+    match.turn(match.discriminator, [game])
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in discriminator.parameters())
     assert changed(d, discriminator)
@@ -50,7 +50,7 @@ def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
 
     before = [p.grad.clone() for p in discriminator.parameters()]
     d = weights(discriminator)
-    match.generator_turn(game)
+    match.turn(match.generator, [game])
     after = [p.grad for p in discriminator.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(p.grad is not None for p in generator.parameters())

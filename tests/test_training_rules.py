@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from typing import Any, ClassVar
 
 import pytest
@@ -489,3 +490,40 @@ def ganzoo_penalties():
         match.play()
     assert match.generator.optimizer.param_groups[0]["lr"] == 0.125
     assert "discriminator_penalty_centred" in match.totals.means(match.processes)
+
+
+class Taught(ganzoo.NonSaturating):
+    """Judges by a head of its own, too, which is trained with the discriminator."""
+
+    def setup(self, networks: ganzoo.Networks) -> None:
+        self.head = nn.Linear(2, 1)
+
+    def discriminator_terms(self, game: ganzoo.Game) -> dict[str, Tensor]:
+        return super().discriminator_terms(game) | {"head": self.head(game.real).square().mean()}
+
+
+class Headed(Plain):
+    objective = Taught
+
+
+def test_what_an_objective_makes_is_trained_where_training_starts_from_a_model(
+    tmp_path: Any,
+) -> None:
+    first = ganzoo.train(Headed, DATA, steps=1, out=tmp_path / "first", device="cpu")
+    run = ganzoo.train(Headed, DATA, steps=3, out=tmp_path / "second", init=first, device="cpu")
+    before, after = (run.checkpoints.read(step)[0]["networks"] for step in (0, 3))
+    assert not torch.equal(before["objective.head.weight"], after["objective.head.weight"])
+
+
+def test_a_run_that_starts_from_a_model_and_has_no_checkpoint_yet_starts_from_it_again(
+    tmp_path: Any,
+) -> None:
+    first = ganzoo.train(Plain, DATA, steps=4, out=tmp_path / "first", device="cpu")
+    options = {"steps": 2, "init": first, "device": "cpu"}
+    whole = ganzoo.train(Plain, DATA, out=tmp_path / "whole", **options)
+    killed = ganzoo.train(Plain, DATA, out=tmp_path / "killed", **options)
+    shutil.rmtree(killed.path / "checkpoints")
+    shutil.rmtree(killed.model_path)
+    ganzoo.resume(killed.path, architecture=Plain, data=DATA)
+    one, two = (run.model_path / "model.safetensors" for run in (whole, killed))
+    assert one.read_bytes() == two.read_bytes()

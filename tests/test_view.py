@@ -127,8 +127,8 @@ def test_real_and_fake_are_shown_so_in_both_turns(precision, digits):
     match.step = 1
     seen = spy(match.networks.discriminator)
     game = match.deal(with_gradient=True)
-    match.discriminator_turn(game)
-    match.generator_turn(game)
+    match.turn(match.discriminator, [game])
+    match.turn(match.generator, [game])
     given = [game.real, game.fake, game.fake]
     assert len(seen) == 3
     for shown, samples in zip(seen, given, strict=True):

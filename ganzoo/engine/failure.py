@@ -22,11 +22,7 @@ def broken_tensors(match: Match) -> list[str]:
     """The networks' tensors that hold a value that is not finite."""
     tensors = {
         f"{owner}.{name}": tensor
-        for owner, network in (
-            ("generator", match.networks.generator),
-            ("discriminator", match.networks.discriminator),
-            ("partners", match.networks.partners),
-        )
+        for owner, network in match.networks.playing().items()
         for name, tensor in network.state_dict().items()
     }
     if not tensors:

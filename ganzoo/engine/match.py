@@ -23,7 +23,7 @@ from ganzoo.game import Game, Networks, call
 from ganzoo.measure.health import Health, Watch
 from ganzoo.objectives import Objective
 from ganzoo.processes import Processes
-from ganzoo.training import PLAYERS, Training
+from ganzoo.training import PLAYERS
 
 
 class Round(NamedTuple):
@@ -42,48 +42,36 @@ class Round(NamedTuple):
         return Round(self.real[cut], labels, inputs, self.latent[cut])
 
 
-def build_networks(architecture: Architecture, objective: Objective) -> Networks:
-    """Build them in a fixed order, so that a seed gives the same weights everywhere."""
-    generator = architecture.build_generator()
-    discriminator = architecture.build_discriminator()
-    partners = nn.ModuleDict(architecture.build_partners())
-    return Networks(generator, discriminator, partners, objective=objective)
-
-
 class Match:
     """Two players and the step in which they alternate.
 
     batches: their rng draws latents, too, alike in all processes, which cut their part from the
-    whole batch.
-    health: takes in what is measured of the steps that are due.
+    whole batch. health: takes in what is measured of the steps that are due.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        networks: Networks,
         objective: Objective,
-        training: Training,
         batches: Batches,
         device: Device,
         processes: Processes,
         health: Health,
     ) -> None:
-        self.architecture, self.training = architecture, training
+        self.architecture, self.objective = architecture, objective
+        self.training = training = architecture.training
         self.batches, self.device, self.processes = batches, device, processes
-        self.networks, self.objective = networks, objective
-        for module in networks.modules().values():
+        self.networks = Networks(  # built in this order, so that a seed gives the same weights
+            architecture.build_generator(),
+            architecture.build_discriminator(),
+            nn.ModuleDict(architecture.build_partners()),
+            objective=objective,
+        )
+        for module in self.networks.modules().values():
             processes.same_start(device.place(module))
             module.train()
         self.derive()
-        self.average = MovingAverage(networks.generator, training.ema_decay)
-        optimizers = architecture.optimizers(networks)
-        if set(optimizers) != set(PLAYERS):
-            raise GanzooError(f"optimizers: it returns one for each of {' and '.join(PLAYERS)}")
-        self.players = {
-            name: Player(name, optimizers[name], training, device, processes) for name in PLAYERS
-        }
-        self.generator, self.discriminator = (self.players[name] for name in PLAYERS)
+        self.average = MovingAverage(self.networks.generator, training.ema_decay)
         self.view = View(training, batches.rng, processes)
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
@@ -93,13 +81,22 @@ class Match:
         self._real: Iterator[Batch] | None = None
 
     def derive(self) -> None:
-        """Make what follows from the networks' weights: the extras, and the objective's slow
-        copies. It is done again where training starts from a model's weights."""
+        """Make what follows from the networks' weights: the extras, the objective's slow copies,
+        and the players, whose optimizers know the parameters of both. It is done again where
+        training starts from a model's weights."""
         networks = self.networks
         networks.extras = nn.ModuleDict(self.architecture.build_extras(networks))
         self.objective.setup(networks)
         for module in (networks.extras, self.objective):
             self.processes.same_start(self.device.place(module))
+        optimizers = self.architecture.optimizers(networks)
+        if set(optimizers) != set(PLAYERS):
+            raise GanzooError(f"optimizers: it returns one for each of {' and '.join(PLAYERS)}")
+        self.players = {
+            name: Player(name, optimizers[name], self.training, self.device, self.processes)
+            for name in PLAYERS
+        }
+        self.generator, self.discriminator = (self.players[name] for name in PLAYERS)
 
     def play(self) -> None:
         """One step: the discriminator's updates, then one of the generator."""
@@ -108,7 +105,7 @@ class Match:
         self._set_rates()
         self.step += 1
         for _ in range(self.training.discriminator_steps - 1):
-            self._turn(self.discriminator, self.games(self.draw(), with_gradient=False))
+            self.turn(self.discriminator, self.games(self.draw(), with_gradient=False))
         drawn = self.draw()
         # The last round's fakes serve both players: the generator is judged on what the
         # discriminator has just learned from, and its forward pass is run once. Those of several
@@ -117,9 +114,9 @@ class Match:
         games = self.games(drawn, with_gradient=once)
         first = next(games)
         watch = Watch(first) if self.health.due(self.step) else None
-        self._turn(self.discriminator, itertools.chain([first], games), watch)
+        self.turn(self.discriminator, itertools.chain([first], games), watch)
         again = [first] if once else self.games(drawn, with_gradient=True)
-        self._turn(self.generator, again, watch)
+        self.turn(self.generator, again, watch)
         with torch.no_grad():
             self.architecture.after_step(self.networks, self.step)
         self.average.update(self.step)
@@ -135,7 +132,7 @@ class Match:
     def warm_up(self) -> None:
         """One discriminator update before the first step."""
         self._set_rates()
-        self._turn(self.discriminator, self.games(self.draw(), with_gradient=False))
+        self.turn(self.discriminator, self.games(self.draw(), with_gradient=False))
         self._agree()
 
     def _set_rates(self) -> None:
@@ -203,17 +200,12 @@ class Match:
             record=self.totals.log,
         )
 
-    def discriminator_turn(self, game: Game) -> None:
-        """One update of the discriminator, which sees the fakes without their gradient, and old
-        ones among them where the recipe says so."""
-        self._turn(self.discriminator, [game])
+    def turn(self, player: Player, games: Iterable[Game], watch: Watch | None = None) -> None:
+        """One update of a player by the mean of its loss over all parts of a round.
 
-    def generator_turn(self, game: Game) -> None:
-        """One update of the generator and its partners."""
-        self._turn(self.generator, [game])
-
-    def _turn(self, player: Player, games: Iterable[Game], watch: Watch | None = None) -> None:
-        """One update of a player by the mean of its loss over all parts of a round."""
+        The discriminator sees the fakes without their gradient, and old ones among them where the
+        recipe says so.
+        """
         parts = self.training.accumulate
         player.begin()
         whole = None

@@ -66,22 +66,12 @@ class Session:
 
     def begin(self, out: Path | None) -> Run:
         """Train a new run, and return it finished. out: its folder [runs/ARCH-DATA-N]."""
-        if self.config.init is not None:
-            match = self.match
-            networks = {
-                "generator": match.networks.generator,
-                "average": match.average.generator,
-                "discriminator": match.networks.discriminator,
-                "partners": match.networks.partners,
-            }
-            named = initialise(networks, match.architecture, self.config.init)
-            match.derive()  # slow copies are of the weights that training starts from
-            self.config = self.config.model_copy(update={"init": named})
+        self._initialise()
         folder = out or self._free_folder()
         first = self.processes.first
         run = Run.create(folder, self.config) if first else Run(folder, self.config)
         with run.lock() if first else contextlib.nullcontext():
-            return self._play(self._loop(run))
+            return self._play(Loop(self.match, run, self.observers, self.judge))
 
     def go_on(self, run: Run) -> Run:
         """Train a run from its newest good checkpoint on, and return it finished."""
@@ -97,7 +87,9 @@ class Session:
             newest = _newest(run) if first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
             step = self.processes.any(newest, self.match.device.device)
-            loop = self._loop(Run(run.path, self.config))
+            if step == NONE:
+                self._initialise()
+            loop = Loop(self.match, Run(run.path, self.config), self.observers, self.judge)
             for note in loop.restore(step, before) if step != NONE else ():
                 warnings.warn(f"{run.path}: {note}", GanzooWarning, stacklevel=3)
             if first:  # until here, a run that cannot go on is as it was
@@ -105,14 +97,21 @@ class Session:
                 run.forget_metrics_after(step)
             return self._play(loop)
 
+    def _initialise(self) -> None:
+        """Give the networks the weights that training starts from, where it starts from a model."""
+        if self.config.init is None:
+            return
+        match = self.match
+        networks = match.networks.playing() | {"average": match.average.generator}
+        named = initialise(networks, match.architecture, self.config.init)
+        match.derive()  # slow copies are of the weights that training starts from
+        self.config = self.config.model_copy(update={"init": named})
+
     def _free_folder(self) -> Path:
         name, data = self.config.architecture, self.match.batches.dataset.name
         number = free_number(Path("runs"), name, data) if self.processes.first else 0
         number = self.processes.any(number, self.match.device.device)
         return Path("runs") / f"{name}-{data}-{number}"
-
-    def _loop(self, run: Run) -> Loop:
-        return Loop(self.match, run, self.observers, self.judge)
 
     def _play(self, loop: Loop) -> Run:
         stop, run = StopRequest(), Run(loop.run.path, loop.config)

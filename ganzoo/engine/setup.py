@@ -15,7 +15,7 @@ from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.reading import example_inputs, example_samples
 from ganzoo.devices import Device
-from ganzoo.engine.match import Match, build_networks
+from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import rehearse
 from ganzoo.entries import AugmentationEntry
 from ganzoo.errors import GanzooError
@@ -66,7 +66,6 @@ def make_match(
     objective_type = objective_class(config.objective, type(architecture))
     options = make(objective_type.Config, config.objective_options, config.objective)
     objective = objective_type(options)
-    networks = build_networks(architecture, objective)
     rng = torch.Generator(device.device)
     rng.manual_seed(seed + 1)
     mirror, mirror_inputs = mirrors(dataset) if config.training.flip else (None, None)
@@ -92,9 +91,7 @@ def make_match(
     )
     setting = Setting(config.training, objective, dataset.kind, device.precision)
     health = Health(setting, every=max(1, config.schedule.log_every // 5))
-    match = Match(
-        architecture, networks, objective, config.training, batches, device, processes, health
-    )
+    match = Match(architecture, objective, batches, device, processes, health)
     rehearse(match, config.architecture)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank)

@@ -130,13 +130,13 @@ def apart(case: Case) -> None:
     with calling("objective"):
         game = match.deal(with_gradient=True)
     turns = (
-        ("discriminator_terms", match.discriminator_turn, generator, "generator"),
-        ("generator_terms", match.generator_turn, discriminator, "discriminator"),
+        ("discriminator_terms", match.discriminator, generator, "generator"),
+        ("generator_terms", match.generator, discriminator, "discriminator"),
     )
-    for method, turn, others, name in turns:
+    for method, player, others, name in turns:
         before = [(p.detach().clone(), _copied(p.grad)) for p in others]
         with calling(f"objective.{method}"):
-            turn(game)
+            match.turn(player, [game])
         for parameter, (weights, gradient) in zip(others, before, strict=True):
             if not torch.equal(parameter, weights):
                 raise Fault(f"objective.{method}", f"the {name}'s weights untouched", "others")
