@@ -82,11 +82,11 @@ class Loop:
             at, rounds, seconds = values["clock"]["logged"]
             if self.judge is not None:
                 self.judge.seconds += float(values["clock"].get("evaluating", 0.0))
-            if "evaluations" in values:
-                self.history.load_state(values["evaluations"])
             if INPUTS in groups:
                 self._examples = groups[INPUTS][EXAMPLES]
-            if "evaluations" not in values and self.first:
+            if "evaluations" in values:
+                self.history.load_state(values["evaluations"])
+            elif self.first:  # a checkpoint of ganzoo 0.1
                 lines = self.run.metrics()
                 self.history.load_state(line for line in lines if line["step"] <= step)
         except GanzooError as error:

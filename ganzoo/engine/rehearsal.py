@@ -1,5 +1,5 @@
-"""The rehearsal before a run: one batch is played without learning, so that a fault of a plugin is
-told in words before anything is made. The checks of the plugin kit say the same words."""
+"""The rehearsal before a run: one batch is played without learning, so that a fault of a plugin
+becomes a clear message before anything is written. The plugin kit uses the same messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-import ganzoo
 from ganzoo.engine.match import Match
 from ganzoo.errors import GanzooError, memory_message, one_line
 from ganzoo.game import Game, score_of
@@ -23,6 +22,7 @@ from ganzoo.training import PLAYERS
 
 GENERATOR: Final = "build_generator: its forward"
 DISCRIMINATOR: Final = "build_discriminator: its forward"
+_CORE: Final = Path(__file__).parents[1]
 
 
 class Fault(GanzooError, AssertionError):
@@ -82,19 +82,19 @@ def _rehearse_terms(
 
 
 def check_latent(latent: object, count: int) -> None:
-    """Raise Fault where this is not what a generator is given for `count` samples."""
+    """Raise Fault where `latent` is not a batch of `count` latents."""
     if not isinstance(latent, Tensor) or latent.dim() < 1 or len(latent) != count:
         raise Fault("condition", f"a tensor of {count} latents", _shape(latent))
 
 
 def check_samples(samples: object, shape: tuple[int, ...]) -> None:
-    """Raise Fault where this is not what a generator returns for (N, ...) latents."""
+    """Raise Fault where `samples` do not have this shape, (N, *shape of one sample)."""
     if not isinstance(samples, Tensor) or tuple(samples.shape) != shape:
         raise Fault(GENERATOR, f"{shape} for {shape[0]} latents", _shape(samples))
 
 
 def check_scores(output: Any, count: int) -> None:
-    """Raise Fault where this is not a discriminator's output for `count` samples, or packs.
+    """Raise Fault where `output` does not score `count` samples, or packs of them.
 
     A discriminator of patches has several scores for each.
     """
@@ -107,7 +107,7 @@ def check_scores(output: Any, count: int) -> None:
 
 
 def check_terms(method: str, terms: object) -> None:
-    """Raise Fault where these are not a player's terms: finite scalars, which can be learned."""
+    """Raise Fault where `terms` are not finite scalars by name, of which one can be learned."""
     if not isinstance(terms, dict) or not terms:
         raise Fault(method, "terms by their names, a dict", repr(terms)[:80])
     for name, term in terms.items():
@@ -121,7 +121,8 @@ def check_terms(method: str, terms: object) -> None:
 
 @contextlib.contextmanager
 def calling(method: str, inside: list[str] | None = None) -> Iterator[None]:
-    """Call a plugin's code: what it raises is a Fault of `method`, or of what it was `inside`."""
+    """Call a plugin's code: what it raises becomes a Fault of `method`, or of the innermost network
+    that was being called."""
     try:
         yield
     except GanzooError:
@@ -139,7 +140,7 @@ def _shape(value: object) -> str:
 
 def last_line(error: BaseException) -> traceback.FrameSummary | None:
     """The last line that ran before `error` which is neither torch's nor the core's."""
-    ours = [f"{Path(module.__file__ or '').parent}{os.sep}" for module in (torch, ganzoo)]
+    ours = [f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, _CORE)]
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
     return theirs[-1] if theirs else None
@@ -159,7 +160,7 @@ def _judged(pack: int) -> Any:
 
 @contextlib.contextmanager
 def _inside(match: Match) -> Iterator[list[str]]:
-    """The networks that are being called now, innermost last, by the words for a Fault."""
+    """The networks that are being called now, innermost last, as a Fault names them."""
     inside: list[str] = []
     networks = {GENERATOR: match.networks.generator, DISCRIMINATOR: match.networks.discriminator}
     hooks = []

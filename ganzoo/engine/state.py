@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -122,9 +123,15 @@ def _random_states(match: Match) -> Tensors:
     elif device.type == "mps":
         own["device"] = torch.mps.get_rng_state()
     _, keys, position, *gauss = np.random.get_state(legacy=True)  # noqa: NPY002
-    words = [int(key) for key in keys]
-    own["numpy"] = torch.tensor([*words, int(position), int(gauss[0])], dtype=torch.int64)
+    numbers = [*map(int, keys), int(position), int(gauss[0])]
+    own["numpy"] = torch.tensor(numbers, dtype=torch.int64)
     own["numpy_gauss"] = torch.tensor([gauss[1]], dtype=torch.float64)
+    if match.processes.world > 1:  # of a single process, the JSON has it
+        _, words, normal = random.getstate()
+        own["python"] = torch.tensor(words, dtype=torch.int64)
+        own["python_gauss"] = torch.tensor(
+            [math.nan if normal is None else normal], dtype=torch.float64
+        )
     for name, state in own.items():
         parts = match.processes.collect(state, device)
         states.update({f"{name}.{rank}": part for rank, part in enumerate(parts)})
@@ -138,6 +145,13 @@ def _restore_random(match: Match, states: Tensors, python: Any) -> list[str]:
         match.batches.rng.set_state(states["shared"])
     except (RuntimeError, TypeError):
         notes.append("the checkpoint was made on another kind of device: latents are drawn anew")
+    if f"python.{rank}" in states:
+        normal = float(states[f"python_gauss.{rank}"])
+        python = (
+            python[0],
+            states[f"python.{rank}"].tolist(),
+            normal if normal == normal else None,
+        )
     random.setstate((python[0], tuple(python[1]), python[2]))
     if f"cpu.{rank}" not in states:
         return notes
