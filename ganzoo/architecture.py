@@ -164,10 +164,26 @@ class Architecture:
         """Latents on the way from `first` to `last`, each (*latent), at `weights`, (N,) in [0, 1]:
         (N, *latent).
 
-        By default the great circle, which fits normal latents (White 2016, arXiv:1609.04468).
-        Override it where a latent is composed of parts that want ways of their own.
+        By default along the great circle, which fits normal latents (White 2016,
+        arXiv:1609.04468): the direction turns evenly, the length goes straight from one to the
+        other. Override it where a latent has parts that need different treatment.
         """
-        return great_circle(first, last, weights)
+        a, b = first.double().flatten(), last.double().flatten()
+        if not (a.isfinite().all() and b.isfinite().all()):
+            raise GanzooError("interpolate: a latent has values that are not finite")
+        t = weights.double()[:, None]
+        lengths = (1 - t) * a.norm() + t * b.norm()
+        a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
+        angle = (a @ b).clamp(-1, 1).acos()
+        if float(angle) > torch.pi - 1e-4:
+            raise GanzooError(
+                "interpolate: the latents are opposite; there is no one way between them"
+            )
+        if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
+            turned = (1 - t) * a + t * b
+        else:
+            turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
+        return (lengths * turned).to(first.dtype).view(-1, *first.shape)
 
     def optimizers(self, networks: Networks) -> dict[str, torch.optim.Optimizer]:
         """The optimizers of the players ``generator`` and ``discriminator``.
@@ -223,24 +239,3 @@ def build_architecture(
         return architecture(spec, config, training)
     except ValueError as error:
         raise GanzooError(f"{name}: {error}") from None
-
-
-def great_circle(first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
-    """Spherical interpolation of two latents at `weights` (N,) in [0, 1]: (N, *latent).
-
-    The direction turns evenly; the length goes straight from the one to the other.
-    """
-    a, b = first.double().flatten(), last.double().flatten()
-    if not (a.isfinite().all() and b.isfinite().all()):
-        raise GanzooError("interpolate: a latent has values that are not finite")
-    t = weights.double()[:, None]
-    lengths = (1 - t) * a.norm() + t * b.norm()
-    a, b = a / a.norm().clamp_min(1e-12), b / b.norm().clamp_min(1e-12)
-    angle = (a @ b).clamp(-1, 1).acos()
-    if float(angle) > torch.pi - 1e-4:
-        raise GanzooError("interpolate: the latents are opposite; there is no one way between them")
-    if float(angle) < 1e-4:  # nearly the same direction, where sines are too small to divide by
-        turned = (1 - t) * a + t * b
-    else:
-        turned = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    return (lengths * turned).to(first.dtype).view(-1, *first.shape)

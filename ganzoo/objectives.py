@@ -18,22 +18,29 @@ from ganzoo.entries import PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, Networks
 from ganzoo.options import Options
-from ganzoo.training import find, one_of
+from ganzoo.training import PLAYERS, find, one_of
 
 
 @dataclass(frozen=True)
 class Regulariser:
-    """A term that is computed every so many steps alone, and weighs as much more then.
+    """A term that is computed only every so many steps, and weighs as much more.
 
     player: whose loss it is added to, ``generator`` or ``discriminator``. name: of the term.
-    every: steps from one to the next. term: the scalar as it would be at every step; `every` is
-    multiplied with it (lazy regularisation, Karras 2020, arXiv:1912.04958, section 3.1).
+    every: steps from one to the next. term: the scalar as it would be at every step; it is
+    multiplied by `every` (lazy regularisation, Karras 2020, arXiv:1912.04958, section 3.1).
     """
 
     player: str
     name: str
     every: int
     term: Callable[[Game], Tensor]
+
+    def __post_init__(self) -> None:
+        if self.player not in PLAYERS or self.every < 1:
+            raise GanzooError(
+                f"the regulariser {self.name!r}: player {self.player!r}, every {self.every}; it "
+                f"takes {' or '.join(PLAYERS)}, and at least 1"
+            )
 
 
 class Objective(nn.Module):
@@ -69,12 +76,12 @@ class Objective(nn.Module):
         """All terms of a player in this round, with the regularisers that are due."""
         terms = self.generator_terms if player == "generator" else self.discriminator_terms
         loss = terms(game)
-        for one in self.regularisers():
-            every = one.every if game.step else 1  # the warm-up is all of step 0
-            if one.player == player and game.step % every == 0:
-                if one.name in loss:
-                    raise GanzooError(f"the regulariser {one.name!r} has the name of another term")
-                loss = {**loss, one.name: every * one.term(game)}
+        for regulariser in self.regularisers():
+            name, weight = regulariser.name, _weight(regulariser.every, game)
+            if regulariser.player == player and weight:
+                if name in loss:
+                    raise GanzooError(f"the regulariser {name!r} has the name of another term")
+                loss = {**loss, name: weight * regulariser.term(game)}
         return loss
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
@@ -86,6 +93,23 @@ class Objective(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no generator_terms")
 
 
+def _weight(every: int, game: Game) -> int:
+    """What a term that is computed every so many steps weighs now; 0 where it is not due. The
+    warm-up is all of step 0, and has it in each update."""
+    if game.step == 0:
+        return 1
+    return 0 if game.step % every else every
+
+
+def _penalty(default: str) -> Any:
+    """The option that names gradient penalties."""
+    return Field(
+        default,
+        description="gradient penalty on the discriminator; several are joined by +",
+        json_schema_extra=one_of(PenaltyEntry, "none"),
+    )
+
+
 class AdversarialObjective(Objective):
     """A loss of scores alone, with a gradient penalty to choose.
 
@@ -94,11 +118,7 @@ class AdversarialObjective(Objective):
     """
 
     class Config(Options):
-        penalty: str = Field(
-            "none",
-            description="gradient penalty on the discriminator; several are joined by +",
-            json_schema_extra=one_of(PenaltyEntry, "none"),
-        )
+        penalty: str = _penalty("none")
         penalty_weight: float = Field(10.0, ge=0, description="weight of the penalty")
         penalty_every: int = Field(
             1, ge=1, description="steps from one penalty to the next, which weighs as much more"
@@ -137,10 +157,10 @@ class AdversarialObjective(Objective):
         Every few steps a heavier one does nearly what one at each step does, for less (Karras
         2020, arXiv:1912.04958, section 3.1).
         """
-        every = self.config.penalty_every if game.step else 1  # the warm-up is all of step 0
-        if game.step % every:
+        due = _weight(self.config.penalty_every, game)
+        if not due:
             return {}
-        weight = self.config.penalty_weight * every
+        weight = self.config.penalty_weight * due
         return {f"penalty_{name}": weight * of(game) for name, of in self.chosen.items()}
 
 
@@ -227,11 +247,7 @@ class Wasserstein(AdversarialObjective):
     """Arjovsky 2017 (arXiv:1701.07875) with the penalty of Gulrajani 2017 (arXiv:1704.00028)."""
 
     class Config(AdversarialObjective.Config):
-        penalty: str = Field(
-            "wgan-gp",
-            description="gradient penalty on the discriminator; several are joined by +",
-            json_schema_extra=one_of(PenaltyEntry, "none"),
-        )
+        penalty: str = _penalty("wgan-gp")
 
     def real_loss(self, scores: Tensor) -> Tensor:
         return -scores.mean()

@@ -380,3 +380,16 @@ def test_a_data_set_that_is_no_image_is_refused_in_words(tmp_path):
     data = ganzoo.Dataset("mine", torch.zeros(8, 16, 16, 3))
     with pytest.raises(GanzooError, match=r"'mine' is of kind image: .*\(16, 16, 3\)"):
         ganzoo.train("dcgan", data=data, steps=1, out=tmp_path / "run")
+
+
+def test_levels_with_another_range_are_refused():
+    levels = torch.zeros(4, 1, 4, 4, dtype=torch.uint8)
+    with pytest.raises(GanzooError, match="stand for -1 to 1, not for 0"):
+        ganzoo.Dataset("levels", levels, low=0.0, high=1.0)
+    with pytest.raises(GanzooError, match="the inputs of data set 'levels': uint8 samples stand"):
+        ganzoo.Dataset(
+            "levels",
+            levels,
+            inputs=levels,
+            input_spec=ganzoo.SampleSpec("image", (1, 4, 4), 0.0, 1.0),
+        )

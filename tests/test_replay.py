@@ -46,10 +46,10 @@ def test_the_share_that_was_asked_for_is_replaced_from_the_second_round_on():
 
 def test_the_discriminators_turn_has_them_and_the_generators_has_not(digits):
     match = make_match("dcgan", digits[0], training__replay=0.25, schedule__precision="fp32")
-    first = match.deal(with_gradient=True)
+    first = match.game(match.draw(), with_gradient=True)
     match.turn(match.discriminator, [first])
     seen = spy(match.networks.discriminator)
-    second = match.deal(with_gradient=True)
+    second = match.game(match.draw(), with_gradient=True)
     match.turn(match.discriminator, [second])
     match.turn(match.generator, [second])
     _, shown, to_generator = seen

@@ -39,7 +39,7 @@ def changed(before: list[torch.Tensor], module: torch.nn.Module) -> bool:
 def test_each_player_gets_gradient_from_its_own_turn_alone(name, digits):
     match = make_match(name, digits[0], schedule__precision="fp32")
     generator, discriminator = match.networks.generator, match.networks.discriminator
-    game = match.deal(with_gradient=True)
+    game = match.game(match.draw(), with_gradient=True)
 
     g, d = weights(generator), weights(discriminator)
     match.turn(match.discriminator, [game])

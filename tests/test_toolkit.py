@@ -103,7 +103,7 @@ def test_stddev_tells_a_collapsed_batch(digits):
     layer = next(m for m in match.networks.discriminator if isinstance(m, MinibatchStddev))
     planes: list[float] = []
     layer.register_forward_hook(lambda *given: planes.append(given[2][:, -1].mean().item()))
-    game = match.deal(with_gradient=False)
+    game = match.game(match.draw(), with_gradient=False)
     game.score(game.real)
     game.score(game.real[:1].expand(16, -1, -1, -1))
     assert planes[0] > 0.1

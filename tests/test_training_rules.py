@@ -321,7 +321,7 @@ def test_regularisers_of_either_player_have_their_own_intervals(tmp_path: Any) -
     assert with_drift == [2, 4, 6]
     match = match_of(Followed)
     match.step = 2
-    game = match.deal(with_gradient=True)
+    game = match.game(match.draw(), with_gradient=True)
     game.step = 3
     terms = match.objective.terms("generator", game)
     torch.testing.assert_close(terms["size"], 3 * game.fake.square().mean())
@@ -408,7 +408,7 @@ def test_inputs_are_made_of_the_real_samples(digits: Any) -> None:
     match = match_of(Upscaler, digits[0], training__replay=0.25)
     for _ in range(3):
         match.play()
-    game = match.deal(with_gradient=False)
+    game = match.game(match.draw(), with_gradient=False)
     expected = nn.functional.avg_pool2d(game.real, 2)
     torch.testing.assert_close(game.latent[:, :1], expected)
     again = match.networks.generator(game.latent)

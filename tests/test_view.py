@@ -104,7 +104,7 @@ def test_noise_falls_linearly_to_zero(digits):
     spread = []
     for _ in range(4):
         match.step += 1
-        game = match.deal(with_gradient=False)
+        game = match.game(match.draw(), with_gradient=False)
         game.score(game.real)
         spread.append((seen[-1] - game.real).std().item())
         assert (seen[-1] - game.real).mean().abs() < 0.05
@@ -126,7 +126,7 @@ def test_real_and_fake_are_shown_so_in_both_turns(precision, digits):
     match = make_match("dcgan", digits[0], schedule__precision=precision, **EVERYTHING)
     match.step = 1
     seen = spy(match.networks.discriminator)
-    game = match.deal(with_gradient=True)
+    game = match.game(match.draw(), with_gradient=True)
     match.turn(match.discriminator, [game])
     match.turn(match.generator, [game])
     given = [game.real, game.fake, game.fake]
@@ -175,7 +175,7 @@ def test_without_the_options_nothing_is_done_and_nothing_drawn(digits):
     match = make_match("dcgan", digits[0], schedule__precision="fp32")
     before = match.batches.rng.get_state()
     assert match.view.at(0) is None
-    game = match.deal(with_gradient=False)
+    game = match.game(match.draw(), with_gradient=False)
     assert game.shown(game.real) is game.real
     assert match.replay is None
     match.batches.rng.set_state(before)

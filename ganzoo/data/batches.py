@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from ganzoo.data.dataset import Dataset, LazySamples
+from ganzoo.data.dataset import Dataset, LazySamples, as_floats
 from ganzoo.data.reading import fault_of, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.spec import SampleSpec
@@ -78,23 +78,22 @@ class Batches:
             yield self._prepare(real, labels, inputs)
 
     def peek(self, count: int) -> Batch:
-        """`count` samples from the data set's beginning, read in this process, to try things on.
-        Nothing is drawn for it: they are neither mirrored nor dequantized."""
+        """The first `count` samples, read in this process, to try things on: neither mirrored nor
+        dequantized, so that no random number is drawn."""
         data, inputs = self.dataset, self.dataset.inputs
-        others = len(data) if inputs is None else len(inputs)
-        numbers = [(index % len(data), index % others) for index in range(count)]
-        read = [_Readable(data)[pair] for pair in numbers]
+        turns = len(data) if inputs is None else len(inputs)
+        read = [_Readable(data)[index % len(data), index % turns] for index in range(count)]
         chosen = torch.tensor([number for _, _, number, _ in read], device=self.device)
         labels = None if self.labels is None else self.labels[chosen]
         real = torch.stack([sample for sample, *_ in read]).to(self.device)
-        given = None
+        others = None
         if inputs is not None:
-            given = torch.stack([given for _, given, *_ in read]).to(self.device)
-            given = _laid_out(self._scaled(given, False))
-        return Batch(_laid_out(self._scaled(real, False)), labels, given)
+            others = torch.stack([given for _, given, *_ in read]).to(self.device)
+            others = _laid_out(as_floats(others))
+        return Batch(_laid_out(as_floats(real)), labels, others)
 
     def _kept(self, samples: Tensor | LazySamples) -> Tensor:
-        """Samples where they are kept: where the model trains, unless they would crowd it."""
+        """Samples where they are kept: on the model's device, unless they would crowd it."""
         assert isinstance(samples, Tensor)
         if self.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.device)
@@ -103,10 +102,8 @@ class Batches:
         return samples.to(self.device)
 
     def _indices(self, position: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch, the numbers of the samples and of the inputs that fall to this process.
-
-        Where the inputs lie is of no account to their numbers: pairs have the same.
-        """
+        """For each batch, the numbers of this process's samples and of their inputs, which are the
+        same where they are pairs."""
         share = self.batch_size // self.world
         own = self._own_order(position, share) if not self.dataset.paired else None
         while True:
@@ -122,8 +119,8 @@ class Batches:
                 position += 1
 
     def _own_order(self, position: int, share: int) -> Iterator[Tensor]:
-        """The numbers of inputs that are no pairs: epoch after epoch without a gap, so that even
-        a few fill a batch."""
+        """The numbers of inputs that are not paired with samples: epoch after epoch without a gap,
+        so that even a few fill a batch."""
         inputs = self.dataset.inputs
         count = 1 if inputs is None else len(inputs)
         known = -1
@@ -169,10 +166,12 @@ class Batches:
                 if self.labels is None
                 else self.labels[index.to(self.device, non_blocking=pinned)]
             )
-            given = None
-            if self.dataset.inputs is not None:
-                given = inputs.to(self.device, non_blocking=pinned)
-            yield self._prepare(samples.to(self.device, non_blocking=pinned), labels, given)
+            samples, inputs = (
+                side.to(self.device, non_blocking=pinned) for side in (samples, inputs)
+            )
+            yield self._prepare(
+                samples, labels, inputs if self.dataset.inputs is not None else None
+            )
 
     def _read(self, loader: Iterable[Any]) -> Iterator[Any]:
         try:
@@ -182,28 +181,23 @@ class Batches:
             raise GanzooError(text) from None
 
     def _prepare(self, samples: Tensor, labels: Tensor | None, inputs: Tensor | None) -> Batch:
-        real = self._scaled(samples, self.dequantize)
-        given = None if inputs is None else self._scaled(inputs, False)
+        if self.dequantize and samples.dtype == torch.uint8:
+            noise = self._draw(len(samples), *samples.shape[1:])
+            real = samples.float().add_(noise).mul_(2 / 256).sub_(1)
+        else:
+            real = as_floats(samples)
         coin = None
         if self.mirror is not None:
             coin = self._draw(len(real))
             real = _mirrored(real, coin, self.mirror)
-        if given is not None and self.mirror_inputs is not None:
-            if coin is None or not self.dataset.paired:
-                coin = self._draw(len(given))
-            given = _mirrored(given, coin, self.mirror_inputs)
-        return Batch(_laid_out(real), labels, None if given is None else _laid_out(given))
-
-    def _scaled(self, samples: Tensor, dequantize: bool) -> Tensor:
-        """float32; levels of 0 to 255 from -1 to 1."""
-        levels = samples.dtype == torch.uint8
-        samples = samples.float()
-        if levels and dequantize:
-            samples += self._draw(len(samples), *samples.shape[1:])
-            samples = samples.mul_(2 / 256).sub_(1)
-        elif levels:
-            samples = samples.mul_(2 / 255).sub_(1)
-        return samples
+        if inputs is not None:
+            inputs = as_floats(inputs)
+            if self.mirror_inputs is not None:
+                if coin is None or not self.dataset.paired:
+                    coin = self._draw(len(inputs))
+                inputs = _mirrored(inputs, coin, self.mirror_inputs)
+            inputs = _laid_out(inputs)
+        return Batch(_laid_out(real), labels, inputs)
 
     def _draw(self, count: int, *shape: int) -> Tensor:
         # Made for the whole batch and cut, so that two processes see what one would.
@@ -232,8 +226,8 @@ class _Lists(torch_data.Sampler[list[tuple[int, int]]]):
 
 
 class _Readable(torch_data.Dataset[tuple[Tensor, Tensor, int, str]]):
-    """Reads a sample and its input in a worker: in place of what is broken, the next that can be
-    read, of a pair both."""
+    """Reads a sample and its input in a worker. A broken one is replaced by the next that can be
+    read; of a pair, both are."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset, self.spec = dataset, dataset.spec
@@ -246,16 +240,16 @@ class _Readable(torch_data.Dataset[tuple[Tensor, Tensor, int, str]]):
             return sample, torch.empty(0), index, fault
         inputs = (data.inputs, data.input_spec)
         if data.paired:
-            (sample, given), index, fault = self._read([samples, inputs], index)
-            return sample, given, index, fault
+            (sample, partner), index, fault = self._read([samples, inputs], index)
+            return sample, partner, index, fault
         (sample,), index, fault = self._read([samples], index)
-        (given,), _, second = self._read([inputs], other)
-        return sample, given, index, fault or second
+        (partner,), _, other_fault = self._read([inputs], other)
+        return sample, partner, index, fault or other_fault
 
     def _read(
         self, sides: list[tuple[Tensor | LazySamples, SampleSpec]], index: int
     ) -> tuple[list[Tensor], int, str]:
-        """What stands at `index` on each side, or at the next number without a fault."""
+        """What is at `index` on each side, or at the next number without a fault."""
         fault, count = "", len(sides[0][0])
         for offset in range(count):
             chosen = (index + offset) % count

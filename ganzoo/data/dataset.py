@@ -15,6 +15,14 @@ from ganzoo.spec import SampleSpec
 _MOST_CLASSES: Final = 100_000
 _REMEDY: Final = "scale them, or give low and high (None: no bound)"
 _SLACK: Final = 1e-3  # by which values may leave their range: rounding, half precision
+_PARTS: Final = (
+    "shape",
+    "dtype",
+    "name",
+    "fingerprint",
+    "__len__",
+    "__getitem__",
+)  # of LazySamples
 
 
 @runtime_checkable
@@ -92,9 +100,13 @@ class Dataset:
                 f"data set {self.name!r}: {len(self)} samples but labels of shape "
                 f"{tuple(labels.shape)}"
             )
-        if not self.classes:
-            object.__setattr__(self, "classes", number_names(self.name, labels))
         low, high = int(labels.min()), int(labels.max())
+        if not self.classes:
+            if high >= _MOST_CLASSES:
+                raise GanzooError(
+                    f"data {self.name!r}: a label {high}; at most {_MOST_CLASSES} classes"
+                )
+            object.__setattr__(self, "classes", tuple(map(str, range(high + 1))))
         if low < 0:
             raise GanzooError(f"data set {self.name!r}: a label {low}; classes are numbered from 0")
         if high >= len(self.classes):
@@ -134,6 +146,14 @@ class Dataset:
             self.input_spec,
         )
 
+    def of_inputs(self) -> Dataset | None:
+        """The inputs as a data set of their own; None where there are none."""
+        spec = self.input_spec
+        if self.inputs is None or spec is None:
+            return None
+        name = f"{self.name} (inputs)"
+        return Dataset(name, self.inputs, None, (), spec.kind, spec.low, spec.high, spec.details)
+
     def fingerprint(self) -> str:
         """SHA-256 over samples, labels and inputs: the same data has the same, wherever it lies."""
         digest = hashlib.sha256(f"{self.kind} {self.spec.shape} {len(self)}".encode())
@@ -151,8 +171,15 @@ def sample_shape(samples: Tensor | LazySamples) -> tuple[int, ...]:
     return tuple(samples.shape[1:]) if isinstance(samples, Tensor) else tuple(samples.shape)
 
 
+def as_floats(samples: Tensor) -> Tensor:
+    """Samples as networks take them: float32, 8-bit levels of 0 to 255 as -1 to 1."""
+    if samples.dtype == torch.uint8:
+        return samples.float().mul_(2 / 255).sub_(1)
+    return samples.float()
+
+
 def check_samples(samples: Tensor | LazySamples, whose: str) -> None:
-    """Raise GanzooError where `samples` are of a type or a layout that is none of a data set's."""
+    """Raise GanzooError where a data set cannot have samples of this type or layout."""
     if isinstance(samples, Tensor):
         if samples.dim() < 2:
             raise GanzooError(
@@ -177,10 +204,16 @@ def check_samples(samples: Tensor | LazySamples, whose: str) -> None:
 def check_range(
     samples: Tensor | LazySamples, low: float | None, high: float | None, whose: str
 ) -> None:
-    """Raise GanzooError where a tensor has values that are not finite, or outside of its range.
+    """Raise GanzooError where a tensor has values that are not finite, or outside of its range,
+    and where 8-bit levels have another one than -1 to 1.
 
     Samples that are read one by one are checked when they are read.
     """
+    if samples.dtype == torch.uint8 and (low, high) != (-1.0, 1.0):
+        raise GanzooError(
+            f"{whose}: uint8 samples stand for -1 to 1, not for {low} to {high}; leave low and "
+            "high out, or make them floats"
+        )
     if not isinstance(samples, Tensor) or samples.dtype == torch.uint8:
         return
     fault = range_fault(samples, low, high)
@@ -207,17 +240,6 @@ def range_fault(
         bounds = " to ".join("any" if bound is None else f"{bound:g}" for bound in (low, high))
         return f"values from {least:g} to {most:g}, and its range is {bounds}; {remedy}"
     return ""
-
-
-def number_names(name: str, labels: Tensor) -> tuple[str, ...]:
-    """Names for classes that have only numbers: 0 up to the largest label."""
-    largest = int(labels.max()) if labels.numel() else -1
-    if largest >= _MOST_CLASSES:
-        raise GanzooError(f"data {name!r}: a label {largest}; at most {_MOST_CLASSES} classes")
-    return tuple(str(number) for number in range(largest + 1))
-
-
-_PARTS: Final = ("shape", "dtype", "name", "fingerprint", "__len__", "__getitem__")
 
 
 def _content(samples: Tensor | LazySamples) -> Any:

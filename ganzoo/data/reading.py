@@ -1,4 +1,4 @@
-"""Reading samples that do not lie in memory: one by one, or all at once where there is room."""
+"""Reading samples that are not in memory: one by one, or all at once where they fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from ganzoo.data.dataset import Dataset, LazySamples, range_fault
+from ganzoo.data.dataset import Dataset, LazySamples, as_floats, range_fault
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.spec import SampleSpec
 
@@ -52,50 +52,30 @@ def read_all(dataset: Dataset) -> Dataset:
         return dataset if tensor is samples else _kept(dataset, tensor, None, good)
     sides = [(samples, dataset.spec), (inputs, dataset.input_spec)]
     if dataset.paired:
-        (tensor, given), good = _read(sides, dataset.name)
-        return _kept(dataset, tensor, given, good)
+        (tensor, others), good = _read(sides, dataset.name)
+        return _kept(dataset, tensor, others, good)
     (tensor,), good = _read(sides[:1], dataset.name)
-    (given,), kept = _read(sides[1:], dataset.name)
-    return _kept(dataset, tensor, given if kept is None else given[kept], good)
+    (others,), kept = _read(sides[1:], dataset.name)
+    return _kept(dataset, tensor, others if kept is None else others[kept], good)
 
 
-def in_range(samples: Tensor, spec: SampleSpec) -> Tensor:
-    """Samples as networks take them: 8-bit levels in their spec's range, others as they are."""
-    if samples.dtype != torch.uint8 or spec.low is None or spec.high is None:
-        return samples
-    return samples.float().mul_((spec.high - spec.low) / 255).add_(spec.low)
+def spread_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
+    """Up to `count` samples as networks take them, and their labels: the first that can be read of
+    each of as many equal stretches, because data sets are often sorted by class.
 
-
-def example_inputs(dataset: Dataset, count: int) -> Tensor | None:
-    """Up to `count` inputs of a data set, from all of it, as networks take them."""
-    inputs, spec = dataset.inputs, dataset.input_spec
-    if inputs is None or spec is None:
-        return None
-    examples = _spread(inputs, spec, count)
-    return in_range(torch.stack(list(examples.values())), spec) if examples else None
-
-
-def example_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
-    """Up to `count` samples of a data set, from all of it, as networks take them; and their labels.
-    Raises GanzooError where none can be read."""
-    examples = _spread(dataset.samples, dataset.spec, count)
-    if not examples:
-        raise none_readable(dataset.name, len(dataset), "")
-    samples = in_range(torch.stack(list(examples.values())), dataset.spec)
-    return samples, None if dataset.labels is None else dataset.labels[list(examples)]
-
-
-def _spread(side: Tensor | LazySamples, spec: SampleSpec, count: int) -> dict[int, Tensor]:
-    """One of each of `count` equal stretches, by their numbers, the first that can be read: data
-    sets are often sorted by class."""
+    Raises GanzooError where none can be read.
+    """
     examples: dict[int, Tensor] = {}
-    count = min(count, len(side))
+    size, count = len(dataset), min(count, len(dataset))
     for place in range(count):
-        for index in range(place * len(side) // count, (place + 1) * len(side) // count):
+        for index in range(place * size // count, (place + 1) * size // count):
             with contextlib.suppress(OSError, ValueError):
-                examples[index] = read_one(side, index, spec)
+                examples[index] = read_one(dataset.samples, index, dataset.spec)
                 break
-    return examples
+    if not examples:
+        raise none_readable(dataset.name, size)
+    labels = None if dataset.labels is None else dataset.labels[list(examples)]
+    return as_floats(torch.stack(list(examples.values()))), labels
 
 
 def _read(
@@ -103,7 +83,11 @@ def _read(
 ) -> tuple[list[Tensor], list[int] | None]:
     """Each side as a tensor, and which rows of it are good; None: all."""
     count = len(sides[0][0])
-    lazy = [(n, side, spec) for n, (side, spec) in enumerate(sides) if not _here(side)]
+    lazy = [
+        (place, side, spec)
+        for place, (side, spec) in enumerate(sides)
+        if not isinstance(side, Tensor)
+    ]
     tensors = [
         side if isinstance(side, Tensor) else torch.empty(count, *side.shape, dtype=side.dtype)
         for side, _ in sides
@@ -138,10 +122,6 @@ def _read(
     return tensors, [index for index, fault in enumerate(faults) if fault is None]
 
 
-def _here(samples: Tensor | LazySamples) -> bool:
-    return isinstance(samples, Tensor)
-
-
 def _kept(
     dataset: Dataset, samples: Tensor, inputs: Tensor | None, good: list[int] | None
 ) -> Dataset:
@@ -166,14 +146,14 @@ def none_readable(name: str, count: int, fault: str = "") -> GanzooError:
 
 
 def fits_in_memory(dataset: Dataset) -> bool:
-    """Whether all samples and inputs take at most a quarter of the memory that is available, or
-    are in it already."""
+    """Whether all samples and inputs take at most a quarter of the available memory, or are in
+    memory already."""
     needed = _bytes(dataset.samples) + (0 if dataset.inputs is None else _bytes(dataset.inputs))
     return needed == 0 or needed <= free_memory() // 4
 
 
 def _bytes(samples: Tensor | LazySamples) -> int:
-    """What reading all of them takes; 0 for those that are read."""
+    """The memory that reading all of them takes; 0 for a tensor, which is in memory."""
     if isinstance(samples, Tensor):
         return 0
     size = samples.dtype.itemsize
@@ -183,6 +163,6 @@ def _bytes(samples: Tensor | LazySamples) -> int:
 
 
 def free_memory() -> int:
-    """The memory in bytes that can be had without swapping: what is free, and what the system
-    would give back of its caches."""
+    """The bytes that can be had without swapping: those that are free, and those of the system's
+    caches that it would give back."""
     return int(psutil.virtual_memory().available)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
-from ganzoo.engine.observers import Observers
+from ganzoo.engine.observers import Observer, Observers
 from ganzoo.engine.setup import examples_of
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
@@ -118,7 +118,7 @@ class Loop:
                 continue
             match.play()
             step, last = match.step, match.step == steps
-            self.observers.tell("stepped", step)
+            self.observers.tell(Observer.stepped, step)
             measuring = schedule.measures(step, last)
             logging = last or measuring or step % schedule.log_every == 0
             if logging:
@@ -199,11 +199,11 @@ class Loop:
         if self.first:
             with self.run.writing(f"the metrics of step {match.step}"):
                 self.run.log(line)
-        self.observers.tell("logged", line)
+        self.observers.tell(Observer.logged, line)
         if figures:
-            self.observers.tell("evaluated", match.step, figures)
+            self.observers.tell(Observer.evaluated, match.step, figures)
         for message in told:
-            self.observers.tell("warned", match.step, message)
+            self.observers.tell(Observer.warned, match.step, message)
         for message in told if self.first else ():
             warnings.warn(message, GanzooWarning, stacklevel=2)
 
@@ -218,7 +218,7 @@ class Loop:
             path = self.run.sample_path(self.match.step, suffix)
             with self.run.writing(f"the samples of step {self.match.step}"):
                 write_bytes(path, sampler.kind.render(samples, suffix))
-        self.observers.tell("sampled", self.match.step, path)
+        self.observers.tell(Observer.sampled, self.match.step, path)
 
     def provenance(self) -> dict[str, Any]:
         """Where the networks, as they are now, come from."""
@@ -277,7 +277,7 @@ class Loop:
                     )
             match.processes.wait()
         if self.first:
-            self.observers.tell("checkpointed", match.step, path)
+            self.observers.tell(Observer.checkpointed, match.step, path)
 
     def _fail(self, means: dict[str, float]) -> NoReturn:
         fail(self.match, self.run, means, self._logged[0])

@@ -27,7 +27,7 @@ from ganzoo.training import PLAYERS
 
 
 class Round(NamedTuple):
-    """One round of a process: its part of a batch, and what the generator is given beside it."""
+    """One round of a process: its part of a batch, and the generator's latents."""
 
     real: Tensor
     labels: Tensor | None
@@ -35,7 +35,7 @@ class Round(NamedTuple):
     latent: Tensor
 
     def part(self, number: int, parts: int) -> Round:
-        """One of so many equal parts of it."""
+        """Part `number` of `parts` equal ones."""
         size = len(self.real) // parts
         cut = slice(number * size, (number + 1) * size)
         labels, inputs = (None if v is None else v[cut] for v in (self.labels, self.inputs))
@@ -126,7 +126,7 @@ class Match:
 
     @property
     def warming_up(self) -> bool:
-        """Whether discriminator updates are due that come before the first step."""
+        """Whether discriminator updates are still due before the first step."""
         return self.step == 0 and self.rounds < self.training.discriminator_warmup
 
     def warm_up(self) -> None:
@@ -140,12 +140,12 @@ class Match:
             player.set_lr(self.architecture.learning_rate(name, self.step))
 
     def _agree(self) -> None:
-        """What no gradient moves is the same in all processes, so that one checkpoint holds it."""
+        """Make buffers of objective and extras agree in all processes, which share a checkpoint."""
         extras, objective = self.networks.extras, self.objective
         self.processes.agree([*extras.buffers(), *objective.buffers()])
 
     def draw(self) -> Round:
-        """The next round: real samples, and what the generator is given."""
+        """The next round: real samples, and the latents for as many fakes."""
         if self._real is None:
             self._real = self.batches.start(self.rounds)
         batch = next(self._real)
@@ -153,7 +153,7 @@ class Match:
         return self.with_latent(batch)
 
     def with_latent(self, batch: Batch) -> Round:
-        """A batch with what the generator is given beside it."""
+        """A batch with latents drawn for it, or made from its samples or inputs."""
         real, inputs = batch.real, batch.inputs
         labels = batch.labels if self.architecture.conditional else None
         share, rank, world = len(real), self.processes.rank, self.processes.world
@@ -163,25 +163,21 @@ class Match:
             latent = self.architecture.sample_latent(share * world, rng)
             return Round(real, labels, inputs, latent[rank * share : (rank + 1) * share])
         if world > 1:
-            # Of its own samples, a process draws how much it likes: from chance of its own.
+            # What a process draws for its own samples is up to the architecture: from an own rng.
             number = (self.batches.seed * 1_000_003 + self.rounds) * world + rank
             rng = torch.Generator(rng.device).manual_seed(number)
         latent = self.architecture.condition(real, labels, rng, inputs)
         return Round(real, labels, inputs, latent)
 
-    def deal(self, with_gradient: bool) -> Game:
-        """The game of the next round, whole."""
-        return self.game(self.draw(), with_gradient)
-
     def games(self, drawn: Round, with_gradient: bool) -> Iterator[Game]:
-        """A round in the parts that it is played in, each made when it is asked for."""
+        """The games of a round's parts, each made only when it is played."""
         parts = self.training.accumulate
         for number in range(parts):
             part = drawn if parts == 1 else drawn.part(number, parts)
             yield self.game(part, with_gradient)
 
     def game(self, drawn: Round, with_gradient: bool) -> Game:
-        """Make fakes, which carry the generator's gradient or none."""
+        """The game of a round, with fakes that carry the generator's gradient or none."""
         networks = self.networks
         with torch.set_grad_enabled(with_gradient), self.device.autocast():
             fake = call(networks.generator, drawn.latent, drawn.labels)

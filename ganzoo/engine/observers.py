@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self, TypeVarTuple
 
 from ganzoo.entries import ObserverEntry
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
@@ -15,17 +15,17 @@ from ganzoo.runs.folder import RunFolder
 
 
 class Observer:
-    """Told of what happens in a run. Every method may be overridden; none has to be.
+    """Follows a run: a method is called for each event. Override those that you need.
 
-    Of several processes, only the first one's observers are told. A plugin's observer is made
+    Of several processes, only the first one calls its observers. A plugin's observer is made
     without arguments, anew for each run; what it raises is reported once and stops nothing. What
     an observer raises that was given as an object to `ganzoo.train` ends the training: that is
     how a search for hyperparameters gives a run up.
     """
 
     def started(self, run: RunFolder, step: int) -> None:
-        """Training begins (step 0), or goes on after `step`. What was told of later steps before
-        will be told again."""
+        """Training begins (step 0), or goes on after `step`: later steps that were already
+        reported will be reported again."""
 
     def stepped(self, step: int) -> None:
         """A step is done. Called often: it must be quick and read nothing from the device."""
@@ -34,7 +34,7 @@ class Observer:
         """A line of metrics was written, with step, seconds, losses, their terms and health."""
 
     def warned(self, step: int, message: str) -> None:
-        """The game shows a sickness, which `message` names; told once a run for each."""
+        """The game shows a sickness, which `message` names; each is reported once a run."""
 
     def sampled(self, step: int, path: Path) -> None:
         """A file of samples was written: a grid of pictures, a scatter plot, sound, rows."""
@@ -52,17 +52,7 @@ class Observer:
         """Training is over, whether finished, interrupted or failed: close what is open."""
 
 
-Event = Literal[
-    "started",
-    "stepped",
-    "logged",
-    "warned",
-    "sampled",
-    "checkpointed",
-    "evaluated",
-    "finished",
-    "ended",
-]
+Arguments = TypeVarTuple("Arguments")
 
 
 class Observers:
@@ -80,14 +70,14 @@ class Observers:
 
     @classmethod
     def make(
-        cls, names: Iterable[str], given: Iterable[Observer | str], needed: Container[Any]
+        cls, names: Iterable[str], observers: Iterable[Observer | str], needed: Container[Any]
     ) -> Self:
-        """Those of plugins called `names`, and the objects among `given`.
+        """Those of plugins called `names`, and the objects among `observers`.
 
-        Raises GanzooError where one of `needed` is not installed or cannot be made, or where
-        something given is no observer; another name is warned of.
+        Raises GanzooError where one of `needed` is not installed or cannot be made, or where an
+        object is not an observer; for another name there is a warning.
         """
-        objects = [observer for observer in given if not isinstance(observer, str)]
+        objects = [observer for observer in observers if not isinstance(observer, str)]
         for observer in objects:
             if not isinstance(observer, Observer):
                 raise GanzooError(
@@ -104,12 +94,12 @@ class Observers:
                 began.callback(self._tell, name, observer, "ended", run)
             yield
 
-    def tell(self, event: Event, *args: object) -> None:
-        """Tell all of an event: the name and the arguments of a method of `Observer`."""
+    def tell(self, event: Callable[[Observer, *Arguments], None], *args: *Arguments) -> None:
+        """Tell all of an event, which is a method of `Observer`."""
         for name, observer in self._all:
-            self._tell(name, observer, event, *args)
+            self._tell(name, observer, event.__name__, *args)
 
-    def _tell(self, name: str | None, observer: Observer, event: Event, *args: object) -> None:
+    def _tell(self, name: str | None, observer: Observer, event: str, *args: object) -> None:
         # What one observer does to a line of metrics, the next one does not see.
         own = [dict(arg) if isinstance(arg, dict) else arg for arg in args]
         if name is None:

@@ -62,7 +62,9 @@ class Session:
         self.judge: Judge | None = None
         if processes.first:
             self.observers = Observers.make(self.config.schedule.observers, observers, needed)
-            self.judge = _judge(self.config, self.match)
+            if self.config.schedule.evaluate_every is not None:
+                dataset, spec = self.match.batches.dataset, self.match.architecture.spec
+                self.judge = Judge(self.config, dataset, spec, self.match.device.device)
 
     def begin(self, out: Path | None) -> Run:
         """Train a new run, and return it finished. out: its folder [runs/ARCH-DATA-N]."""
@@ -129,8 +131,8 @@ class Session:
         with run.writing("the model"):
             write_model(run.model_path, sampler, about)
         figures = {name: measured.value for name, measured in about.metrics.items()}
-        self.observers.tell("evaluated", about.training["step"], figures)
-        self.observers.tell("finished", run)
+        self.observers.tell(Observer.evaluated, about.training["step"], figures)
+        self.observers.tell(Observer.finished, run)
 
 
 def _prepare(
@@ -150,14 +152,6 @@ def _prepare(
     config = with_extractor(config, dataset.spec)
     prepared = make_architecture(architecture, name, config, dataset.spec)
     return make_match(config, prepared, dataset, device, processes), config
-
-
-def _judge(config: RunConfig, match: Match) -> Judge | None:
-    """What measures the run on its way, where it is asked for."""
-    if config.schedule.evaluate_every is None:
-        return None
-    dataset, spec = match.batches.dataset, match.architecture.spec
-    return Judge(config, dataset, spec, match.device.device)
 
 
 def _newest(run: Run) -> int:

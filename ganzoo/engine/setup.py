@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.reading import example_inputs, example_samples
+from ganzoo.data.reading import spread_samples
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import rehearse
@@ -35,7 +35,7 @@ def make_architecture(
     architecture: type[Architecture], name: str, config: RunConfig, spec: SampleSpec
 ) -> Architecture:
     """The architecture for a spec. Raises GanzooError where they do not go together."""
-    # Labels that the networks do not take are no part of what the model is.
+    # Labels that the networks do not take are not part of the model.
     spec = spec if architecture.conditional else replace(spec, classes=())
     return build_architecture(architecture, name, config.options, spec, config.training)
 
@@ -82,12 +82,12 @@ def make_match(
         seed,
         rng,
         device.device,
-        processes.rank,
-        world,
-        mirror,
-        mirror_inputs,
-        config.training.dequantize,
-        config.data.workers,
+        rank=processes.rank,
+        world=world,
+        mirror=mirror,
+        mirror_inputs=mirror_inputs,
+        dequantize=config.training.dequantize,
+        workers=config.data.workers,
     )
     setting = Setting(config.training, objective, dataset.kind, device.precision)
     health = Health(setting, every=max(1, config.schedule.log_every // 5))
@@ -99,16 +99,16 @@ def make_match(
 
 
 def examples_of(match: Match, count: int) -> Tensor | None:
-    """Up to `count` of what a generator that works from inputs is shown while it trains: inputs of
-    the data, or what `Architecture.condition` makes of its samples; None for one that works
-    from latents. They are the same each time."""
+    """Up to `count` examples of what a generator works from: inputs from all of the data, or what
+    `Architecture.condition` makes of its samples; None for one that works from latents. They are
+    the same on every call."""
     architecture, dataset = match.architecture, match.batches.dataset
     if architecture.input_spec is None:
         return None
-    inputs = example_inputs(dataset, count)
+    inputs = dataset.of_inputs()
     if inputs is not None:
-        return inputs
-    samples, labels = example_samples(dataset, count)
+        return spread_samples(inputs, count)[0]
+    samples, labels = spread_samples(dataset, count)
     labels = labels if architecture.conditional else None
     with torch.no_grad(), seeded(torch.device("cpu"), 0):
         return architecture.condition(samples, labels, torch.Generator().manual_seed(0))

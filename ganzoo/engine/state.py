@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,6 +17,12 @@ from ganzoo.tensors import select
 from ganzoo.training import PLAYERS
 
 Tensors = dict[str, Tensor]
+
+_DIFFERENT: Final = {
+    "threads": "with {} threads, this process has {} (set OMP_NUM_THREADS to change it)",
+    "processes": "by {} processes, now there are {}",
+    "precision": "in {}, this process computes in {}",
+}
 
 
 def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
@@ -48,9 +54,7 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
         "health": health_json,
         "scalers": {owner: player.scaler.state_dict() for owner, player in match.players.items()},
         "optimizers": {owner: numbers for owner, (_, numbers) in optimizers.items()},
-        "threads": torch.get_num_threads(),
-        "processes": match.processes.world,
-        "precision": match.device.precision,
+        **_circumstances(match),
         "optimizer": _optimizers(match),
         "python_random": random.getstate(),
     }
@@ -87,22 +91,21 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
     if "health" in values:  # checkpoints of ganzoo 0.1 and before have none
         match.health.load_state(groups["health"], values["health"], match.device.device)
     notes = _restore_random(match, groups["random"], values["python_random"])
-    if values["threads"] != torch.get_num_threads():
-        notes.append(
-            f"the checkpoint was made with {values['threads']} threads, this process has "
-            f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change it)"
-        )
-    if values["precision"] != match.device.precision:
-        notes.append(
-            f"the checkpoint was made in {values['precision']}, this process computes in "
-            f"{match.device.precision}"
-        )
-    if values["processes"] != match.processes.world:
-        notes.append(
-            f"the checkpoint was made by {values['processes']} processes, now there are "
-            f"{match.processes.world}"
-        )
-    return notes
+    now = _circumstances(match)
+    return notes + [
+        f"the checkpoint was made {text.format(values[name], now[name])}"
+        for name, text in _DIFFERENT.items()
+        if values[name] != now[name]
+    ]
+
+
+def _circumstances(match: Match) -> dict[str, int | str]:
+    """What should be the same for a run to go on to the same bytes."""
+    return {
+        "threads": torch.get_num_threads(),
+        "processes": match.processes.world,
+        "precision": match.device.precision,
+    }
 
 
 def _modules(match: Match) -> dict[str, torch.nn.Module]:

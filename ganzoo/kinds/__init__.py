@@ -87,6 +87,11 @@ class Kind:
         image sizes that the architecture can do; empty: any. Raises GanzooError where it cannot."""
         return dataset
 
+    @classmethod
+    def fit_inputs(cls, inputs: Dataset, options: Any, sizes: Collection[int] = ()) -> Dataset:
+        """Inputs of the same kind and size as the samples, fitted along with them: as in `fit`."""
+        return cls.fit(inputs, options, sizes)
+
     def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
         """A data set as samples of this spec, to compare with those of a model or to work from.
 
@@ -127,13 +132,13 @@ class Kind:
         raise GanzooError(f"samples of kind {self.spec.kind} have no mirror image")
 
     def usual_extractor(self) -> str | None:
-        """The name of the extractor of features that such samples are compared by, where nothing
-        else is asked for; None: there is no usual one."""
+        """The name of the extractor of features that such samples are compared by unless another
+        is asked for; None where there is no usual one."""
         return "values"
 
     def pictures(self, samples: Tensor) -> list[Image]:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""
-        raise GanzooError(f"{self.spec.kind} samples are no pictures; save_samples writes them")
+        raise GanzooError(f"{self.spec.kind} samples are not pictures; save_samples writes them")
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
         """The file's content for `samples`, (N, *shape) float32 on the CPU."""
@@ -146,8 +151,8 @@ class Kind:
 
 def kind_class(name: str) -> type[Kind]:
     """The class of a kind, by its name. Raises GanzooError where no plugin offers it."""
-    found: type[Kind] = catalogue().find(KindEntry, name).load()
-    return found
+    kind: type[Kind] = catalogue().find(KindEntry, name).load()
+    return kind
 
 
 def kind_of(spec: SampleSpec) -> Kind:

@@ -8,11 +8,12 @@ import torch
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Mirror
-from ganzoo.data.dataset import Dataset, sample_shape
+from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
 from ganzoo.kinds import kind_class, kind_of
 from ganzoo.options import make
 from ganzoo.sources.options import Data
+from ganzoo.spec import SampleSpec
 
 
 def prepare_data(
@@ -41,39 +42,26 @@ def prepare_data(
     except ValueError as error:
         raise GanzooError(f"data set {dataset.name!r} is of kind {dataset.kind}: {error}") from None
     own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
-    fitted = kind.fit(dataset, make(kind.Options, own, "data", "data."), architecture.image_sizes)
-    if dataset.inputs is not None:
-        fitted = _with_fitted_inputs(fitted, dataset.spec.shape[1:], architecture, data)
+    options, sizes = make(kind.Options, own, "data", "data."), architecture.image_sizes
+    fitted = kind.fit(dataset, options, sizes)
+    inputs, spec = dataset.of_inputs(), dataset.input_spec
+    if inputs is not None and spec is not None and _alike(spec, dataset.spec):
+        inputs = kind.fit_inputs(inputs, options, sizes)
+        spec = replace(spec, shape=inputs.spec.shape)
+        fitted = replace(fitted, inputs=inputs.samples, input_spec=spec)
     kind_of(fitted.spec)
     return fitted
 
 
-def _with_fitted_inputs(
-    dataset: Dataset, size: tuple[int, ...], architecture: type[Architecture], data: Data
-) -> Dataset:
-    """Inputs of the kind and the size that the samples had are brought to the size that they have
-    now; those of another size stay as they are."""
-    spec, inputs = dataset.input_spec, dataset.inputs
-    if spec is None or inputs is None or (spec.kind, spec.shape[1:]) != (dataset.kind, size):
-        return dataset
-    kind = kind_class(spec.kind)
-    alone = Dataset(
-        f"{dataset.name} (inputs)", inputs, None, (), spec.kind, spec.low, spec.high, spec.details
-    )
-    own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
-    own.pop("channels", None)
-    fitted = kind.fit(alone, make(kind.Options, own, "data", "data."), architecture.image_sizes)
-    return replace(
-        dataset,
-        inputs=fitted.samples,
-        input_spec=replace(spec, shape=sample_shape(fitted.samples)),
-    )
+def _alike(inputs: SampleSpec, samples: SampleSpec) -> bool:
+    """Whether inputs have the kind and size of the samples, so that they are fitted alike."""
+    return (inputs.kind, inputs.shape[1:]) == (samples.kind, samples.shape[1:])
 
 
 def mirrors(dataset: Dataset) -> tuple[Mirror, Mirror | None]:
-    """What makes mirror images of the samples, and of the inputs where those have any.
+    """The functions that mirror samples, and inputs where their kind has mirror images.
 
-    Raises GanzooError where the samples have none.
+    Raises GanzooError where the kind of the samples has none.
     """
     kind = kind_of(dataset.spec)
     try:

@@ -48,21 +48,10 @@ class Task:
         needed = sampler.architecture.input_spec
         if needed is None:
             return cls(count)
-        if dataset.inputs is not None and dataset.input_spec is not None:
-            spec = dataset.input_spec
+        inputs = dataset.of_inputs()
+        if inputs is not None:
             whose = sampler.name or "the generator"
-            data = kind_of(needed).match(
-                Dataset(
-                    f"{dataset.name}, inputs",
-                    dataset.inputs,
-                    kind=spec.kind,
-                    low=spec.low,
-                    high=spec.high,
-                    details=spec.details,
-                ),
-                whose,
-                "works from",
-            )
+            data = kind_of(needed).match(inputs, whose, "works from")
         elif sampler.spec.inputs is None:
             data = dataset
         else:

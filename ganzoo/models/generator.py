@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.dataset import Dataset
 from ganzoo.devices import checked_device, checked_dtype
 from ganzoo.errors import GanzooError, cannot_write, one_line
 from ganzoo.files import user_path, write_bytes
@@ -136,22 +135,19 @@ class Generator(Sampler):
 
         Raises GanzooError where it works from latents, and where the data does not fit.
         """
-        from ganzoo.data.reading import in_range, read_all
+        from ganzoo.data.dataset import as_floats
+        from ganzoo.data.reading import read_all
         from ganzoo.sources.find import find_dataset
 
         spec = self.input_spec
         if spec is None:
             raise GanzooError(f"{self.name} works from latents, not from inputs")
         dataset = find_dataset(os.fspath(data), spec)
-        if dataset.inputs is not None and dataset.input_spec is not None:
-            its = dataset.input_spec
-            dataset = Dataset(
-                dataset.name, dataset.inputs, None, (), its.kind, its.low, its.high, its.details
-            )
+        dataset = dataset.of_inputs() or dataset
         dataset = kind_of(spec).match(dataset, self.name or "the model", "works from")
         samples = read_all(dataset).samples
         assert isinstance(samples, Tensor)
-        return in_range(samples, spec)
+        return as_floats(samples)
 
     def to_images(
         self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None, **sampling: Any

@@ -56,7 +56,8 @@ class Case:
             examples = kinds[kind].load().examples(sizes)
             taken = [spec for example in examples for spec in self._taken(example)]
             # One that is of grey images alone says so in its check; sizes it has claimed.
-            left = set(sizes) - {spec.shape[-1] for spec in taken} if kind == "image" else set()
+            claimed = set(sizes) & {example.shape[-1] for example in examples}
+            left = claimed - {spec.shape[-1] for spec in taken}
             if self.architecture.kinds and (left or not taken):
                 raise Fault("check", f"no objection to {kind} {sorted(left) or ''}", "ValueError")
             specs += taken

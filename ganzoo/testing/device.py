@@ -134,7 +134,7 @@ def device(case: Case) -> None:
     """Networks and objective work on the device that they are moved to: none of their tensors
     stays elsewhere, and no value is read, for which the device would be waited for."""
     match = case.match()
-    game = match.deal(with_gradient=False)
+    game = match.game(match.draw(), with_gradient=False)
     judging = case.judging(match.networks)
     networks = _bare(match.networks)
     for mode in (False, True):

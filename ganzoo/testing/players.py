@@ -23,7 +23,7 @@ def terms(case: Case) -> None:
     """The objective gives both players finite scalar terms, and the generator's depend on it."""
     match = case.match()
     with calling("objective"):
-        game = match.deal(with_gradient=True)
+        game = match.game(match.draw(), with_gradient=True)
     for player in PLAYERS:
         method = f"objective.{player}_terms"
         with calling(method):
@@ -128,7 +128,7 @@ def apart(case: Case) -> None:
             f"{names[0]}, which is the generator's too",
         )
     with calling("objective"):
-        game = match.deal(with_gradient=True)
+        game = match.game(match.draw(), with_gradient=True)
     turns = (
         ("discriminator_terms", match.discriminator, generator, "generator"),
         ("generator_terms", match.generator, discriminator, "discriminator"),

@@ -88,6 +88,13 @@ class Image(Kind):
             )
         return fit_images(dataset, size, options.channels or channels)
 
+    @classmethod
+    def fit_inputs(
+        cls, inputs: Dataset, options: ImageOptions, sizes: Collection[int] = ()
+    ) -> Dataset:
+        """At the samples' size; they keep their own channels."""
+        return cls.fit(inputs, options.model_copy(update={"channels": None}), sizes)
+
     def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
         """Images of the same channels, brought to the same size."""
         self._check_kind(dataset, whose, does)
