@@ -33,7 +33,7 @@ class Architecture:
     The generator is called as ``generator(latent)``, or ``generator(latent, labels)`` where
     `conditional` is true, and returns samples of shape (N, *spec.shape) in the spec's range.
     In eval mode a sample depends on its own latent and label alone, so that it is the same in
-    any batch: noise belongs into the latent (see `sample_latent`).
+    any batch: noise belongs in the latent (see `sample_latent`).
 
     The discriminator is called as ``discriminator(samples)`` or ``discriminator(samples,
     labels)`` and returns scores, a tensor with one real number a sample (or a `pack` of
@@ -41,7 +41,7 @@ class Architecture:
     objective needs more than scores (a reconstruction, class logits, a code), it returns a named
     tuple with a field ``score`` and the others. It may look at the other samples of its batch, as
     batch normalisation does: real samples and fakes come in batches of their own.
-    Labels are int64 of shape (N,). Neither network changes what it is given.
+    Labels are int64 of shape (N,). Neither network changes its arguments.
 
     `ganzoo.testing` and ``ganzoo check-plugin`` hold all of this against an architecture.
     """
@@ -52,8 +52,8 @@ class Architecture:
     class Sampling(Options):
         """Options of sampling, which `generate` gets: ``sample(16, truncation=0.7)``."""
 
-    #: The recipe; in an instance, the options of the run where there is one. The objective is a
-    #: name, or a class that no plugin offers.
+    #: The recipe; in an instance that trains, the options of its run. The objective is a name, or
+    #: a class that no plugin offers.
     training: ClassVar[Training] = Training()
     objective: ClassVar[str | type[Objective]] = "non-saturating"
     objective_options: ClassVar[dict[str, Any]] = {}
@@ -134,7 +134,7 @@ class Architecture:
         generator: torch.Generator,
         inputs: Tensor | None = None,
     ) -> Tensor:
-        """What the generator is given in training beside `real`: (N, ...), its latent.
+        """The latents in training, for as many fakes as there are real samples: (N, ...).
 
         real: (N, *spec.shape), the samples that the discriminator sees. labels: (N,), theirs, of
         a conditional architecture. generator: the only source of chance. inputs: (N, ...), what
@@ -146,8 +146,8 @@ class Architecture:
         return self.latent_from(inputs, generator)
 
     def latent_from(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """What the generator is given for `inputs`, (N, ...) as `input_spec` says, in sampling
-        and in training; by default the inputs themselves. Noise is drawn with `generator`."""
+        """The latents made from `inputs`, (N, ...) as `input_spec` says, in sampling and in
+        training; by default the inputs themselves. Noise is drawn with `generator`."""
         return inputs
 
     def generate(
@@ -214,10 +214,10 @@ class Architecture:
         cls, options: dict[str, Any], state: dict[str, Tensor], version: str
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """The options and tensors of a model that another version of the plugin made, as this
-        version has them: an option renamed, a key of a layer that moved.
+        version expects them: an option renamed, a layer moved to another key.
 
         options: of `Config`. state: by names that begin with ``generator.``, ``discriminator.``
-        or ``partners.``, as far as they are there. version: of the plugin that made them.
+        or ``partners.``; some may be missing. version: of the plugin that made them.
         """
         return options, state
 
@@ -229,10 +229,9 @@ def build_architecture(
     spec: SampleSpec,
     training: Training | None = None,
 ) -> Architecture:
-    """The architecture called `name` with its options, for a run of `training` where there is one.
+    """The architecture called `name` with its options. training: of its run, if it trains.
 
-    Raises GanzooError that says what of the options is wrong, or how spec and options do not go
-    together.
+    Raises GanzooError that says which option is wrong, or how spec and options do not go together.
     """
     config = make(architecture.Config, options, name)
     try:

@@ -1,4 +1,4 @@
-"""Devices and precision: which there are, and how networks compute on them."""
+"""Devices and precision: what this machine has, and how networks compute on it."""
 
 from __future__ import annotations
 

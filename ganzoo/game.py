@@ -47,12 +47,12 @@ class Game:
     """One player's turn in one round.
 
     real: (N, *shape), the real samples in the spec's range. labels: (N,) int64 of the real
-    samples, which the fakes share, or None. latent: what the generator was given to make the fakes.
-    inputs: what the data set has for the real samples to be made from, or None.
+    samples, which the fakes share, or None. latent: what the fakes were made from.
+    inputs: the data set's inputs that belong to the real samples, or None.
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
     view: what the run asks to do to samples before the discriminator sees them, or None.
-    watch: told of each batch that the discriminator judges, and of what it returned for it.
+    watch: called with each batch that the discriminator judges, and its output.
     mean, record: of the engine, for `average` and `log`.
     """
 
@@ -103,17 +103,17 @@ class Game:
         return tensor if self.mean is None else self.mean(tensor)
 
     def log(self, name: str, tensor: Tensor) -> None:
-        """Note a figure that is no loss, a scalar, under its own name in ``metrics.jsonl``.
+        """Log a figure other than a loss, a scalar, under its own name in ``metrics.jsonl``.
 
         A line has its mean since the line before, over all processes. It is summed on the device,
-        and nothing waits for it. Raises GanzooError where a line has that name for something else.
+        and nothing waits for it. Raises GanzooError where the name is already used in the line.
         """
         if self.record is not None:
             self.record(name, tensor)
 
     def score_gradient(self, samples: Tensor, **inputs: Any) -> Tensor:
         """The gradient of the scores with respect to `samples`, as they are shown: (N, values a
-        sample). The discriminator's slope is so bounded where it judges.
+        sample). A penalty on it bounds the discriminator's slope where it judges.
 
         `inputs` are handed on to the discriminator, as in `discriminate`. Where it judges packs of
         k samples, each row is the gradient of one pack: (N / k, k times the values). It can be

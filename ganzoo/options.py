@@ -20,7 +20,7 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _from_text(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        """``--set`` gives texts; of those pydantic makes numbers, but not for a Literal."""
+        """``--set`` gives texts, which pydantic turns into numbers, but not for a Literal."""
         if not isinstance(value, str) or info.field_name not in cls.model_fields:
             return value
         choices = _choices(cls.model_fields[info.field_name].annotation)
@@ -109,13 +109,13 @@ def parse(text: str) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise GanzooError(f"{text[:40]!r} is no JSON: {error}") from None
+            raise GanzooError(f"{text[:40]!r} is not JSON: {error}") from None
     return None if text == "null" else text
 
 
 def choices(names: Callable[[], Iterable[str]]) -> Callable[[dict[str, Any]], None]:
-    """For `json_schema_extra` of an option that takes a name, or a list of them: which there are
-    is asked when the option is described."""
+    """For `json_schema_extra` of an option that takes a name, or a list of them: `names` is called
+    when the option is described."""
 
     def add(schema: dict[str, Any]) -> None:
         part = schema.get("anyOf", [schema])[0]

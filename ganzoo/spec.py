@@ -60,7 +60,7 @@ class SampleSpec:
 
     @classmethod
     def from_json(cls, values: Any) -> SampleSpec:
-        """Read a spec back. Raises GanzooError where it is none."""
+        """Read a spec back. Raises GanzooError where `values` are not a spec."""
         inner = values.get("inputs") if isinstance(values, Mapping) else None
         if isinstance(inner, Mapping) and inner.get("inputs") is not None:  # nor can it nest deep
             raise GanzooError("not a sample spec: its inputs have inputs of their own")
@@ -79,8 +79,9 @@ class SampleSpec:
             raise GanzooError(f"not a sample spec: {type(error).__name__}: {error}") from None
         if not 1 <= len(shape) <= _MOST_DIMENSIONS or min(shape) < 1 or spec.size > _LARGEST:
             raise GanzooError(f"not a sample spec: shape {str(shape)[:200]}")
-        low, high = -math.inf if spec.low is None else spec.low, spec.high
-        if not low < (math.inf if high is None else high) or math.isinf(spec.low or 0.0):
+        low, high = (0.0 if bound is None else bound for bound in (spec.low, spec.high))
+        ordered = low < high or spec.low is None or spec.high is None
+        if not (ordered and math.isfinite(low) and math.isfinite(high)):
             raise GanzooError(f"not a sample spec: values from {spec.low} to {spec.high}")
         return spec
 

@@ -199,7 +199,7 @@ def test_streaming_trains_and_resumes_exactly(workers, folder, tmp_path):
     [
         ("empty.npz", b"", "empty"),
         ("bad.npz", b"PK\x03\x04 nonsense", "not a readable .npz"),
-        ("text.npz", b"a,b\n1,2\n", "it is no zip archive"),
+        ("text.npz", b"a,b\n1,2\n", "it is not a zip archive"),
         ("bad.zip", b"PK\x03\x04 nonsense", "not a readable zip"),
         ("short-images-idx3-ubyte", struct.pack(">4B3I", 0, 0, 8, 3, 9, 28, 28), "cut short"),
         ("x.gz", b"\x1f\x8b\x08 nonsense", "not a kind of data"),

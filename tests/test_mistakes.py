@@ -57,7 +57,7 @@ MISTAKES = {
     "config": (["train", "--config", "nowhere.json"], "cannot be read"),
     "init": (["train", "dcgan", "--data", "DATA", "--init", "nowhere"], "no such folder"),
     "resume nothing": (["resume", "nowhere"], "does not exist"),
-    "resume a folder": (["resume", "."], "is no run folder"),
+    "resume a folder": (["resume", "."], "is not a run folder"),
     "sample nothing": (["sample", "nowhere"], "no such folder"),
     "sample a folder": (["sample", "."], "no run and no model"),
     "sample a step": (["sample", "RUN", "--step", "3"], "it has: 2, 4"),

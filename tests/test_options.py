@@ -15,6 +15,7 @@ from ganzoo import GanzooError, Options
 from ganzoo.cli.training import train as command
 from ganzoo.options import make
 from ganzoo.runs.choices import choices
+from ganzoo.runs.config import checked
 
 
 class Layer(Options):
@@ -96,3 +97,14 @@ def test_the_help_of_train_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_newer_format_is_named_before_its_unknown_keys():
+    with pytest.raises(GanzooError, match="format 2; this one knows 1"):
+        checked({"novel": 1, "format": 2}, "config.json")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, float("inf")), (1.0, -1.0), (None, float("nan"))])
+def test_a_range_without_an_end_is_not_a_spec(low, high):
+    with pytest.raises(GanzooError, match="not a sample spec: values from"):
+        ganzoo.SampleSpec.from_json({"kind": "array", "shape": [2], "low": low, "high": high})

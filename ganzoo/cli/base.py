@@ -22,7 +22,7 @@ class Filled(click.ParamType):  # type: ignore[type-arg]
         if not str(value):
             raise GanzooError(f"{param.opts[0]} is empty")
         if not str(value).isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise GanzooError(f"{param.opts[0]} {str(value)!r} is no text in UTF-8")
+            raise GanzooError(f"{param.opts[0]} {str(value)!r} is not text in UTF-8")
         return str(value)
 
 

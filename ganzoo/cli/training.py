@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from ganzoo.runs.choices import choices
 from ganzoo.runs.config import read_config
 
 if TYPE_CHECKING:
+    from ganzoo.engine.observers import Observer
     from ganzoo.models.publish import Run
 
 
@@ -73,8 +75,8 @@ def train(
     name = architecture or config.get("architecture")
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
-    given = {"settings": settings, "config": config, **options}
-    _follow(lambda bar: api.train(name, observers=[*observers, bar], **given))
+    asked = {"settings": settings, "config": config, **options}
+    _follow(lambda bar: api.train(name, observers=[*observers, bar], **asked))
 
 
 @click.command()
@@ -98,14 +100,14 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
     _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar]))
 
 
-def _follow(work: Any) -> None:
+def _follow(work: Callable[[Observer], Run]) -> None:
     """Run a training with its progress shown, and say at the end where things are."""
     from ganzoo.cli.progress import progress
     from ganzoo.engine.signals import Interrupted
 
     try:
         with progress() as observer:
-            run: Run = work(observer)
+            run = work(observer)
     except Interrupted as stopped:
         if observer.telling:
             click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)

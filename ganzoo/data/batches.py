@@ -85,12 +85,11 @@ class Batches:
         read = [_Readable(data)[index % len(data), index % turns] for index in range(count)]
         chosen = torch.tensor([number for _, _, number, _ in read], device=self.device)
         labels = None if self.labels is None else self.labels[chosen]
-        real = torch.stack([sample for sample, *_ in read]).to(self.device)
-        others = None
-        if inputs is not None:
-            others = torch.stack([given for _, given, *_ in read]).to(self.device)
-            others = _laid_out(as_floats(others))
-        return Batch(_laid_out(as_floats(real)), labels, others)
+        real, others = (
+            _laid_out(as_floats(torch.stack(side).to(self.device)))
+            for side in ([sample for sample, *_ in read], [other for _, other, *_ in read])
+        )
+        return Batch(real, labels, None if inputs is None else others)
 
     def _kept(self, samples: Tensor | LazySamples) -> Tensor:
         """Samples where they are kept: on the model's device, unless they would crowd it."""

@@ -46,17 +46,18 @@ def read_all(dataset: Dataset) -> Dataset:
 
     What is broken is skipped, of a pair both, with one warning for all; GanzooError where all are.
     """
-    samples, inputs = dataset.samples, dataset.inputs
-    if inputs is None or dataset.input_spec is None:
-        (tensor,), good = _read([(samples, dataset.spec)], dataset.name)
-        return dataset if tensor is samples else _kept(dataset, tensor, None, good)
-    sides = [(samples, dataset.spec), (inputs, dataset.input_spec)]
-    if dataset.paired:
-        (tensor, others), good = _read(sides, dataset.name)
-        return _kept(dataset, tensor, others, good)
-    (tensor,), good = _read(sides[:1], dataset.name)
-    (others,), kept = _read(sides[1:], dataset.name)
-    return _kept(dataset, tensor, others if kept is None else others[kept], good)
+    alone, labels = dataset.of_inputs(), dataset.labels
+    sides = [(dataset.samples, dataset.spec)]
+    if alone is not None and dataset.paired:
+        sides.append((alone.samples, alone.spec))
+    tensors, good = _read(sides, dataset.name)
+    if good is not None:
+        tensors = [tensor[good] for tensor in tensors]
+        labels = None if labels is None else labels[good]
+    inputs: Tensor | LazySamples | None = tensors[-1] if len(tensors) > 1 else None
+    if alone is not None and not dataset.paired:
+        inputs = read_all(alone).samples
+    return replace(dataset, samples=tensors[0], labels=labels, inputs=inputs)
 
 
 def spread_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
@@ -81,7 +82,7 @@ def spread_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]
 def _read(
     sides: list[tuple[Tensor | LazySamples, SampleSpec]], name: str
 ) -> tuple[list[Tensor], list[int] | None]:
-    """Each side as a tensor, and which rows of it are good; None: all."""
+    """Each side as a tensor, and the rows that are good on all sides; None: all rows."""
     count = len(sides[0][0])
     lazy = [
         (place, side, spec)
@@ -120,17 +121,6 @@ def _read(
         stacklevel=3,
     )
     return tensors, [index for index, fault in enumerate(faults) if fault is None]
-
-
-def _kept(
-    dataset: Dataset, samples: Tensor, inputs: Tensor | None, good: list[int] | None
-) -> Dataset:
-    """The data set of what was read, the good rows alone where some are broken."""
-    labels = dataset.labels
-    if good is not None:
-        samples, labels = samples[good], None if labels is None else labels[good]
-        inputs = inputs[good] if inputs is not None and dataset.paired else inputs
-    return replace(dataset, samples=samples, labels=labels, inputs=inputs)
 
 
 def fault_of(samples: Tensor | LazySamples, index: int, error: Exception) -> str:

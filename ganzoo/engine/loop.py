@@ -8,7 +8,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from torch import Tensor
 
@@ -177,8 +177,8 @@ class Loop:
         means = match.totals.means(match.processes)
         seconds = self._read_clock()
         if not all(math.isfinite(value) for value in means.values()):
-            self._fail(means)
-        health, told = match.health.line(match.step, match.processes.average)
+            fail(match, self.run, means, self._logged[0])
+        health, messages = match.health.line(match.step, match.processes.average)
         _, rounds, since = self._logged
         samples = (match.rounds - rounds) * self.config.training.batch_size
         line: dict[str, Any] = {
@@ -191,8 +191,8 @@ class Loop:
         }
         if figures and self.judge is not None:
             line["evaluation_share"] = self.judge.share(seconds)
-        if told:
-            line["warnings"] = told
+        if messages:
+            line["warnings"] = messages
         self._logged = (match.step, match.rounds, seconds)
         match.totals.clear()
         self.history.add(match.step, figures)
@@ -202,9 +202,9 @@ class Loop:
         self.observers.tell(Observer.logged, line)
         if figures:
             self.observers.tell(Observer.evaluated, match.step, figures)
-        for message in told:
+        for message in messages:
             self.observers.tell(Observer.warned, match.step, message)
-        for message in told if self.first else ():
+        for message in messages if self.first else ():
             warnings.warn(message, GanzooWarning, stacklevel=2)
 
     def _sample(self) -> None:
@@ -242,7 +242,7 @@ class Loop:
 
     @functools.cached_property
     def _examples(self) -> Tensor | None:
-        """What a generator that works from inputs is shown."""
+        """Examples of what the generator works from, for models; None where it needs no inputs."""
         if self.match.architecture.input_spec is None:
             return None
         return examples_of(self.match, MOST_EXAMPLES)
@@ -254,7 +254,7 @@ class Loop:
             means = match.totals.means(match.processes)
             bad = not all(math.isfinite(v) for v in means.values()) or bool(broken_tensors(match))
             if match.processes.any(int(bad), match.device.device):
-                self._fail(means)
+                fail(match, self.run, means, self._logged[0])
             groups, values = capture(match)
             if self._examples is not None:
                 groups[INPUTS] = {EXAMPLES: self._examples}
@@ -278,6 +278,3 @@ class Loop:
             match.processes.wait()
         if self.first:
             self.observers.tell(Observer.checkpointed, match.step, path)
-
-    def _fail(self, means: dict[str, float]) -> NoReturn:
-        fail(self.match, self.run, means, self._logged[0])

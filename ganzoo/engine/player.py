@@ -72,8 +72,8 @@ class Player:
         return scaled
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The optimizer's state: tensors as ``INDEX.NAME``, and as JSON what is no tensor, with
-        what the optimizer changed in its groups.
+        """The optimizer's state: tensors as ``INDEX.NAME``, and the rest as JSON, with what the
+        optimizer changed in its groups.
 
         Raises TypeError where a value can be kept as neither.
         """

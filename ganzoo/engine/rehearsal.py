@@ -168,16 +168,12 @@ def _inside(match: Match) -> Iterator[list[str]]:
         hooks.append(
             network.register_forward_pre_hook(lambda *_, method=method: inside.append(method))
         )
-        hooks.append(network.register_forward_hook(lambda *_: _left(inside)))
+        hooks.append(network.register_forward_hook(lambda *_, method=method: inside.remove(method)))
     try:
         yield inside
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _left(inside: list[str]) -> None:
-    inside.pop()
 
 
 @contextlib.contextmanager

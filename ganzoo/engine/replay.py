@@ -20,7 +20,7 @@ class Replay:
     and those go into the buffer: once it is full, each in place of any old one. What is kept
     is a pack of fakes where packs are judged, with the latents they were made from and their
     labels. An old fake takes the place of one with the same label, since real samples and fakes of
-    a batch share their labels; where there is none in the buffer, the fresh one stays.
+    a batch share their labels; where the buffer has none of that label, the fresh one stays.
 
     Each process keeps a part of its own, and draws from torch's own generator, apart from others.
     """
@@ -47,24 +47,24 @@ class Replay:
 
     def mix(self, game: Game) -> Game:
         """The game with old fakes in it, at the beginning of the batch."""
-        given = {"fake": game.fake, "latent": game.latent}
+        batch = {"fake": game.fake, "latent": game.latent}
         if game.labels is not None:
-            given["labels"] = game.labels
+            batch["labels"] = game.labels
         head = self.count * self.pack
-        fresh = {name: v[:head].unflatten(0, (self.count, self.pack)) for name, v in given.items()}
+        fresh = {name: v[:head].unflatten(0, (self.count, self.pack)) for name, v in batch.items()}
         if self.filled:
-            found, index = self._choose(fresh.get("labels"), game.fake.device)
+            fits, index = self._choose(fresh.get("labels"), game.fake.device)
             for name in ("fake", "latent"):
-                old = self.kept[name].index_select(0, index).to(given[name].dtype)
-                where = found.view(-1, *[1] * (old.dim() - 1))
-                mixed = given[name].clone()  # the generator's turn has the fresh ones
+                old = self.kept[name].index_select(0, index).to(batch[name].dtype)
+                where = fits.view(-1, *[1] * (old.dim() - 1))
+                mixed = batch[name].clone()  # the generator's turn has the fresh ones
                 mixed[:head] = torch.where(where, old, fresh[name]).flatten(0, 1)
-                given[name] = mixed
+                batch[name] = mixed
         self._keep(fresh)
-        return replace(game, fake=given["fake"], latent=given["latent"])
+        return replace(game, fake=batch["fake"], latent=batch["latent"])
 
     def _choose(self, labels: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor]:
-        """For each place, whether there is an old one for it, and the number of any: (count,)."""
+        """For each place, whether an old fake fits it, and the number of one: (count,) each."""
         chance = torch.rand(self.count, self.filled, device=device)
         if labels is not None:
             fits = (self.kept["labels"][: self.filled] == labels[:, None]).all(-1)

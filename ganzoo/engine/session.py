@@ -180,14 +180,14 @@ def _newest(run: Run) -> int:
 
 def _model(loop: Loop, run: Run) -> tuple[Sampler, About]:
     """The generator as it is now, or, where the run keeps the best, that of the best step; and
-    what is told of it."""
+    its records."""
     match, history = loop.match, loop.history
     ranked = history.ranked() if run.config.schedule.keep == "best" else []
     for step in ranked[: ranked.index(match.step) if match.step in ranked else None]:
         try:
             generator = generator_of(stored_at(run, step), type(match.architecture))
         except GanzooError as error:
-            if step == ranked[0]:  # of the others, only those are kept that are new
+            if step == ranked[0]:  # of the others, only the newest are kept
                 text = f"step {step} was the best, and is gone: {error}"
                 warnings.warn(text, GanzooWarning, stacklevel=2)
             continue

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganzoo.errors import GanzooError
 from ganzoo.processes import Processes
 
-#: What a line of metrics has besides.
+#: Names in a line of metrics that are neither losses nor logged figures.
 RESERVED: Final = frozenset(
     {"step", "seconds", "samples_per_second", "evaluation_share", "warnings"}
 )
@@ -38,7 +38,7 @@ class Totals:
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def log(self, name: str, value: Tensor) -> None:
-        """Add a figure that is no loss, a scalar. Waits for nothing."""
+        """Add a figure other than a loss, a scalar. Waits for nothing."""
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise GanzooError(f"game.log({name!r}, ...): it takes a tensor with one value")
         losses = {loss for key in self._sums for loss in key.split(" ") if key != name}

@@ -30,12 +30,12 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, newest first, good or not."""
-        found = []
+        steps = []
         for path in self.folder.glob("step-*"):
             number = path.name.removeprefix("step-")
             if number.isdecimal() and path.name == folder_name(int(number)) and path.is_dir():
-                found.append(int(number))
-        return sorted(found, reverse=True)
+                steps.append(int(number))
+        return sorted(steps, reverse=True)
 
     def path(self, step: int) -> Path:
         return self.folder / folder_name(step)
@@ -78,7 +78,7 @@ class Checkpoints:
         return groups, values
 
     def newest_good(self, set_aside: bool = False) -> int | None:
-        """The newest step whose checkpoint is whole; a damaged newer one is warned of.
+        """The newest step whose checkpoint is whole, with a warning for each damaged newer one.
 
         set_aside: rename damaged ones, so that a resumed run can write those steps again.
         """

@@ -156,6 +156,10 @@ def checked(values: Any, where: str) -> dict[str, Any]:
     """The values of a configuration, its keys and the form of its groups checked."""
     if not isinstance(values, Mapping):
         raise GanzooError(f"{where}: not an object with the options of a run")
+    if values.get("format", FORMAT) != FORMAT:  # first: a newer one may have other keys
+        raise GanzooError(
+            f"{where}: format {values['format']!r}; this one knows {FORMAT}; upgrade torch-ganzoo"
+        )
     for key, value in values.items():
         if key not in RunConfig.model_fields:
             raise unknown(f"key in {where}", str(key), RunConfig.model_fields)
@@ -165,22 +169,18 @@ def checked(values: Any, where: str) -> dict[str, Any]:
             not isinstance(value, str | None) or value == ""
         ):
             raise GanzooError(f"{where}: {key}={value!r}; it takes a text")
-    if values.get("format", FORMAT) != FORMAT:
-        raise GanzooError(
-            f"{where}: format {values['format']!r}; this one knows {FORMAT}; upgrade torch-ganzoo"
-        )
     return dict(values)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` over `below`, group by group; None leaves what is below."""
-    made = dict(below)
+    values = dict(below)
     for key, value in above.items():
         if isinstance(value, Mapping):
-            made[key] = merged(made.get(key) or {}, value)
+            values[key] = merged(values.get(key) or {}, value)
         elif value is not None:
-            made[key] = value
-    return made
+            values[key] = value
+    return values
 
 
 def load_run_config(path: Path) -> RunConfig:

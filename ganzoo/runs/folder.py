@@ -63,7 +63,7 @@ class RunFolder:
         """The run in a folder. Raises GanzooError where it holds none."""
         folder = user_path(path)
         if not is_run(folder):
-            what = "is no run folder" if folder.is_dir() else "does not exist"
+            what = "is not a run folder" if folder.is_dir() else "does not exist"
             raise GanzooError(f"{folder} {what}. A run folder is what ganzoo train makes.")
         return cls(folder, load_run_config(folder / CONFIG))
 
@@ -77,7 +77,7 @@ class RunFolder:
         return bool(training) and training.get("steps") == self.config.training.steps
 
     def spec(self) -> SampleSpec | None:
-        """What one sample is, as the newest checkpoint has it; None where there is none."""
+        """What one sample is, as the newest checkpoint says; None where no checkpoint does."""
         for step in self.checkpoints.steps():
             with contextlib.suppress(GanzooError):
                 state = read_json(self.checkpoints.path(step) / STATE)
@@ -175,11 +175,11 @@ class RunFolder:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def model_step(model: Path) -> int | None:
-    """The step at which a run's model folder was written, or None where there is none."""
+    """The step at which a run's model folder was written; None where that is not known."""
     step = model_training(model).get("step")
     return step if isinstance(step, int) else None
 

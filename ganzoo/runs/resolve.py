@@ -89,5 +89,5 @@ def objective_class(name: str, architecture: type[Architecture]) -> type[Objecti
     own = architecture.objective
     if not isinstance(own, str) and own.__name__ == name:
         return own
-    found: type[Objective] = catalogue().find(ObjectiveEntry, name).load()
-    return found
+    objective: type[Objective] = catalogue().find(ObjectiveEntry, name).load()
+    return objective

@@ -21,7 +21,9 @@ def npz_samples(path: Path) -> Dataset:
     """An .npz with samples as `from_tensor` takes them, and labels where they are. Nothing in it is
     unpickled."""
     if not zipfile.is_zipfile(path):
-        raise GanzooError(f"{path}: not a readable .npz: it is no zip archive, as np.savez makes")
+        raise GanzooError(
+            f"{path}: not a readable .npz: it is not a zip archive, as np.savez writes"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = [key for key in archive.files if key in (*_KEYS, *_LABEL_KEYS)]
@@ -32,13 +34,13 @@ def npz_samples(path: Path) -> Dataset:
     except Exception as error:  # numpy raises a dozen kinds for damaged and hostile files
         text = "objects, which would need unpickling" if "pickle" in str(error) else error
         raise GanzooError(f"{path}: not a readable .npz: {text}") from None
-    found = [key for key in _KEYS if key in arrays]
-    if not found:
+    key = next((key for key in _KEYS if key in arrays), None)
+    if key is None:
         raise GanzooError(
             f"{path}: no samples in it. They are looked for under {', '.join(_KEYS)}; it has "
             f"{', '.join([*arrays, *others]) or 'nothing'}."
         )
-    samples = arrays[found[0]]
+    samples = arrays[key]
     if samples.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             samples = samples.astype(np.float32)

@@ -63,8 +63,8 @@ def dataset_of(
 
 
 def source_of(data: Samples) -> str | None:
-    """How data is named in records, a name or a path; None for what lies in memory, which has no
-    name. Raises GanzooError for what is no data."""
+    """How data is named in records, a name or a path; None for data in memory, which has no name.
+    Raises GanzooError for anything but data."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     if not isinstance(data, Tensor | Dataset):
@@ -75,10 +75,9 @@ def source_of(data: Samples) -> str | None:
 def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
     """The data set of a name, ``name:split`` or a path.
 
-    data: `Data` says besides by which reader, and with what options of it. spec: of the model
-    that the data is for, where there is one, so that a reader can read it in the model's terms:
-    its alphabet, its columns. Raises GanzooError where there is no such data, where it cannot be
-    read, or where it has no such option.
+    data: `Data` may name a reader and its options. spec: of an existing model that the data is
+    for, so that a reader uses the model's alphabet or columns. Raises GanzooError where there is
+    no such data, where it cannot be read, or where it has no such option.
     """
     options = data if isinstance(data, Data) else Data.model_construct(source=data)
     source = options.source or ""
@@ -87,10 +86,10 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
     if name in entries:
         entry = entries[name]
         if options.reader is not None:
-            raise GanzooError(f"data.reader={options.reader}: {name} is no file that is read by it")
+            raise GanzooError(f"data.reader={options.reader}: {name} is not a file for it to read")
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
-        dataset = _made(entry, f"the data set {name!r}", split or entry.splits[0])
+        dataset = _load(entry, f"the data set {name!r}", split or entry.splits[0])
         check_others(options, dataset.kind, None)
         return dataset
     path = user_path(source)
@@ -117,7 +116,7 @@ def _from_path(path: Path, options: Data, spec: SampleSpec | None) -> Dataset:
     if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
     reader = _reader(path, options.reader)
-    dataset = _made(reader, f"the reader {reader.name!r}", path, **_extras(reader, options, spec))
+    dataset = _load(reader, f"the reader {reader.name!r}", path, **_extras(reader, options, spec))
     check_others(options, dataset.kind, reader)
     return dataset
 
@@ -152,16 +151,16 @@ def _extras(reader: ReaderEntry, data: Data, spec: SampleSpec | None) -> dict[st
     return extras
 
 
-def _made(entry: Entry, maker: str, given: object, **extras: Any) -> Dataset:
-    """What a plugin makes of a split or a path. Raises GanzooError that names it for its faults,
-    and the file that cannot be read."""
+def _load(entry: Entry, maker: str, source: str | Path, **extras: Any) -> Dataset:
+    """The data set that a plugin makes of a split or a path. Raises GanzooError that names the
+    plugin for its faults, or the file that cannot be read."""
     try:
-        dataset = entry.load()(given, **extras)
+        dataset = entry.load()(source, **extras)
     except (GanzooError, MemoryError):
         raise
     except OSError as error:
-        if error.filename is None and isinstance(given, Path):
-            raise GanzooError(f"{given}: cannot be read: {error.strerror or error}") from error
+        if error.filename is None and isinstance(source, Path):
+            raise GanzooError(f"{source}: cannot be read: {error.strerror or error}") from error
         raise
     except Exception as error:
         raise GanzooError(

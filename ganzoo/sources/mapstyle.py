@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -62,8 +63,8 @@ class Items:
 
     @functools.cached_property
     def some(self) -> list[Value]:
-        """A few items, evenly apart, without what cannot be read. Raises GanzooError where none
-        can be, and where one is no sample."""
+        """A few items, evenly apart, without those that cannot be read. Raises GanzooError where
+        none can be read, and where one is not a sample."""
         values, faults = [], []
         for index in range(0, len(self), -(-len(self) // _LOOKED_AT)):
             try:
@@ -75,7 +76,7 @@ class Items:
         return values
 
     def fingerprint(self) -> str:
-        """Of a few items, their number, and of Hugging Face's own fingerprint where there is."""
+        """Of a few items, their number, and Hugging Face's own fingerprint if there is one."""
         own = getattr(self.dataset, "_fingerprint", "")
         digest = hashlib.sha256(f"{len(self)} {self.key} {own}".encode())
         for value in self.some:
@@ -127,11 +128,11 @@ def from_dataset(
 
     An item is a sample (a tensor, an array or a picture of PIL), a tuple of a sample and its
     label, or a dict. sample, label, inputs: the key in a dict, or the place in a tuple; without
-    them, ``image`` and ``label`` or what is usual in their stead, the first and the second place,
-    and no inputs. inputs: what a generator works from, the other half of a pair. name: for
-    folders and messages.
+    them, ``image`` and ``label`` or another usual key, the first and the second place, and no
+    inputs. inputs: what a generator works from, the other half of a pair. name: for folders and
+    messages.
 
-    Which kind of sample it is, a few items say. Labels are taken from ``targets`` or a column
+    A few items show which kind of sample it is. Labels are taken from ``targets`` or a column
     where the data set has them apart, else each item is read once; classes from ``classes`` or
     the feature's ``names``. Raises GanzooError that says which item is of which type.
     """
@@ -145,24 +146,13 @@ def from_dataset(
         raise GanzooError(
             f"data {name!r}: item 0: {type(error).__name__}: {one_line(error)}"
         ) from error
-    sample, found = find_keys(first, name, sample, label)
-    labels, classes = (None, ()) if found is None else read_labels(dataset, name, found, label)
+    sample, key = find_keys(first, name, sample, label)
+    labels, classes = (None, ()) if key is None else read_labels(dataset, name, key, label)
     data = _of_items(Items(dataset, sample, name), name, labels, classes)
     if inputs is None:
         return data
-    given = _of_items(Items(dataset, inputs, f"{name} (inputs)"), name, None, ())
-    return Dataset(
-        name,
-        data.samples,
-        labels,
-        data.classes,
-        data.kind,
-        data.low,
-        data.high,
-        data.details,
-        given.samples,
-        given.spec,
-    )
+    partners = _of_items(Items(dataset, inputs, f"{name} (inputs)"), name, None, ())
+    return replace(data, inputs=partners.samples, input_spec=partners.spec)
 
 
 def _of_items(items: Items, name: str, labels: Tensor | None, classes: tuple[str, ...]) -> Dataset:
@@ -187,7 +177,7 @@ def _bounded(samples: TensorItems) -> bool:
             if not bool(samples[index].abs().max() <= 1):
                 return False
         except (OSError, ValueError):
-            continue  # it is told when it is read for training
+            continue  # a warning names it when it is read for training
     return True
 
 
@@ -197,7 +187,7 @@ def _name(dataset: MapStyle) -> str:
 
 
 def check_map_style(data: object) -> None:
-    """Raise GanzooError for what is no map-style data set."""
+    """Raise GanzooError for anything but a map-style data set."""
     what = type(data).__name__
     if hasattr(data, "__array__"):
         raise GanzooError(

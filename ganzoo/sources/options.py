@@ -64,13 +64,23 @@ def make_data(values: Mapping[str, Any]) -> Data:
     the nearest among those of all data, of readers and of kinds."""
     data = make(Data, values, "data", "data.")
     for key, value in data.others.items():
-        model = next((m for m in _models(data.reader) if key in m.model_fields), None)
-        if model is None:
+        models = [model for model in _models(data.reader) if key in model.model_fields]
+        if not models:
             known = {*other_fields(data.reader), *Data.model_fields}
             raise unknown("option of data", key, known)
-        options = make(model, {key: value}, "data", "data.")
-        data = data.model_copy(update={key: options.model_dump(mode="json")[key]})
+        data = data.model_copy(update={key: _validated(models, key, value)})
     return data
+
+
+def _validated(models: list[type[Options]], key: str, value: Any) -> Any:
+    """An option as the first of `models` that takes it has it: several may have one of its name."""
+    faults = []
+    for model in models:
+        try:
+            return make(model, {key: value}, "data", "data.").model_dump(mode="json")[key]
+        except GanzooError as error:
+            faults.append(error)
+    raise faults[0]
 
 
 def options_of(entry: ReaderEntry | KindEntry) -> type[Options]:
@@ -80,14 +90,14 @@ def options_of(entry: ReaderEntry | KindEntry) -> type[Options]:
     model: Any = Entry(entry.name, entry.options).load()
     if not (isinstance(model, type) and issubclass(model, Options)):
         raise GanzooError(
-            f"{entry.name}: its options {entry.options} are no subclass of ganzoo.Options; that is "
-            "a fault of its plugin"
+            f"{entry.name}: its options {entry.options} are not a subclass of ganzoo.Options; that "
+            "is a fault of its plugin"
         )
     return model
 
 
 def kind_options(kinds: Iterable[str]) -> list[type[Options]]:
-    """The options of kinds of sample, by their names; of all where there are none."""
+    """The options of the kinds of sample in `kinds`; of all kinds where that is empty."""
     names = set(kinds)
     entries = catalogue().in_order(KindEntry)
     return [options_of(e) for e in entries if e.options and (not names or e.name in names)]
