@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.dataset import range_fault
-from ganzoo.data.reading import in_range
+from ganzoo.data.dataset import as_floats, range_fault
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path, write_bytes
 from ganzoo.kinds import Kind, kind_of
@@ -230,7 +229,7 @@ class Sampler:
             raise GanzooError(f"inputs of shape {tuple(values.shape)}; it takes (N, {takes})")
         if values.dtype != torch.uint8 and not values.is_floating_point():
             raise GanzooError(f"inputs of type {values.dtype}; it takes uint8 or floats")
-        values = in_range(values, spec).float()
+        values = as_floats(values, spec.low, spec.high)
         fault = range_fault(values, spec.low, spec.high, "scale them")
         if fault:
             raise GanzooError(f"inputs with {fault}")

@@ -171,11 +171,12 @@ def sample_shape(samples: Tensor | LazySamples) -> tuple[int, ...]:
     return tuple(samples.shape[1:]) if isinstance(samples, Tensor) else tuple(samples.shape)
 
 
-def as_floats(samples: Tensor) -> Tensor:
-    """Samples as networks take them: float32, 8-bit levels of 0 to 255 as -1 to 1."""
-    if samples.dtype == torch.uint8:
-        return samples.float().mul_(2 / 255).sub_(1)
-    return samples.float()
+def as_floats(samples: Tensor, low: float | None = -1.0, high: float | None = 1.0) -> Tensor:
+    """Samples as networks take them: float32, 8-bit levels as `low` to `high`, else as -1 to 1."""
+    if samples.dtype != torch.uint8:
+        return samples.float()
+    low, high = (-1.0, 1.0) if low is None or high is None else (low, high)
+    return samples.float().mul_((high - low) / 255).add_(low)
 
 
 def check_samples(samples: Tensor | LazySamples, whose: str) -> None:

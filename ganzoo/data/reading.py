@@ -84,20 +84,17 @@ def _read(
 ) -> tuple[list[Tensor], list[int] | None]:
     """Each side as a tensor, and the rows that are good on all sides; None: all rows."""
     count = len(sides[0][0])
-    lazy = [
-        (place, side, spec)
-        for place, (side, spec) in enumerate(sides)
-        if not isinstance(side, Tensor)
-    ]
+    lazy = [side for side, _ in sides if not isinstance(side, Tensor)]
     tensors = [
         side if isinstance(side, Tensor) else torch.empty(count, *side.shape, dtype=side.dtype)
         for side, _ in sides
     ]
 
     def read(index: int) -> str | None:
-        for place, side, spec in lazy:
+        for tensor, (side, spec) in zip(tensors, sides, strict=True):
             try:
-                tensors[place][index] = read_one(side, index, spec)
+                if side is not tensor:
+                    tensor[index] = read_one(side, index, spec)
             except (OSError, ValueError) as error:
                 return fault_of(side, index, error)
         return None
@@ -105,7 +102,7 @@ def _read(
     if not lazy:
         return tensors, None
     # A zip is read through one handle, a folder's decoders run beside each other.
-    alone = any(getattr(side, "one_by_one", False) for _, side, _ in lazy)
+    alone = any(getattr(side, "one_by_one", False) for side in lazy)
     with ThreadPoolExecutor(1 if alone else os.cpu_count() or 1) as pool:
         faults = list(pool.map(read, range(count)))
     broken = [fault for fault in faults if fault is not None]

@@ -147,7 +147,7 @@ class Generator(Sampler):
         dataset = kind_of(spec).match(dataset, self.name or "the model", "works from")
         samples = read_all(dataset).samples
         assert isinstance(samples, Tensor)
-        return as_floats(samples)
+        return as_floats(samples, spec.low, spec.high)
 
     def to_images(
         self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None, **sampling: Any
