@@ -88,7 +88,7 @@ def test_a_reader_is_asked_for_by_name_and_has_options(masks, pictures):
         find_dataset(make_data({"source": str(pictures), "length": 6}))
     with pytest.raises(GanzooError, match="Did you mean 'a-masks'"):
         find_dataset(Data(source=str(pictures), reader="amasks"))
-    with pytest.raises(GanzooError, match="mnist-5k is no file"):
+    with pytest.raises(GanzooError, match="mnist-5k is not a file"):
         find_dataset(Data(source="mnist-5k", reader="a-masks"))
 
 
