@@ -72,7 +72,7 @@ MISTAKES = {
     "empty config": (["train", "dcgan", "--data", "DATA", "--config", ""], "--config is empty"),
     "empty out": (["sample", "RUN", "-o", ""], "-o is empty"),
     "device text": (["train", "dcgan", "--data", "DATA", "--device", "cpu:x"], "--device cpu:x"),
-    "nested": (["train", "vanilla", "--data", "DATA", "--set", "widths=" + "[" * 9999], "no JSON"),
+    "nested": (["train", "vanilla", "--data", "DATA", "--set", "widths=" + "[" * 9999], "not JSON"),
     "memory": (
         ["train", "vanilla", "--data", "DATA", "--set", "widths=[1000000000000]"],
         "widths=[1000000000000]",
