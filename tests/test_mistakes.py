@@ -118,7 +118,7 @@ MISTAKES = {
     ),
     "half of a list": (
         ["train", "vanilla", "--data", "DATA", "--set", "widths=[8,8"],
-        "--set widths: '[8,8' is no JSON",
+        "--set widths: '[8,8' is not JSON",
     ),
     "data of nobody": (["train", "dcgan", "--data", "~nobody1/x"], "no path"),
     "out of nobody": (["train", "dcgan", "--data", "DATA", "--out", "~nobody1/x"], "no path"),

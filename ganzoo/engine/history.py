@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ganzoo.figure_name import FigureName, quality_figures
@@ -34,10 +34,6 @@ class History:
         fid = FigureName("fid", self.features)
         values = {step: of[fid] for step, of in self._figures.items() if fid in of}
         return sorted(values, key=lambda step: (values[step], step))
-
-    def best(self, there: Collection[int]) -> int | None:
-        """The best step among `there`."""
-        return next((step for step in self.ranked() if step in there), None)
 
     def state(self) -> list[dict[str, Any]]:
         """For a checkpoint, as JSON."""

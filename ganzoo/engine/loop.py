@@ -170,7 +170,8 @@ class Loop:
 
     def _best(self) -> int | None:
         """The best step that can be gone back to: one with a checkpoint, or the current one."""
-        return self.history.best({*self.run.checkpoints.steps(), self.match.step})
+        there = {*self.run.checkpoints.steps(), self.match.step}
+        return next((step for step in self.history.ranked() if step in there), None)
 
     def _log(self, figures: dict[str, float]) -> None:
         match = self.match

@@ -58,7 +58,11 @@ def rehearse(match: Match, name: str) -> None:
                 game = match.game(drawn, with_gradient=True)
             check_samples(game.fake, (count, *match.architecture.spec.shape))
             logged: dict[str, Tensor] = {}
-            game = replace(game, watch=_judged(pack), record=logged.__setitem__)
+            game = replace(
+                game,
+                watch=lambda _, samples, output: check_scores(output, max(1, len(samples) // pack)),
+                record=logged.__setitem__,
+            )
             _rehearse_terms(match, game, inside, logged)
     except Fault as fault:
         if not finite:
@@ -149,13 +153,6 @@ def last_line(error: BaseException) -> traceback.FrameSummary | None:
 def _place(error: BaseException) -> str:
     line = last_line(error)
     return "" if line is None else f" ({line.filename}:{line.lineno})"
-
-
-def _judged(pack: int) -> Any:
-    def judged(game: Game, samples: Tensor, output: Any) -> None:
-        check_scores(output, max(1, len(samples) // pack))
-
-    return judged
 
 
 @contextlib.contextmanager

@@ -29,12 +29,11 @@ class Totals:
 
     def add(self, player: str, names: list[str], loss: Tensor, terms: Tensor) -> None:
         """Add one update's loss and terms. Waits for nothing."""
-        values = torch.cat([loss.detach().view(1), terms.detach()])
         key = " ".join(f"{player}_{name}" for name in ("loss", *names))
-        if key in self._sums:
-            self._sums[key] += values
-        else:
-            self._sums[key] = values
+        self._add(key, torch.cat([loss.detach().view(1), terms.detach()]))
+
+    def _add(self, key: str, values: Tensor) -> None:
+        self._sums[key] = self._sums[key] + values if key in self._sums else values
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def log(self, name: str, value: Tensor) -> None:
@@ -45,9 +44,7 @@ class Totals:
         if not name.isidentifier() or name in losses | RESERVED or name.startswith("health_"):
             raise GanzooError(f"game.log({name!r}, ...): a line of metrics has no place for it")
         # A copy: a buffer that is logged may change before the line is written.
-        value = value.detach().float().reshape(1).clone()
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._counts[name] = self._counts.get(name, 0) + 1
+        self._add(name, value.detach().float().reshape(1).clone())
 
     def means(self, processes: Processes) -> dict[str, float]:
         """The mean of each loss and term, over all processes. Waits for the device once."""
