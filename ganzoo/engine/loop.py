@@ -23,10 +23,11 @@ from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
 from ganzoo.layout import NETWORKS
 from ganzoo.measure.judging import Judge
+from ganzoo.models.build import versions_note
 from ganzoo.models.checkpoint import INPUTS
 from ganzoo.models.records import DataRecord
 from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
-from ganzoo.models.upgrade import upgraded, versions_note
+from ganzoo.models.upgrade import upgraded
 from ganzoo.runs.config import RunConfig, made_by
 from ganzoo.runs.folder import RunFolder
 from ganzoo.runs.provenance import provenance

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ganzoo.architecture import Architecture, build_architecture
+from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
 from ganzoo.models.stored import StoredModel
-from ganzoo.models.upgrade import needs_upgrade, upgrade, versions_note
+from ganzoo.plugins import reference_of
 from ganzoo.tensors import Stored, Weights, select
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -76,6 +77,45 @@ def _upgraded(
             tensors = select(state, names[name])
             upgraded[name] = Weights.of_tensors(tensors, f"{lying[name].where}, upgraded")
     return options, upgraded
+
+
+def needs_upgrade(architecture: type[Architecture], name: str, plugin: PluginReference) -> bool:
+    """Whether the plugin knows how to bring up to date what another version of it made."""
+    knows = any(
+        "upgrade" in vars(base) for base in architecture.__mro__ if base is not Architecture
+    )
+    return knows and bool(versions_note(name, plugin))
+
+
+def upgrade(
+    architecture: type[Architecture],
+    name: str,
+    plugin: PluginReference,
+    options: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Options and state of a model or checkpoint as this version of the plugin wants them.
+
+    name, plugin: of the architecture that made them. state: tensors named ``generator.*``,
+    ``discriminator.*`` and ``partners.*``. Raises GanzooError where the plugin cannot do it.
+    """
+    try:
+        options, state = architecture.upgrade(dict(options), dict(state), plugin.version)
+        return dict(options), dict(state)
+    except Exception as error:
+        raise GanzooError(
+            f"{name}: it cannot be brought up to date: {type(error).__name__}: "
+            f"{one_line(error)[:300]}{versions_note(name, plugin)}"
+        ) from error
+
+
+def versions_note(name: str, plugin: PluginReference) -> str:
+    """Which version of a plugin made a model, and which is installed; empty where it is that one,
+    or where another plugin's architecture of this name is installed."""
+    here = reference_of(name)
+    if not here.same_plugin(plugin) or not plugin.version or here.version == plugin.version:
+        return ""
+    return f" (made by {plugin.origin}; {here.version} is installed)"
 
 
 def build_network(build: Callable[[], Network], weights: Weights, note: str = "") -> Network:

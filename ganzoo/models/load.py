@@ -13,12 +13,11 @@ from ganzoo.architecture import Architecture
 from ganzoo.devices import checked_device, checked_dtype
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import INPUTS
-from ganzoo.models.build import build_network, misfit, prepare, prepare_weights
+from ganzoo.models.build import build_network, misfit, prepare, prepare_weights, versions_note
 from ganzoo.models.generator import Generator
 from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
-from ganzoo.models.upgrade import versions_note
 from ganzoo.plugins import find_architecture
 from ganzoo.spec import differing_details
 from ganzoo.tensors import Stored

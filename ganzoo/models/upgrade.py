@@ -1,63 +1,23 @@
-"""What the installed version of a plugin makes of a model or a run of another version."""
+"""What the installed version of a plugin makes of a run that another version began."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import NETWORKS
+from ganzoo.models.build import needs_upgrade, upgrade, versions_note
 from ganzoo.options import make
 from ganzoo.plugins import reference_of
+from ganzoo.runs.config import RunConfig
+from ganzoo.runs.folder import RunFolder
 from ganzoo.tensors import select
-
-if TYPE_CHECKING:  # loading a model needs no run
-    from ganzoo.runs.config import RunConfig
-    from ganzoo.runs.folder import RunFolder
-
-
-def needs_upgrade(architecture: type[Architecture], name: str, plugin: PluginReference) -> bool:
-    """Whether the plugin knows how to bring up to date what another version of it made."""
-    knows = any(
-        "upgrade" in vars(base) for base in architecture.__mro__ if base is not Architecture
-    )
-    return knows and bool(versions_note(name, plugin))
-
-
-def upgrade(
-    architecture: type[Architecture],
-    name: str,
-    plugin: PluginReference,
-    options: Mapping[str, Any],
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Options and state of a model or checkpoint as this version of the plugin wants them.
-
-    name, plugin: of the architecture that made them. state: tensors named ``generator.*``,
-    ``discriminator.*`` and ``partners.*``. Raises GanzooError where the plugin cannot do it.
-    """
-    try:
-        options, state = architecture.upgrade(dict(options), dict(state), plugin.version)
-        return dict(options), dict(state)
-    except Exception as error:
-        raise GanzooError(
-            f"{name}: it cannot be brought up to date: {type(error).__name__}: "
-            f"{one_line(error)[:300]}{versions_note(name, plugin)}"
-        ) from error
-
-
-def versions_note(name: str, plugin: PluginReference) -> str:
-    """Which version of a plugin made a model, and which is installed; empty where it is that one,
-    or where another plugin's architecture of this name is installed."""
-    here = reference_of(name)
-    if not here.same_plugin(plugin) or not plugin.version or here.version == plugin.version:
-        return ""
-    return f" (made by {plugin.origin}; {here.version} is installed)"
 
 
 def brought_up_to_date(
