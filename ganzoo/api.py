@@ -19,11 +19,11 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
 from ganzoo.layout import CONFIG
-from ganzoo.models.load import check_class
+from ganzoo.models.load import check_class, find_architecture, remember
 from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
-from ganzoo.plugins import catalogue, find_architecture, reference_of, remember
+from ganzoo.plugins import catalogue, reference_of
 from ganzoo.processes import processes_of
 from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged

@@ -12,10 +12,11 @@ from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.hub import Access
 from ganzoo.models.hub_name import is_repo
+from ganzoo.models.load import find_architecture
 from ganzoo.models.references import RunReference, named_models, reference_to
 from ganzoo.models.save import config_json
 from ganzoo.options import table
-from ganzoo.plugins import catalogue, command_line, find_architecture, reference_of
+from ganzoo.plugins import catalogue, command_line, reference_of
 from ganzoo.runs.config import Schedule
 from ganzoo.runs.folder import RunFolder
 from ganzoo.runs.resolve import objective_class, own_objective

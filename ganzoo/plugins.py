@@ -12,7 +12,7 @@ import sys
 import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ganzoo.catalogue import Catalogue, Plugin, PluginReference
 from ganzoo.discovery import OWN_DISTRIBUTION, add_installed
@@ -20,9 +20,6 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError
 from ganzoo.files import pasted, user_path
 from ganzoo.version import __version__
-
-if TYPE_CHECKING:
-    from ganzoo.architecture import Architecture
 
 _OF_FILE: Final = "ganzoo_plugin_file_"  # how the names of files' modules begin
 
@@ -122,40 +119,6 @@ def _from_here(file: str) -> str:
     with contextlib.suppress(OSError, ValueError):
         return str(Path(file).relative_to(Path.cwd()))
     return file
-
-
-def remember(architecture: type[Architecture]) -> None:
-    """Let `find_architecture` find a class that nobody packaged, by its name, in this process."""
-    _remembered[architecture.__name__] = architecture
-
-
-_remembered: dict[str, type[Architecture]] = {}
-
-
-def find_architecture(name: str, reference: PluginReference | None = None) -> type[Architecture]:
-    """The architecture called `name`; the nearest is suggested where there is none.
-
-    reference: the plugin that a run or a model had it from. Raises GanzooError where that is not
-    here, with what to do, and where another plugin offers an architecture of that name.
-    """
-    if reference is not None and reference.is_empty and name in _remembered:
-        return _remembered[name]
-    known = catalogue()
-    entry = known.entries(ArchitectureEntry).get(name)
-    if entry is None and reference is not None and not is_here(reference):
-        raise GanzooError(f"architecture {name!r} is not here; {remedy(reference)}")
-    if entry is None:
-        origin = f"It comes from {reference.origin}. " if reference is not None else ""
-        entry = known.find(ArchitectureEntry, name, f"{origin}See: ganzoo list")
-    here = known.plugin_of(entry).reference
-    if reference is not None and not reference.is_empty and not here.same_plugin(reference):
-        raise GanzooError(
-            f"architecture {name!r} is of another plugin: here it is of {here.origin}, and what is "
-            f"to be loaded was made with that of {reference.origin}; {remedy(reference)}. Or, "
-            "from Python, pass architecture= with its class"
-        )
-    architecture: type[Architecture] = entry.load()
-    return architecture
 
 
 def reference_of(name: str) -> PluginReference:

@@ -23,7 +23,7 @@ from ganzoo.measure.extractors import find_extractor, usual_extractor
 from ganzoo.measure.features import Values
 from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.find import find_dataset
 

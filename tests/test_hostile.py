@@ -21,7 +21,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import GanzooError, GanzooWarning
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 
 
 @pytest.fixture

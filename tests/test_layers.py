@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations
 
 import ganzoo
 from ganzoo import SampleSpec, layers
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 
 NORMALISED = {
     "linear": lambda: nn.Linear(12, 7),

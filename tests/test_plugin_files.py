@@ -16,6 +16,8 @@ from conftest import PLUGIN
 import ganzoo
 from ganzoo import GanzooError, plugins
 from ganzoo.catalogue import PluginReference
+from ganzoo.models import load
+from ganzoo.models.load import find_architecture, remember
 
 pytestmark = pytest.mark.usefixtures("fresh_catalogue")
 
@@ -26,7 +28,7 @@ def write(path: Path, code: str = PLUGIN) -> Path:
 
 
 def latent_size(name: str = "tiny") -> int:
-    size = plugins.find_architecture(name).Config.model_fields["latent_size"].default
+    size = find_architecture(name).Config.model_fields["latent_size"].default
     assert isinstance(size, int)
     return size
 
@@ -34,9 +36,9 @@ def latent_size(name: str = "tiny") -> int:
 def test_use_takes_a_changed_file_in_and_nothing_twice(tmp_path):
     file = write(tmp_path / "tiny.py")
     ganzoo.use(file)
-    first = plugins.find_architecture("tiny")
+    first = find_architecture("tiny")
     ganzoo.use(str(file))
-    assert plugins.find_architecture("tiny") is first
+    assert find_architecture("tiny") is first
     # Of the same length, within the same second.
     write(file, PLUGIN.replace("Field(4", "Field(7"))
     ganzoo.use(file)
@@ -90,15 +92,15 @@ def test_another_plugins_architecture_of_the_same_name_is_refused(tmp_path):
     assert here.to_json() == {"distribution": "", "version": "", "module": str(file)}
     moved = PluginReference(module="/elsewhere/tiny.py")
     newer = PluginReference("torch_ganzoo", "0.0.1", "ganzoo_dcgan")
-    assert plugins.find_architecture("tiny", moved) is plugins.find_architecture("tiny", here)
-    plugins.find_architecture("dcgan", newer)  # of any version
+    assert find_architecture("tiny", moved) is find_architecture("tiny", here)
+    find_architecture("dcgan", newer)  # of any version
     for name, other, text in (
         ("tiny", PluginReference(module="other.py"), "ganzoo --plugin other.py"),
         ("tiny", PluginReference("ganzoo-tiny", "2.0", "ganzoo_tiny"), "pip install ganzoo-tiny"),
         ("dcgan", here, "ganzoo --plugin"),
     ):
         with pytest.raises(GanzooError, match="of another plugin") as caught:
-            plugins.find_architecture(name, other)
+            find_architecture(name, other)
         message = str(caught.value)
         assert text in message
         assert "architecture=" in message
@@ -108,17 +110,17 @@ def test_another_plugins_architecture_of_the_same_name_is_refused(tmp_path):
 
 def test_a_class_is_found_again_where_nobody_packaged_it(tmp_path):
     ganzoo.use(write(tmp_path / "tiny.py"))
-    tiny = plugins.find_architecture("tiny")
+    tiny = find_architecture("tiny")
     mine = type("Mine", (tiny,), {})
     with pytest.raises(GanzooError, match="nobody packaged it"):
-        plugins.find_architecture("Mine", PluginReference())
-    plugins.remember(mine)
+        find_architecture("Mine", PluginReference())
+    remember(mine)
     try:
-        assert plugins.find_architecture("Mine", PluginReference()) is mine
+        assert find_architecture("Mine", PluginReference()) is mine
         with pytest.raises(GanzooError, match="pip install ganzoo-mine"):
-            plugins.find_architecture("Mine", PluginReference("ganzoo-mine", "1", "ganzoo_mine"))
+            find_architecture("Mine", PluginReference("ganzoo-mine", "1", "ganzoo_mine"))
     finally:
-        plugins._remembered.clear()
+        load._remembered.clear()
 
 
 def test_a_run_says_which_plugin_it_is_of_and_a_model_not_where_its_file_lay(tmp_path):
@@ -143,7 +145,7 @@ def test_a_target_that_is_no_architecture(tmp_path):
     )
     ganzoo.use(write(tmp_path / "odd.py", code))
     with pytest.raises(GanzooError, match="'odd' must be a subclass of ganzoo"):
-        plugins.find_architecture("odd")
+        find_architecture("odd")
     with pytest.raises(GanzooError, match="'text' must be something to call"):
         ganzoo.train("vanilla", "text", steps=1, out=tmp_path / "run")
 

@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT, call
 
 from ganzoo.core_entries import ganzoo_commands
+from ganzoo.models.load import find_architecture
 from ganzoo.options import parse
-from ganzoo.plugins import find_architecture
 from ganzoo.runs.choices import placed
 from ganzoo.runs.config import read_config
 from ganzoo.runs.resolve import resolve

@@ -14,7 +14,7 @@ from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import rehearse
 from ganzoo.engine.session import Session
 from ganzoo.engine.totals import Totals
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.given import from_tensor

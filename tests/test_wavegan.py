@@ -22,7 +22,7 @@ from conftest import Command, call
 import ganzoo as package
 from ganzoo import Dataset, GanzooError, SampleSpec
 from ganzoo.kinds import kind_of
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 from ganzoo.sources.find import find_dataset
 
 SMALL = {"width": 2, "latent_size": 8, "training.batch_size": 8, "training.discriminator_steps": 2}

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.catalogue import PluginReference
 from ganzoo.devices import checked_device, checked_dtype
+from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import INPUTS
 from ganzoo.models.build import build_network, misfit, prepare, prepare_weights, versions_note
@@ -18,7 +20,7 @@ from ganzoo.models.generator import Generator
 from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
-from ganzoo.plugins import find_architecture
+from ganzoo.plugins import catalogue, is_here, remedy
 from ganzoo.spec import differing_details
 from ganzoo.tensors import Stored
 
@@ -111,6 +113,40 @@ def _examples(stored: StoredModel, generator: Generator) -> Tensor | None:
         return None if inputs is None else generator.checked_inputs(inputs)
     except GanzooError as error:
         raise GanzooError(f"{stored.source}, {INPUTS}: {error}") from None
+
+
+def remember(architecture: type[Architecture]) -> None:
+    """Let `find_architecture` find a class that nobody packaged, by its name, in this process."""
+    _remembered[architecture.__name__] = architecture
+
+
+_remembered: dict[str, type[Architecture]] = {}
+
+
+def find_architecture(name: str, reference: PluginReference | None = None) -> type[Architecture]:
+    """The architecture called `name`; the nearest is suggested where there is none.
+
+    reference: the plugin that a run or a model had it from. Raises GanzooError where that is not
+    here, with what to do, and where another plugin offers an architecture of that name.
+    """
+    if reference is not None and reference.is_empty and name in _remembered:
+        return _remembered[name]
+    known = catalogue()
+    entry = known.entries(ArchitectureEntry).get(name)
+    if entry is None and reference is not None and not is_here(reference):
+        raise GanzooError(f"architecture {name!r} is not here; {remedy(reference)}")
+    if entry is None:
+        origin = f"It comes from {reference.origin}. " if reference is not None else ""
+        entry = known.find(ArchitectureEntry, name, f"{origin}See: ganzoo list")
+    here = known.plugin_of(entry).reference
+    if reference is not None and not reference.is_empty and not here.same_plugin(reference):
+        raise GanzooError(
+            f"architecture {name!r} is of another plugin: here it is of {here.origin}, and what is "
+            f"to be loaded was made with that of {reference.origin}; {remedy(reference)}. Or, "
+            "from Python, pass architecture= with its class"
+        )
+    architecture: type[Architecture] = entry.load()
+    return architecture
 
 
 def architecture_of(

@@ -14,7 +14,8 @@ from ganzoo.architecture import Architecture
 from ganzoo.catalogue import Plugin
 from ganzoo.entries import ArchitectureEntry, Entry
 from ganzoo.errors import GanzooError, unknown
-from ganzoo.plugins import catalogue, find_architecture
+from ganzoo.models.load import find_architecture
+from ganzoo.plugins import catalogue
 from ganzoo.targets import import_object
 from ganzoo.testing import networks, players, runs, values
 from ganzoo.testing.case import Case

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganzoo.engine.session import Session
-from ganzoo.plugins import find_architecture
+from ganzoo.models.load import find_architecture
 from ganzoo.processes import Processes
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.given import from_tensor
