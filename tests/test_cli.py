@@ -152,12 +152,14 @@ def terminal(*args: str, columns: int) -> str:
         "fcntl.ioctl(1, termios.TIOCSWINSZ, size)\n"
         "from ganzoo.cli import main\nsys.argv = ['ganzoo', *sys.argv[2:]]\nmain()"
     )
+    without = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     parent, child = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(columns), *args],
+        stdin=child,  # the size is asked of all three, and there may be another terminal
         stdout=child,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+        env={**without, "TERM": "xterm", "NO_COLOR": "1"},
     )
     os.close(child)
     shown = b""
