@@ -70,6 +70,15 @@ class Game:
     mean: Callable[[Tensor], Tensor] | None = None
     record: Callable[[str, Tensor], None] | None = None
 
+    def due(self, every: int) -> bool:
+        """Whether what is done every so many steps is done in this one. The warm-up is all of step
+        0, and does it in each update.
+
+        Ask this rather than computing with `step`: a step that reads the number itself is not
+        captured as a CUDA graph.
+        """
+        return self.step % every == 0
+
     def shown(self, samples: Tensor) -> Tensor:
         """What the discriminator sees of `samples`, real or fake: augmented, and with noise, where
         the run asks for it, drawn anew at each call. A gradient passes."""

@@ -96,9 +96,9 @@ class Objective(nn.Module):
 def _weight(every: int, game: Game) -> int:
     """What a term that is computed every so many steps weighs now; 0 where it is not due. The
     warm-up is all of step 0, and has it in each update."""
-    if game.step == 0:
-        return 1
-    return 0 if game.step % every else every
+    if not game.due(every):
+        return 0
+    return every if game.step else 1
 
 
 def _penalty(default: str) -> Any:
