@@ -27,8 +27,9 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+## How fast ganzoo trains, beside plain loops and beside its own step by hand.
 benchmark: .venv/installed
-	$(BIN)/python tests/benchmarks/dcgan_speed.py
+	$(BIN)/python tests/benchmarks/speed.py
 
 clean:
 	rm -rf .venv runs/demo demo.png
