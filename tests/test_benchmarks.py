@@ -25,7 +25,7 @@ def benchmarks(monkeypatch):
     """The benchmark's modules, by name; the switches of torch are put back afterwards."""
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", torch.backends.cudnn.benchmark)
-    return {name: importlib.import_module(name) for name in ("works", "plain", "hand")}
+    return {name: importlib.import_module(name) for name in ("works", "plain", "hand", "shares")}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -45,6 +45,16 @@ def test_a_step_of_each_loop_trains_both_networks(benchmarks, name, loop, precis
         new = list(network.parameters())
         assert all(torch.isfinite(parameter).all() for parameter in new)
         assert any(not torch.equal(a, b) for a, b in zip(new, old, strict=True))
+
+
+def test_the_shares_of_a_step_are_of_the_whole(benchmarks):
+    work = benchmarks["works"].WORKS["tiny"]
+    step = benchmarks["hand"].LOOPS["dcgan"](work, "cpu", "fp32")
+    of = benchmarks["shares"].shares(step, on_gpu=False)
+    assert sum(of.values()) == pytest.approx(1)
+    assert of["convolutions"] > 0
+    assert of["optimizer, average"] > 0
+    assert of["matrix products"] == 0
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,8 @@
 """How fast ganzoo trains, beside a plain loop and beside its own step written by hand.
 
     python tests/benchmarks/speed.py [WORK ...] [--device cpu|cuda] [--turns 5] [--json FILE]
-    python tests/benchmarks/speed.py --losses [WORK ...]
+    python tests/benchmarks/speed.py [WORK ...] --losses
+    python tests/benchmarks/speed.py [WORK ...] --shares
 
 plain:  the loop as the popular implementations have it (``plain.py``).
 hand:   ganzoo's own step without ganzoo, at its best (``hand.py``).
@@ -13,7 +14,7 @@ a machine whose speed drifts treats them alike. Ratios are medians over the turn
 smallest and the largest. The tables are Markdown, for ``docs/performance.md``.
 
 ``--losses``: the losses of the first steps of each forced precision, against those of float32
-played eagerly, from the same seed.
+played eagerly, from the same seed. ``--shares``: where the time of ganzoo's step goes.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from typing import Any
 import hand
 import plain
 import torch
+from shares import shares
 from works import WORKS, Work, session
 
 from ganzoo.devices import Device, find_device
@@ -189,6 +191,19 @@ def compare_losses(works: list[str], device: str, steps: int) -> bool:
     return good
 
 
+def print_shares(works: list[str], device: str) -> None:
+    """Print, for each work and precision, the share of each kind of operations."""
+    body: list[list[str]] = []
+    kinds: list[str] = []
+    for name in works:
+        for precision in ("fp32", "bf16"):
+            play = session(WORKS[name], device, precision, "eager").match.play
+            of = shares(play, on_gpu=device == "cuda")
+            kinds = list(of)
+            body.append([WORKS[name].describe(), precision, *(f"{v:.0%}" for v in of.values())])
+    print(table(["work", "precision", *kinds], body))
+
+
 def compare_speed(works: list[str], args: argparse.Namespace) -> dict[str, Any]:
     """Print both tables; all that was measured, for ``--json``."""
     ways = [words(*way, args.device) for way in forced(args.device)]
@@ -220,34 +235,50 @@ def machine(device: str) -> str:
     return ", ".join([*parts, f"torch {torch.__version__}"])
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"it takes a whole number from 1 on, not {text}")
+    return int(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(WORKS)}")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--turns", type=int, default=5, help="turns of each loop")
+    parser.add_argument("--turns", type=positive, default=5, help="turns of each loop")
     parser.add_argument("--seconds", type=float, default=1.5, help="about how long a turn is")
-    parser.add_argument("--steps", type=int, help="steps a turn, or of --losses [20]")
-    parser.add_argument("--losses", action="store_true", help="compare losses, not speed")
+    parser.add_argument("--steps", type=positive, help="steps a turn, or of --losses [20]")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--losses", action="store_true", help="compare losses, not speed")
+    other.add_argument("--shares", action="store_true", help="where the time of a step goes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
     args = parser.parse_args()
     unknown = [name for name in args.works if name not in WORKS]
     if unknown:
         parser.error(f"there is no work {unknown[0]!r}; there are {', '.join(WORKS)}")
+    if args.json and not args.json.parent.is_dir():
+        parser.error(f"--json {args.json}: there is no folder {args.json.parent}")
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch finds no CUDA device here")
     usual = [n for n, w in WORKS.items() if w.usual and (w.on_cpu or args.device == "cuda")]
     works = args.works or usual
+    good = True
     # What `auto` chooses is measured here and now, not read from the user's cache.
     with tempfile.TemporaryDirectory() as home:
         os.environ["GANZOO_HOME"] = home
         torch.manual_seed(0)
         print(f"{machine(args.device)}: `{shlex.join(['python', *sys.argv])}`", end="\n\n")
         if args.losses:
-            sys.exit(not compare_losses(works, args.device, args.steps or 20))
-        measured = compare_speed(works, args)
-    if args.json:
-        record = {"machine": machine(args.device), "command": sys.argv, "works": measured}
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
+            good = compare_losses(works, args.device, args.steps or 20)
+        elif args.shares:
+            print_shares(works, args.device)
+        else:
+            measured = compare_speed(works, args)
+            if args.json:
+                record = {"machine": machine(args.device), "command": sys.argv, "works": measured}
+                args.json.write_text(json.dumps(record, indent=2) + "\n")
+    sys.exit(not good)
 
 
 if __name__ == "__main__":
