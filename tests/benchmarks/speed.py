@@ -38,7 +38,7 @@ import torch
 from shares import shares
 from works import WORKS, Work, session
 
-from ganzoo.devices import Device, find_device
+from ganzoo.devices import Device
 from ganzoo.engine.session import Session
 from ganzoo.runs.config import Schedule
 
@@ -99,7 +99,7 @@ def loops_of(work: Work, device: str) -> tuple[dict[str, Loop], str]:
         makers[f"hand {name}"] = partial(by_hand, work, device, precision, way)
         makers[f"ganzoo {name}"] = partial(ganzoo, precision, way)
     makers["ganzoo auto"] = partial(ganzoo, "auto", "auto")
-    placed = find_device(device, "fp32")
+    placed = Device(torch.device(device), "fp32")
     loops = {name: Loop(make, placed) for name, make in makers.items()}
     auto = sessions["auto"]
     execution, precision = getattr(auto.config, "execution", None), auto.match.device.precision
@@ -226,7 +226,7 @@ def compare_speed(works: list[str], args: argparse.Namespace) -> dict[str, Any]:
 
 def machine(device: str) -> str:
     """The hardware, what of bf16 it has, threads and torch, in one line."""
-    parts = [find_device(device, "fp32").describe()]
+    parts = [Device(torch.device(device), "fp32").describe()]
     if device == "cpu":
         flags = {"avx512_bf16": "AVX-512 bf16", "amx_tile": "AMX"}
         probes = {text: getattr(torch.cpu, f"_is_{name}_supported") for name, text in flags.items()}
