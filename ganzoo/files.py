@@ -41,12 +41,16 @@ def public_name(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole: beside, flushed to the disk, then renamed over the old one."""
+def write_bytes(path: Path, content: bytes, size: int = 0) -> None:
+    """Write a file whole: beside, flushed to the disk, then renamed over the old one.
+
+    size: to which zeros follow the content; they take no room until they are written over.
+    """
     beside = _beside(path, "tmp")
     try:
         with beside.open("xb") as file:
             file.write(content)
+            file.truncate(max(len(content), size))
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -22,6 +22,13 @@ def data_home() -> Path:
     return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "data"
 
 
+def decoded_home() -> Path:
+    """Decoded samples: GANZOO_HOME/decoded, else ganzoo/decoded in the user's cache folder. It can
+    be deleted at any time."""
+    home = _home()
+    return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "decoded"
+
+
 def _home() -> Path | None:
     home = os.environ.get("GANZOO_HOME")
     if not home:

@@ -194,6 +194,23 @@ def test_streaming_trains_and_resumes_exactly(workers, folder, tmp_path):
     assert files[0].read_bytes() == (resident.model_path / "model.safetensors").read_bytes()
 
 
+FAILING = """
+import sys, ganzoo
+class Failing(ganzoo.Observer):
+    def stepped(self, step):
+        raise RuntimeError("of the user")
+settings = {"data.in_memory": "no", "training.batch_size": 20, "widths": [4, 4]}
+ganzoo.train("vanilla", *sys.argv[1:2], out=sys.argv[2], settings=settings, observers=[Failing()])
+"""
+
+
+def test_a_process_that_fails_while_it_streams_ends(folder, tmp_path):
+    """The traceback holds the stream, whose workers do not listen to SIGTERM."""
+    command = [sys.executable, "-c", FAILING, folder, tmp_path / "run"]
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert failed.stderr.splitlines()[-1] == "RuntimeError: of the user"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -30,6 +30,9 @@ class Lines(Observer):
         begins = f"from step {step}" if step else "from the beginning"
         self.say(f"{run.path}: {run.config.architecture}, {begins} to {self.last}")
 
+    def noted(self, message: str) -> None:
+        self.say(message)
+
     def logged(self, line: dict[str, Any]) -> None:
         self.say(
             f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}"

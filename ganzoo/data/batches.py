@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import signal
+import atexit
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils import data as torch_data
 
 from ganzoo.data.dataset import Dataset, LazySamples, as_floats
-from ganzoo.data.reading import fault_of, none_readable, read_one
+from ganzoo.data.worker import Lists, Read, Readable, as_read, ignore_signals
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.spec import SampleSpec
 
 #: Added to the seed of the inputs' own order, so that it is another than that of the samples. Of
 #: a seed, torch's generator takes the lower 32 bits.
@@ -63,11 +62,19 @@ class Batches:
         self.inputs = None if lazy or data.inputs is None else self._kept(data.inputs)
         self.labels = None if data.labels is None else data.labels.to(self.device)
         self.per_epoch = len(data) // self.batch_size
+        self.broken = 0  # samples that were found so while streaming
 
     def start(self, position: int) -> Iterator[Batch]:
         """Batches from the `position`-th on."""
         if self.resident is None:
-            yield from self._stream(position)
+            stream = self._stream(position)
+            # Workers end when the stream does. One that an error's traceback still holds would
+            # leave it to multiprocessing, which waits at exit for workers that ignore signals.
+            atexit.register(stream.close)
+            try:
+                yield from stream
+            finally:
+                atexit.unregister(stream.close)
             return
         for index, other in self._indices(position, self.resident.device):
             labels = None if self.labels is None else self.labels[index.to(self.device)]
@@ -82,12 +89,10 @@ class Batches:
         dequantized, so that no random number is drawn."""
         data, inputs = self.dataset, self.dataset.inputs
         turns = len(data) if inputs is None else len(inputs)
-        read = [_Readable(data)[index % len(data), index % turns] for index in range(count)]
-        chosen = torch.tensor([number for _, _, number, _ in read], device=self.device)
-        labels = None if self.labels is None else self.labels[chosen]
+        read = Readable(data).read([(i % len(data), i % turns) for i in range(count)])
+        labels = None if self.labels is None else self.labels[read.numbers.to(self.device)]
         real, others = (
-            _laid_out(as_floats(torch.stack(side).to(self.device)))
-            for side in ([sample for sample, *_ in read], [other for _, other, *_ in read])
+            _laid_out(as_floats(side.to(self.device))) for side in (read.samples, read.inputs)
         )
         return Batch(real, labels, None if inputs is None else others)
 
@@ -139,40 +144,49 @@ class Batches:
         shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch + apart)
         return torch.randperm(count, generator=shuffle)
 
-    def _stream(self, position: int) -> Iterator[Batch]:
+    def _stream(self, position: int) -> Generator[Batch, None, None]:
         pinned = self.device.type == "cuda"
         loader = torch_data.DataLoader(
-            _Readable(self.dataset),
-            batch_sampler=_Lists(self._indices(position, torch.device("cpu"))),
+            Readable(self.dataset),
+            batch_sampler=Lists(self._indices(position, torch.device("cpu"))),
             num_workers=self.workers,
+            collate_fn=as_read,
             pin_memory=pinned,
-            worker_init_fn=_ignore_signals,
+            worker_init_fn=ignore_signals,
             # Else the loader draws from the global generator, and a resumed run draws once more.
             generator=torch.Generator(),
         )
-        reported: set[str] = set()
-        for samples, inputs, index, faults in self._read(loader):
-            for fault in set(faults) - {""} - reported:
-                reported.add(fault)
-                warnings.warn(
-                    f"data set {self.dataset.name!r}: a sample cannot be read, the next one takes "
-                    f"its place ({len(reported)} so far): {fault}",
-                    GanzooWarning,
-                    stacklevel=2,
-                )
+        told: set[str] = set()
+        for read in self._read(loader):
+            self._tell(read, told)
             labels = (
                 None
                 if self.labels is None
-                else self.labels[index.to(self.device, non_blocking=pinned)]
+                else self.labels[read.numbers.to(self.device, non_blocking=pinned)]
             )
             samples, inputs = (
-                side.to(self.device, non_blocking=pinned) for side in (samples, inputs)
+                side.to(self.device, non_blocking=pinned) for side in (read.samples, read.inputs)
             )
             yield self._prepare(
                 samples, labels, inputs if self.dataset.inputs is not None else None
             )
 
-    def _read(self, loader: Iterable[Any]) -> Iterator[Any]:
+    def _tell(self, read: Read, told: set[str]) -> None:
+        """Warn of what is wrong with samples and with the place where they are kept, each once."""
+        for trouble in set(read.troubles) - told:
+            told.add(trouble)
+            warnings.warn(trouble, GanzooWarning, stacklevel=3)
+        for fault in set(read.faults) - told:
+            told.add(fault)
+            self.broken += 1
+            warnings.warn(
+                f"data set {self.dataset.name!r}: a sample cannot be read, the next one takes "
+                f"its place ({self.broken} so far): {fault}",
+                GanzooWarning,
+                stacklevel=3,
+            )
+
+    def _read(self, loader: Iterable[Read]) -> Iterator[Read]:
         try:
             yield from loader
         except GanzooError as error:  # raised in a worker, with its traceback as the text
@@ -213,57 +227,3 @@ def _laid_out(samples: Tensor) -> Tensor:
     if samples.dim() == 4:
         return samples.contiguous(memory_format=torch.channels_last)
     return samples
-
-
-class _Lists(torch_data.Sampler[list[tuple[int, int]]]):
-    def __init__(self, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for index, other in self.batches:
-            yield list(zip(index.tolist(), other.tolist(), strict=True))
-
-
-class _Readable(torch_data.Dataset[tuple[Tensor, Tensor, int, str]]):
-    """Reads a sample and its input in a worker. A broken one is replaced by the next that can be
-    read; of a pair, both are."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset, self.spec = dataset, dataset.spec
-
-    def __getitem__(self, numbers: tuple[int, int]) -> tuple[Tensor, Tensor, int, str]:
-        data, (index, other) = self.dataset, numbers
-        samples = (data.samples, self.spec)
-        if data.inputs is None or data.input_spec is None:
-            (sample,), index, fault = self._read([samples], index)
-            return sample, torch.empty(0), index, fault
-        inputs = (data.inputs, data.input_spec)
-        if data.paired:
-            (sample, partner), index, fault = self._read([samples, inputs], index)
-            return sample, partner, index, fault
-        (sample,), index, fault = self._read([samples], index)
-        (partner,), _, other_fault = self._read([inputs], other)
-        return sample, partner, index, fault or other_fault
-
-    def _read(
-        self, sides: list[tuple[Tensor | LazySamples, SampleSpec]], index: int
-    ) -> tuple[list[Tensor], int, str]:
-        """What is at `index` on each side, or at the next number without a fault."""
-        fault, count = "", len(sides[0][0])
-        for offset in range(count):
-            chosen = (index + offset) % count
-            parts = []
-            try:
-                for samples, spec in sides:
-                    parts.append(read_one(samples, chosen, spec))
-                return parts, chosen, fault
-            except (OSError, ValueError) as error:
-                fault = fault or fault_of(sides[len(parts)][0], chosen, error)
-        raise none_readable(self.dataset.name, count, fault)
-
-
-def _ignore_signals(worker: int) -> None:
-    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the main process finishes
-    # its step first, then ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -84,7 +84,6 @@ def _read(
 ) -> tuple[list[Tensor], list[int] | None]:
     """Each side as a tensor, and the rows that are good on all sides; None: all rows."""
     count = len(sides[0][0])
-    lazy = [side for side, _ in sides if not isinstance(side, Tensor)]
     tensors = [
         side if isinstance(side, Tensor) else torch.empty(count, *side.shape, dtype=side.dtype)
         for side, _ in sides
@@ -99,11 +98,9 @@ def _read(
                 return fault_of(side, index, error)
         return None
 
-    if not lazy:
+    if all(isinstance(side, Tensor) for side, _ in sides):
         return tensors, None
-    # A zip is read through one handle, a folder's decoders run beside each other.
-    alone = any(getattr(side, "one_by_one", False) for side in lazy)
-    with ThreadPoolExecutor(1 if alone else os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         faults = list(pool.map(read, range(count)))
     broken = [fault for fault in faults if fault is not None]
     if not broken:

@@ -27,6 +27,9 @@ class Observer:
         """Training begins (step 0), or goes on after `step`: later steps that were already
         reported will be reported again."""
 
+    def noted(self, message: str) -> None:
+        """Something was decided that is worth knowing, such as where decoded samples are kept."""
+
     def stepped(self, step: int) -> None:
         """A step is done. Called often: it must be quick and read nothing from the device."""
 

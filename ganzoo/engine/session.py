@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.decoded import keep_decoded
 from ganzoo.data.reading import fits_in_memory, read_all
 from ganzoo.devices import find_device
 from ganzoo.engine.loop import Loop
@@ -57,7 +58,7 @@ class Session:
         """observers: those that the caller gave, as objects, or by names that `config` has, too.
         needed: the names without which the run does not begin."""
         self.processes = processes
-        self.match, self.config = _prepare(architecture, config, dataset, processes)
+        self.match, self.config, self.notes = _prepare(architecture, config, dataset, processes)
         self.observers = Observers()
         self.judge: Judge | None = None
         if processes.first:
@@ -120,6 +121,8 @@ class Session:
         with contextlib.ExitStack() as following:
             with stop.listen():
                 following.enter_context(self.observers.following(run, self.match.step))
+                for note in self.notes:
+                    self.observers.tell(Observer.noted, note)
                 loop.train(stop)
             if self.processes.first:
                 self._export(loop, run)
@@ -137,8 +140,8 @@ class Session:
 
 def _prepare(
     architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
-) -> tuple[Match, RunConfig]:
-    """The match, and the configuration with what was decided on the way."""
+) -> tuple[Match, RunConfig, list[str]]:
+    """The match, the configuration with what was decided on the way, and what is told of it."""
     name, schedule = config.architecture, config.schedule
     device = find_device(schedule.device, schedule.precision, processes.local_rank)
     dataset = prepare_data(dataset, architecture, name, config.data)
@@ -147,11 +150,15 @@ def _prepare(
         stream = processes.any(int(not fits_in_memory(dataset)), device.device)
         data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
         config = config.model_copy(update={"data": data})
-    if config.data.in_memory == "yes":
+    notes: list[str] = []
+    cache, resident = config.data.cache, config.data.in_memory == "yes"
+    if cache == "yes" or (cache == "auto" and not resident):
+        dataset, notes = keep_decoded(dataset, cache)
+    if resident:
         dataset = read_all(dataset)
     config = with_extractor(config, dataset.spec)
     prepared = make_architecture(architecture, name, config, dataset.spec)
-    return make_match(config, prepared, dataset, device, processes), config
+    return make_match(config, prepared, dataset, device, processes), config, notes
 
 
 def _newest(run: Run) -> int:

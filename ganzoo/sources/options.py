@@ -38,6 +38,12 @@ class Data(Options):
         description="decode all once and keep it; auto: if it takes a quarter of the memory",
         json_schema_extra={"repeat": "never"},
     )
+    cache: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="keep decoded images on the disk; auto: those not in memory, if they take half "
+        "of the free space or less",
+        json_schema_extra={"repeat": "never"},
+    )
     workers: int = Field(
         2,
         ge=0,

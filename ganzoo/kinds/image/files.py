@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 import struct
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import Final
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
@@ -21,26 +19,22 @@ from torch import Tensor
 from ganzoo.data.dataset import Dataset
 from ganzoo.entries import ReaderEntry
 from ganzoo.errors import GanzooError
+from ganzoo.kinds.image.stored import FolderFiles, Stored, in_folder, in_zip, times_of
 from ganzoo.plugins import catalogue
 
-_LARGEST: Final = 1 << 29  # bytes of one image file; a larger one is a fault or an attack
+_DECODING: Final = 1  # counted up when `pixels` gives other pixels of the same file
 _LOOKED_AT: Final = 100  # files whose headers are read, to see whether there is colour
-_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # or encrypted
 
 
 class ImageFiles:
-    """Image files in a folder or a zip, decoded one at a time to uint8 (channels, size, size)."""
+    """Image files, decoded one at a time to uint8 (channels, size, size)."""
 
-    def __init__(self, root: Path, names: list[str], sizes: list[int]) -> None:
-        self.root, self.names, self.sizes = root, names, sizes
-        self.size, self.channels = 0, 0
-        self._zip: tuple[int, zipfile.ZipFile] | None = None
+    def __init__(self, files: Stored, size: int = 0, channels: int = 0) -> None:
+        self.files, self.size, self.channels = files, size, channels
 
     def at(self, size: int, channels: int) -> ImageFiles:
         """The same files, decoded to another size and number of channels (1 or 3)."""
-        files = ImageFiles(self.root, self.names, self.sizes)
-        files.size, files.channels = size, channels
-        return files
+        return ImageFiles(self.files, size, channels)
 
     def native(self) -> tuple[int, int]:
         """Channels and short side: the side of the first image that can be opened, and 3 channels
@@ -48,8 +42,10 @@ class ImageFiles:
         first = next(self._headers(range(len(self))), None)
         if first is None:
             if len(self) == 1:
-                raise GanzooError(f"{self.root / self.names[0]}: not an image that can be read")
-            raise GanzooError(f"{self.root}: none of its {len(self)} images can be read")
+                raise GanzooError(
+                    f"{self.files.root / self.name(0)}: not an image that can be read"
+                )
+            raise GanzooError(f"{self.files.root}: none of its {len(self)} images can be read")
         channels, side = first
         apart = range(0, len(self), -(-len(self) // _LOOKED_AT))
         if channels == 1 and any(other == 3 for other, _ in self._headers(apart)):
@@ -60,9 +56,9 @@ class ImageFiles:
         """Channels and short side of those that can be opened; their pixels are not read."""
         for index in indices:
             try:
-                with self._open(index) as file, Image.open(file) as image:
+                with self.files.open(index) as file, Image.open(file) as image:
                     yield (1 if is_grey(image) else 3), min(image.size)
-            except (*_DAMAGED, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                 continue
 
     @property
@@ -73,17 +69,15 @@ class ImageFiles:
     def dtype(self) -> torch.dtype:
         return torch.uint8
 
-    @property
-    def one_by_one(self) -> bool:
-        """Whether several threads would wait for each other: a zip is read through one handle."""
-        return not self.root.is_dir()
-
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.files.names)
 
     def __getitem__(self, index: int) -> Tensor:
         try:
-            with Image.open(io.BytesIO(self._read(index))) as image:
+            # Read whole before it is decoded: what is wrong with the file is told as such.
+            with self.files.open(index) as file:
+                content = file.read()
+            with Image.open(io.BytesIO(content)) as image:
                 return pixels(image, self.size, self.channels)
         except UnidentifiedImageError as error:
             raise ValueError("not an image") from error
@@ -91,32 +85,23 @@ class ImageFiles:
             raise ValueError(str(error)) from error
 
     def name(self, index: int) -> str:
-        return self.names[index]
+        return self.files.names[index]
 
     def fingerprint(self) -> str:
-        lines = (f"{name} {size}\n" for name, size in zip(self.names, self.sizes, strict=True))
-        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        """Of names and sizes, so that a copy of the files has the same."""
+        digest = hashlib.sha256()
+        for name, size in zip(self.files.names, self.files.sizes.tolist(), strict=True):
+            digest.update(f"{name} {size}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
-    def _read(self, index: int) -> bytes:
-        """A file's bytes. Raises OSError or ValueError where it cannot be read."""
-        try:
-            with self._open(index) as file:
-                return file.read()
-        except _DAMAGED as error:
-            raise ValueError(str(error)) from error
+    def origin(self) -> str:
+        """The folder or the zip."""
+        return str(self.files.root.resolve())
 
-    def _open(self, index: int) -> IO[bytes]:
-        if self.sizes[index] > _LARGEST:
-            raise ValueError(f"{self.sizes[index]} bytes are too many for one image")
-        if self.root.is_dir():
-            return (self.root / self.names[index]).open("rb")
-        # A worker process must not share the parent's file position: one handle a process.
-        if self._zip is None or self._zip[0] != os.getpid():
-            self._zip = (os.getpid(), zipfile.ZipFile(self.root))
-        return self._zip[1].open(self.names[index])
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_zip": None}
+    def version(self) -> str:
+        """SHA-256 over the state of the files and what decodes them."""
+        decoder = f"{self.files.version()} {PIL.__version__} {_DECODING}"
+        return hashlib.sha256(decoder.encode()).hexdigest()
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -164,58 +149,42 @@ def _over_white(image: Image.Image) -> Image.Image:
 def images(path: Path) -> Dataset:
     """One picture; or those in a folder and its subfolders, each of the first level a class."""
     if path.is_file():
-        return _dataset(path.parent, [path.name], [path.stat().st_size], path.stem)
-    names, sizes, seen = [], [], set()
-    for folder, subfolders, files in os.walk(path, followlinks=True, onerror=_refuse):
-        real = Path(folder).resolve()  # a link may lead to a folder that was walked already
-        if real in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        subfolders.sort()
-        for file in sorted(files):
-            full = Path(folder, file)
-            if full.is_file() or full.is_symlink():  # no pipe, which would never end
-                names.append(full.relative_to(path).as_posix())
-                sizes.append(full.stat().st_size if full.is_file() else 0)
-    return _dataset(path, names, sizes)
-
-
-def _refuse(error: OSError) -> None:
-    raise GanzooError(f"{error.filename}: cannot be read: {error.strerror}")
+        found = path.stat()
+        files = FolderFiles(path.parent, [path.name], [found.st_size], [times_of(found)])
+        return _dataset(path, files)
+    return _dataset(path, in_folder(path, _wanted()))
 
 
 def image_zip(path: Path) -> Dataset:
     """The images in a zip, read in place; nothing is extracted."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted(archive.infolist(), key=lambda member: member.filename)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise GanzooError(f"{path}: not a readable zip: {error}") from None
-    return _dataset(path, [m.filename for m in members], [m.file_size for m in members])
+    return _dataset(path, in_zip(path, _wanted()))
 
 
-def _dataset(path: Path, names: list[str], sizes: list[int], name: str = "") -> Dataset:
-    ends = catalogue().entries(ReaderEntry)["images"].inside
-    kept = [
-        (name, size)
-        for name, size in zip(names, sizes, strict=True)
-        if name.lower().endswith(ends) and not _hidden(name)
-    ]
-    if not kept:
-        kinds = ", ".join(suffix[1:] for suffix in ends)
+def _wanted() -> Callable[[str], bool]:
+    """Whether a file's name is that of an image."""
+    ends = _ends()
+    return lambda name: name.lower().endswith(ends) and not _hidden(name)
+
+
+def _ends() -> tuple[str, ...]:
+    return catalogue().entries(ReaderEntry)["images"].inside
+
+
+def _dataset(path: Path, stored: Stored) -> Dataset:
+    if not len(stored.names):
+        kinds = ", ".join(suffix[1:] for suffix in _ends())
         raise GanzooError(f"{path}: no images in it. Images are files that end in {kinds}.")
-    files = ImageFiles(path, [name for name, _ in kept], [size for _, size in kept])
-    labels, classes = _classes(files.names)
+    files = ImageFiles(stored)
+    labels, classes = _classes(stored.names)
     channels, size = files.native()
-    return Dataset(name or path.stem, files.at(size, channels), labels, classes)
+    return Dataset(path.stem, files.at(size, channels), labels, classes)
 
 
 def _hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
-def _classes(names: list[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+def _classes(names: Iterable[str]) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels from the first folder in which the paths differ; none where files lie beside it."""
     parts = [PurePosixPath(name).parts for name in names]
     common = 0
