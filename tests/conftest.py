@@ -30,6 +30,7 @@ import pytest
 import torch
 from architectures import Labelled
 from click.testing import CliRunner, Result
+from filelock import FileLock
 from PIL import Image
 
 import ganzoo as package
@@ -234,11 +235,42 @@ def fresh_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "_catalogue", None)
 
 
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, fresh_catalogue) -> Iterator[Callable[[Path], None]]:
+    """Have the distributions of a folder found in this process, until the test is over.
+
+    Called again after a change there, it forgets what it has imported from the folder.
+    """
+    folders: set[Path] = set()
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which knows a change by the second
+
+    def forget() -> None:
+        plugins._catalogue = None
+        for name, module in list(sys.modules.items()):
+            if folders & set(Path(getattr(module, "__file__", None) or "/").parents):
+                del sys.modules[name]
+
+    def find(site: Path) -> None:
+        folders.add(site)
+        monkeypatch.syspath_prepend(site)
+        forget()
+
+    yield find
+    forget()
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
-    subprocess.run([sys.executable, "-m", "pip", "-q", *build], check=True, capture_output=True)
+    """The wheel of this clone, built once for all workers."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "wheel"
+    with FileLock(root / "wheel.lock"):
+        if not folder.exists():
+            build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
+            pip = [sys.executable, "-m", "pip", "-q", *build]
+            subprocess.run(pip, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
 

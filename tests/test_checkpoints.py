@@ -110,14 +110,14 @@ def test_another_optimizer_than_the_checkpoints_is_refused(trained, digits):
         ganzoo.resume(trained.path, steps=40, data=digits[0])
 
 
-def test_a_finished_run_is_left_alone_and_can_be_extended(trained, digits, tmp_path, ganzoo):
+def test_a_finished_run_is_left_alone_and_can_be_extended(trained):
     before = (trained.model_path / "model.safetensors").read_bytes()
-    told = ganzoo("resume", trained.path)
-    assert told.returncode == 0
+    told = call("resume", trained.path)
+    assert told.exit_code == 0
     assert "is finished" in told.stderr
     assert (trained.model_path / "model.safetensors").read_bytes() == before
-    refused = ganzoo("resume", trained.path, "--steps", 5)
-    assert refused.returncode == 2
+    refused = call("resume", trained.path, "--steps", 5)
+    assert refused.exit_code == 2
     assert "step 30 already" in refused.stderr
 
 

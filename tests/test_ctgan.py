@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Command, call
+from conftest import call
 
 import ganzoo as package
 from ganzoo import Dataset, GanzooError, SampleSpec
@@ -262,20 +262,21 @@ def test_the_cars_are_the_real_ones(cars):
     assert sum(row["mpg"] for row in rows) / 392 == pytest.approx(23.4459, abs=1e-4)
 
 
-def test_samples_come_as_csv_and_as_numbers(run, ganzoo: Command, tmp_path):
-    told = ganzoo("sample", run.path, "-n", 7)
-    assert told.returncode == 0, told.stderr
+def test_samples_come_as_csv_and_as_numbers(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = call("sample", run.path, "-n", 7)
+    assert told.exit_code == 0, told.stderr
     assert told.stdout.strip() == "samples.csv"
     written = rows_of((tmp_path / "samples.csv").read_bytes())
     assert len(written) == 8
     assert written[0][0] == "cylinders"
     assert find_dataset(str(tmp_path / "samples.csv")).kind == "table"
-    told = ganzoo("sample", run.path, "-n", 7, "-o", "x.npz")
-    assert told.returncode == 0, told.stderr
+    told = call("sample", run.path, "-n", 7, "-o", "x.npz")
+    assert told.exit_code == 0, told.stderr
     with np.load(tmp_path / "x.npz") as archive:
         assert archive["samples"].shape == (7, 35)
-    told = ganzoo("sample", run.path, "-o", "x.png")
-    assert told.returncode == 2
+    told = call("sample", run.path, "-o", "x.png")
+    assert told.exit_code == 2
     assert ".csv" in told.stderr
 
 

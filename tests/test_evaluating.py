@@ -259,11 +259,11 @@ def test_a_killed_run_measures_the_same(digits_npz, tmp_path):
         *("--evaluate-every", 15, "--keep", "best", "--log-every", 10, "--checkpoint-every", 20),
         *set_options(EVALUATED),
     )
-    subprocess.run([*args, "--out", tmp_path / "whole"], check=True, capture_output=True)
+    assert call(*args[3:], "--out", tmp_path / "whole").exit_code == 0
     killed = tmp_path / "killed"
     process = subprocess.Popen([*args, "--out", killed], stderr=subprocess.PIPE)
     kill_while_training(process, killed, random.Random(0))
-    subprocess.run(command("resume", killed), check=True, capture_output=True)
+    assert call("resume", killed).exit_code == 0
     whole, resumed = (ganzoo.Run.open(tmp_path / name) for name in ("whole", "killed"))
     assert measured(resumed) == measured(whole)
     model = "model.safetensors"

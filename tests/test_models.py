@@ -342,51 +342,57 @@ UPGRADE = """
 """
 
 
-def test_a_model_of_another_version_is_brought_up_to_date(distribution, tmp_path, ganzoo):
+def test_a_model_of_another_version_is_brought_up_to_date(
+    distribution, installed, tmp_path, monkeypatch
+):
     site = distribution("ganzoo-moved", OLD)
     run = tmp_path / "run"
-    path = {"PYTHONPATH": f"{site}:{':'.join(sys.path)}"}
+    monkeypatch.chdir(tmp_path)
+    installed(site)
     args = ("--data", "mnist-5k", "--steps", 1, "--out", run)
-    done = ganzoo("train", "moved", *args, **path)
-    assert done.returncode == 0, done.stderr
-    first = ganzoo("sample", run, "-o", "first.png", **path)
-    assert first.returncode == 0, first.stderr
+    done = call("train", "moved", *args)
+    assert done.exit_code == 0, done.stderr
+    first = call("sample", run, "-o", "first.png")
+    assert first.exit_code == 0, first.stderr
 
     (site / "ganzoo_moved-1.2.dist-info").rename(site / "ganzoo_moved-1.3.dist-info")
     metadata = site / "ganzoo_moved-1.3.dist-info" / "METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.2", "Version: 1.3"))
     new = OLD.replace('"old"', '"new"')
     (site / "ganzoo_moved.py").write_text(new)
-    key = ganzoo("sample", run, **path)
-    assert key.returncode == 2
+    installed(site)
+    key = call("sample", run)
+    assert key.exit_code == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in key.stderr
-    resumed = ganzoo("resume", run, "--steps", 2, **path)
-    assert resumed.returncode == 2
+    resumed = call("resume", run, "--steps", 2)
+    assert resumed.exit_code == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in resumed.stderr
     new = new.replace("size: int", "length: int").replace("config.size", "config.length")
     (site / "ganzoo_moved.py").write_text(new)
-    option = ganzoo("sample", run, **path)
-    assert option.returncode == 2
+    installed(site)
+    option = call("sample", run)
+    assert option.exit_code == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in option.stderr
-    resumed = ganzoo("resume", run, "--steps", 2, **path)
-    assert resumed.returncode == 2
+    resumed = call("resume", run, "--steps", 2)
+    assert resumed.exit_code == 2
     assert "made by ganzoo-moved 1.2; 1.3 is installed" in resumed.stderr
 
     (site / "ganzoo_moved.py").write_text(new.replace("\n@hookimpl", f"{UPGRADE}\n@hookimpl"))
+    installed(site)
     for step in ((), ("--step", 1)):
-        again = ganzoo("sample", run, *step, "-o", "again.png", **path)
-        assert again.returncode == 0, again.stderr
+        again = call("sample", run, *step, "-o", "again.png")
+        assert again.exit_code == 0, again.stderr
         first_png, again_png = ((tmp_path / f"{n}.png").read_bytes() for n in ("first", "again"))
         assert first_png == again_png
 
-    resumed = ganzoo("resume", run, "--steps", 2, **path)
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = call("resume", run, "--steps", 2)
+    assert resumed.exit_code == 0, resumed.stderr
     config = json.loads((run / "config.json").read_text())
     assert (config["options"], config["plugin"]["version"]) == ({"length": 4}, "1.3")
     # Each checkpoint knows what made it.
     for step in (1, 2):
-        again = ganzoo("sample", run, "--step", step, "-o", f"{step}.png", **path)
-        assert again.returncode == 0, again.stderr
+        again = call("sample", run, "--step", step, "-o", f"{step}.png")
+        assert again.exit_code == 0, again.stderr
     assert (tmp_path / "1.png").read_bytes() == first_png
 
 

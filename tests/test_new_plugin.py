@@ -85,15 +85,24 @@ def test_nothing_is_overwritten(tmp_path, monkeypatch):
     assert (tmp_path / "deep/er/mine/pyproject.toml").is_file()
 
 
-@pytest.mark.parametrize("name", ["7", "class", "a-b_c.d", "none", "test"])
-def test_odd_names_give_modules_that_import(name, tmp_path):
-    out = tmp_path / "package"
-    assert call("new-plugin", name, out).exit_code == 0
-    (package,) = [path for path in out.iterdir() if path.name.startswith("ganzoo_")]
-    assert package.name.isidentifier()
-    for file in out.rglob("*.py"):
-        compile(file.read_text(), str(file), "exec")
-    code = (
-        f"import {package.name} as p; print(*(e.load().__name__ for e in p.ganzoo_architectures()))"
+def test_odd_names_give_modules_that_import(tmp_path):
+    names = ["7", "class", "a-b_c.d", "none", "test"]
+    packages = []
+    for name in names:
+        out = tmp_path / name
+        assert call("new-plugin", name, out).exit_code == 0
+        (package,) = [path for path in out.iterdir() if path.name.startswith("ganzoo_")]
+        assert package.name.isidentifier()
+        packages.append(package)
+        for file in out.rglob("*.py"):
+            compile(file.read_text(), str(file), "exec")
+    code = "".join(
+        f"import {package.name} as p\n"
+        "print(*(e.load().__name__ for e in p.ganzoo_architectures()))\n"
+        for package in packages
     )
-    assert run([sys.executable, "-c", code], out, {**os.environ}, code).strip().isidentifier()
+    paths = os.pathsep.join([*(str(package.parent) for package in packages), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    classes = run([sys.executable, "-c", code], tmp_path, environment, code).split()
+    assert len(classes) == len(names)
+    assert all(name.isidentifier() for name in classes)

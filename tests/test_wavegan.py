@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import Command, call
+from conftest import call
 
 import ganzoo as package
 from ganzoo import Dataset, GanzooError, SampleSpec
@@ -327,20 +327,21 @@ def test_phase_shuffle_shifts_by_reflection():
     assert layer.eval()(x) is x
 
 
-def test_samples_come_as_wav_and_as_numbers(run, ganzoo: Command, tmp_path):
-    told = ganzoo("sample", run.path, "-n", 5)
-    assert told.returncode == 0, told.stderr
+def test_samples_come_as_wav_and_as_numbers(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = call("sample", run.path, "-n", 5)
+    assert told.exit_code == 0, told.stderr
     assert told.stdout.strip() == "samples.wav"
     played, rate = read_wav((tmp_path / "samples.wav").read_bytes())
     assert rate == 8000
     assert np.allclose(played[:1024], package.load(run).sample(5)[0, 0], atol=1 / 32767)
     assert find_dataset(str(tmp_path / "samples.wav")).kind == "audio"
-    told = ganzoo("sample", run.path, "-n", 5, "-o", "x.npz")
-    assert told.returncode == 0, told.stderr
+    told = call("sample", run.path, "-n", 5, "-o", "x.npz")
+    assert told.exit_code == 0, told.stderr
     with np.load(tmp_path / "x.npz") as archive:
         assert archive["samples"].shape == (5, 1, 1024)
-    told = ganzoo("sample", run.path, "-o", "x.png")
-    assert told.returncode == 2
+    told = call("sample", run.path, "-o", "x.png")
+    assert told.exit_code == 2
     assert "audio samples are written as .wav, .npz" in told.stderr
 
 
@@ -371,14 +372,15 @@ def test_bf16_is_close_to_float32(run):
     assert (near - exact).norm() < 0.02 * exact.norm()
 
 
-def test_a_folder_of_sounds_trains_from_the_command_line(ganzoo: Command, tmp_path):
+def test_a_folder_of_sounds_trains_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for index in range(8):
         write_wav(tmp_path / "sounds" / f"{index}.wav", tone(1500, 0.01 * (index + 1)), 16_000)
     small = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
     options = ("--steps", 1, "--out", "run", *small)
-    told = ganzoo("train", "wavegan", "--data", "sounds", *options)
-    assert told.returncode == 0, told.stderr
+    told = call("train", "wavegan", "--data", "sounds", *options)
+    assert told.exit_code == 0, told.stderr
     assert {file.suffix for file in (tmp_path / "run" / "samples").iterdir()} == {".wav"}
-    told = ganzoo("train", "wavegan", "--data", "ring")
-    assert told.returncode == 2
+    told = call("train", "wavegan", "--data", "ring")
+    assert told.exit_code == 2
     assert "wavegan makes samples of kind audio" in told.stderr
