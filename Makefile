@@ -14,7 +14,7 @@ demo: .venv/installed
 
 ## The whole test suite but its campaigns (about ten minutes on two cores).
 test: lint
-	$(BIN)/python -m pytest -n auto -m "not slow and not timing"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not timing"
 	$(BIN)/python -m pytest -m timing
 
 ## The campaigns that take minutes each.

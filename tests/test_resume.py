@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, set_options, write_pictures
+from conftest import SMALL, call, set_options, write_pictures
 from PIL import Image
 
 import ganzoo
@@ -100,20 +100,19 @@ def kill_while_writing(process, run: Path) -> str:
 def test_a_killed_run_ends_with_the_same_bytes(name, digits_npz, tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     every = STEPS[name] // 15
-    subprocess.run(train_args(name, digits_npz, straight, every), check=True, capture_output=True)
+    whole = call(*train_args(name, digits_npz, straight, every)[3:])  # in this process
+    assert whole.exit_code == 0, whole.output
 
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
     ends = [kill_while_training(start(train_args(name, digits_npz, broken, every)), broken, chance)]
-    for attempt in range(6):
-        process = start(command("resume", broken))
-        if attempt % 2 == 0:
-            ends.append(kill_while_writing(process, broken))
-        else:
-            ends.append(kill_while_training(process, broken, chance))
-    process = start(command("resume", broken))
-    _, told = process.communicate()
-    assert process.returncode == 0, told
+    for _ in range(6):
+        ends.append(kill_while_writing(start(command("resume", broken)), broken))
+        if ends[-1] == "killed in a checkpoint":
+            break
+    ends.append(kill_while_training(start(command("resume", broken)), broken, chance))
+    told = call("resume", broken)
+    assert told.exit_code == 0, told.output
     assert ends[0] == "killed", (seed, ends)
     assert "killed in a checkpoint" in ends, (seed, ends)
     for file in ("model/model.safetensors", f"samples/step-{STEPS[name]:07d}.png"):
@@ -139,7 +138,7 @@ def test_a_signal_writes_a_checkpoint_and_says_how_to_go_on(number, status, digi
     assert "Traceback" not in told.decode()
     (step,) = Run.open(run).checkpoints.steps()
     assert 0 < step < STEPS["vanilla"]
-    assert subprocess.run(command("resume", run), capture_output=True).returncode == 0
+    assert call("resume", run).exit_code == 0
     assert Run.open(run).finished
 
 
