@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
+from ganzoo.engine.benchmark import Benchmark
+from ganzoo.engine.benchmark import benchmark as measured_speeds
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
 from ganzoo.entries import ArchitectureEntry
@@ -104,6 +107,33 @@ def resume(
     with processes_of(config.schedule.device) as processes:
         dataset = _dataset(data, labels, config, opened.spec())
         return Session(cls, config, dataset, processes, observers, observers).go_on(opened)
+
+
+def benchmark(
+    architecture: str,
+    data: Samples | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    seconds: float = 5.0,
+    **options: int | str | None,
+) -> Benchmark:
+    """How fast an architecture trains on this machine; nothing is kept.
+
+    data: what to train on; None: random colour images of 10 classes. seconds: that each way to
+    compute is measured for. settings, options: as in `train`.
+    """
+    cls, name = _architecture(architecture)
+    asked = _asked({}, data, (), options)
+    resolved = resolve(cls, name, reference_of(name), asked, settings or {})
+    if data is None:
+        if cls.kinds and "image" not in cls.kinds:
+            raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
+        side = options.get("image_size") or 32
+        images = torch.randint(0, 256, (1024, 3, int(side), int(side)), dtype=torch.uint8)
+        dataset = dataset_of(images, torch.arange(1024) % 10, resolved.data)
+    else:
+        dataset = _dataset(data, None, resolved)
+    return measured_speeds(resolved, cls, dataset, seconds)
 
 
 def _parameters() -> dict[str, str]:

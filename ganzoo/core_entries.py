@@ -152,8 +152,8 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
 
 @hookimpl
 def ganzoo_commands() -> Iterator[CommandEntry]:
-    rooms = ("listing", "models", "training", "plugins")
-    listing, models, training, plugins = (f"ganzoo.cli.{room}" for room in rooms)
+    rooms = ("listing", "models", "training", "plugins", "benchmark")
+    listing, models, training, plugins, bench = (f"ganzoo.cli.{room}" for room in rooms)
     yield CommandEntry("list", f"{listing}:list_", "What has a name: models, architectures, data.")
     yield CommandEntry("info", f"{listing}:info", "An architecture's options, or a model's card.")
     yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")
@@ -163,6 +163,7 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("publish", f"{models}:publish", "Publish a model to the Hugging Face Hub.")
     yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
     yield CommandEntry("resume", f"{training}:resume", "Go on with a run.")
+    yield CommandEntry("bench", f"{bench}:bench", "Measure how fast an architecture trains here.")
     yield CommandEntry("plugins", f"{listing}:plugins", "What is installed, and what is broken.")
     yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Check one against the contract.")
     yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

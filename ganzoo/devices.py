@@ -53,8 +53,8 @@ class Device:
         return f"{self.device.type} ({_processor()})"
 
 
-def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
-    """The device called `name` (auto, cpu, cuda, mps) at `precision` (auto, fp32, bf16, fp16).
+def find_device(name: str, local_rank: int = 0) -> torch.device:
+    """The device called `name`: auto, cpu, cuda, cuda:N or mps.
 
     Raises GanzooError where there is no such device.
     """
@@ -76,7 +76,7 @@ def find_device(name: str, precision: str, local_rank: int = 0) -> Device:
             raise GanzooError(f"--device {name}: there is no device {index}; there are {count}")
         torch.cuda.set_device(index)
         name = f"cuda:{index}"
-    return Device(torch.device(name), best_precision(kind) if precision == "auto" else precision)
+    return torch.device(name)
 
 
 def checked_device(device: str | torch.device) -> torch.device:
@@ -105,13 +105,13 @@ def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     return weights_type
 
 
-def best_precision(kind: str) -> str:
-    """bf16 where the hardware computes in it, else fp16 on CUDA, else fp32."""
-    if kind == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    if kind == "cpu" and _cpu_has_bf16():
-        return "bf16"
-    return "fp32"
+def precisions(device: torch.device) -> list[str]:
+    """Those that the hardware computes in: float32, and one that may be faster, or not: which is
+    has to be measured."""
+    if device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ["fp32", "bf16" if bf16 else "fp16"]
+    return ["fp32", "bf16"] if device.type == "cpu" and _cpu_has_bf16() else ["fp32"]
 
 
 def _cpu_has_bf16() -> bool:

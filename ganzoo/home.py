@@ -29,6 +29,13 @@ def decoded_home() -> Path:
     return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "decoded"
 
 
+def executions_home() -> Path:
+    """What was measured to decide how runs are computed: GANZOO_HOME/executions, else
+    ganzoo/executions in the user's cache folder."""
+    home = _home()
+    return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "executions"
+
+
 def _home() -> Path | None:
     home = os.environ.get("GANZOO_HOME")
     if not home:

@@ -142,11 +142,9 @@ class AdversarialObjective(Objective):
         raise NotImplementedError
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
-        terms = {
-            "real": self.real_loss(game.score(game.real)),
-            "fake": self.fake_loss(game.score(game.fake)),
-        }
-        return terms | self.penalties(game)
+        penalties = self.penalties(game)  # first: the scores of its pass serve the loss, too
+        real, fake = game.scores(game.real, game.fake)
+        return {"real": self.real_loss(real), "fake": self.fake_loss(fake), **penalties}
 
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
         return {"adversarial": self.generator_loss(game.score(game.fake))}

@@ -23,7 +23,13 @@ from ganzoo.sources.given import from_tensor
 def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:
     found = find_architecture(name)
     settings = {key.replace("__", "."): value for key, value in settings.items()}
-    config = resolve(found, name, {}, {"schedule": {"device": "cpu"}}, SMALL[name] | settings)
+    config = resolve(
+        found,
+        name,
+        {},
+        {"schedule": {"device": "cpu", "precision": "fp32"}},
+        SMALL[name] | settings,
+    )
     return Session(found, config, from_tensor(data), Processes(), (), ()).match
 
 

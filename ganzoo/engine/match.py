@@ -76,6 +76,7 @@ class Match:
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
         self.health = health
+        self.joined = False  # whether the discriminator judges each sample by itself
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
         self._real: Iterator[Batch] | None = None
@@ -194,6 +195,7 @@ class Match:
             inputs=drawn.inputs,
             mean=self.processes.mean,
             record=self.totals.log,
+            joined=self.joined,
         )
 
     def turn(self, player: Player, games: Iterable[Game], watch: Watch | None = None) -> None:

@@ -4,6 +4,7 @@ becomes a clear message before anything is written. The plugin kit uses the same
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import traceback
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from ganzoo.engine.match import Match
 from ganzoo.errors import GanzooError, memory_message, one_line
-from ganzoo.game import Game, score_of
+from ganzoo.game import Game, call, score_of
 from ganzoo.sampler import seeded
 from ganzoo.training import PLAYERS
 
@@ -83,6 +84,28 @@ def _rehearse_terms(
         match.totals.add(player, list(terms), torch.zeros(1), torch.zeros(len(terms)))
     for name, value in logged.items():
         match.totals.log(name, value)
+
+
+def judges_alone(match: Match) -> bool:
+    """Whether the discriminator judges each sample (or pack) by itself: no score depends on the
+    rest of the batch, as with batch statistics, and no buffer changes when it is called.
+
+    It is shown samples of which all but the first are NaN. A NaN reaches whatever depends on it,
+    even through weights that are still zero.
+    """
+    network, pack = match.networks.discriminator, match.architecture.pack
+    with _untouched(match), seeded(match.device.device, 0), torch.no_grad():
+        before = [buffer.clone() for buffer in network.buffers()]
+        batch = match.batches.peek(min(2, match.training.batch_size // pack) * pack)
+        samples = torch.cat([batch.real, torch.full_like(batch.real, math.nan)])
+        labels = batch.labels if match.architecture.conditional else None
+        labels = None if labels is None else labels.repeat(2)
+        try:
+            scores = score_of(call(network, samples, labels))
+        except Exception:  # it takes more than samples, or refuses these
+            return False
+        alone = len(scores) % 2 == 0 and bool(scores[: len(scores) // 2].isfinite().all())
+        return alone and all(map(torch.equal, before, network.buffers()))
 
 
 def check_latent(latent: object, count: int) -> None:

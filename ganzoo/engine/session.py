@@ -11,16 +11,14 @@ from typing import Any, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.decoded import keep_decoded
-from ganzoo.data.reading import fits_in_memory, read_all
-from ganzoo.devices import find_device
+from ganzoo.devices import Device, find_device
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, Observers
-from ganzoo.engine.setup import make_architecture, make_match
+from ganzoo.engine.setup import make_match, prepare
 from ganzoo.engine.signals import StopRequest
+from ganzoo.engine.tuning import choose
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.kinds.prepare import prepare_data
 from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.checkpoint import stored_at
@@ -142,23 +140,16 @@ def _prepare(
     architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
 ) -> tuple[Match, RunConfig, list[str]]:
     """The match, the configuration with what was decided on the way, and what is told of it."""
-    name, schedule = config.architecture, config.schedule
-    device = find_device(schedule.device, schedule.precision, processes.local_rank)
-    dataset = prepare_data(dataset, architecture, name, config.data)
-    if config.data.in_memory == "auto":
-        # Decided once for all processes and for good: a broken image counts otherwise in memory.
-        stream = processes.any(int(not fits_in_memory(dataset)), device.device)
-        data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
-        config = config.model_copy(update={"data": data})
-    notes: list[str] = []
-    cache, resident = config.data.cache, config.data.in_memory == "yes"
-    if cache == "yes" or (cache == "auto" and not resident):
-        dataset, notes = keep_decoded(dataset, cache)
-    if resident:
-        dataset = read_all(dataset)
+    device = find_device(config.schedule.device, processes.local_rank)
+    config, made, dataset, notes = prepare(architecture, config, dataset, device, processes)
     config = with_extractor(config, dataset.spec)
-    prepared = make_architecture(architecture, name, config, dataset.spec)
-    return make_match(config, prepared, dataset, device, processes), config, notes
+    execution = config.execution
+    if execution is None:
+        execution = choose(config, made, dataset, device, processes)
+        notes += [execution.line()] if execution.line() else []
+        config = config.model_copy(update={"execution": execution})
+    match = make_match(config, made, dataset, Device(device, execution.precision), processes)
+    return match, config, notes
 
 
 def _newest(run: Run) -> int:

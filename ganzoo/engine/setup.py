@@ -13,13 +13,14 @@ from torch import Tensor
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.reading import spread_samples
+from ganzoo.data.decoded import keep_decoded
+from ganzoo.data.reading import fits_in_memory, read_all, spread_samples
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match
-from ganzoo.engine.rehearsal import rehearse
+from ganzoo.engine.rehearsal import judges_alone, rehearse
 from ganzoo.entries import AugmentationEntry
 from ganzoo.errors import GanzooError
-from ganzoo.kinds.prepare import mirrors
+from ganzoo.kinds.prepare import mirrors, prepare_data
 from ganzoo.measure.advice import Setting
 from ganzoo.measure.health import Health
 from ganzoo.options import make
@@ -38,6 +39,34 @@ def make_architecture(
     # Labels that the networks do not take are not part of the model.
     spec = spec if architecture.conditional else replace(spec, classes=())
     return build_architecture(architecture, name, config.options, spec, config.training)
+
+
+def prepare(
+    architecture: type[Architecture],
+    config: RunConfig,
+    dataset: Dataset,
+    device: torch.device,
+    processes: Processes,
+) -> tuple[RunConfig, Architecture, Dataset, list[str]]:
+    """The configuration, which says where the data is, the architecture for the data, and the data
+    as the architecture takes it, in memory where it fits; and what is told of it.
+
+    Raises GanzooError where they do not go together.
+    """
+    name = config.architecture
+    dataset = prepare_data(dataset, architecture, name, config.data)
+    if config.data.in_memory == "auto":
+        # Decided once for all processes and for good: a broken image counts otherwise in memory.
+        stream = processes.any(int(not fits_in_memory(dataset)), device)
+        data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
+        config = config.model_copy(update={"data": data})
+    notes: list[str] = []
+    cache, resident = config.data.cache, config.data.in_memory == "yes"
+    if cache == "yes" or (cache == "auto" and not resident):
+        dataset, notes = keep_decoded(dataset, cache)
+    if resident:
+        dataset = read_all(dataset)
+    return config, make_architecture(architecture, name, config, dataset.spec), dataset, notes
 
 
 def make_match(
@@ -93,6 +122,7 @@ def make_match(
     health = Health(setting, every=max(1, config.schedule.log_every // 5))
     match = Match(architecture, objective, batches, device, processes, health)
     rehearse(match, config.architecture)
+    match.joined = judges_alone(match)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank)
     return match

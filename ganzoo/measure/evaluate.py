@@ -74,7 +74,7 @@ def evaluate(
         generator = model
     else:
         target = target_of(model) if step is None else None
-        where = find_device(device, "fp32").device
+        where = find_device(device)
         generator = load(model, step=step, architecture=architecture, device=where)
     called = source_of(data)
     source = None if called is None else absolute(called)

@@ -15,7 +15,7 @@ from ganzoo.layout import NETWORKS
 from ganzoo.models.build import needs_upgrade, upgrade, versions_note
 from ganzoo.options import make
 from ganzoo.plugins import reference_of
-from ganzoo.runs.config import RunConfig
+from ganzoo.runs.config import Execution, RunConfig
 from ganzoo.runs.folder import RunFolder
 from ganzoo.tensors import select
 
@@ -27,6 +27,7 @@ def brought_up_to_date(
 
     Raises GanzooError that names both versions where an option does not fit.
     """
+    config = _computed_as_before(run, config)
     name, plugin, options = config.architecture, config.plugin, config.options
     note = versions_note(name, plugin)
     if not note:
@@ -42,6 +43,20 @@ def brought_up_to_date(
     except GanzooError as error:
         raise GanzooError(f"{run.path}: {error}{note}") from None
     return config.model_copy(update={"options": options, "plugin": reference_of(name)})
+
+
+def _computed_as_before(run: RunFolder, config: RunConfig) -> RunConfig:
+    """With the precision of the newest checkpoint, where the configuration of a run does not say
+    how it is computed: ganzoo 0.1 chose anew each time."""
+    if config.execution is not None or not run.checkpoints.steps():
+        return config
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GanzooWarning)  # they are told of when it goes on
+        step = run.checkpoints.newest_good()
+    if step is None:
+        return config
+    known = {"precision": run.checkpoints.read(step)[1].get("precision", "fp32")}
+    return config.model_copy(update={"execution": make(Execution, known, str(run.path))})
 
 
 def upgraded(

@@ -99,6 +99,11 @@ class Schedule(Options):
         description="of forward and backward passes; weights are float32",
         json_schema_extra={"flag": "--precision", "repeat": "always"},
     )
+    step: Literal["auto", "eager", "captured"] = Field(
+        "auto",
+        description="how a step is played on CUDA; captured: replayed as CUDA graphs",
+        json_schema_extra=_NEVER,
+    )
     observers: tuple[str, ...] = Field(
         (), description="plugins that follow the run: trackers", json_schema_extra=_NEVER
     )
@@ -107,6 +112,32 @@ class Schedule(Options):
         """Whether the generator is evaluated at a step: every so many, and at the last."""
         every = self.evaluate_every
         return every is not None and (last or step % every == 0)
+
+
+class Execution(Options):
+    """How a run's steps are computed, as it was decided before the first one."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of forward and backward passes"
+    )
+    step: Literal["eager", "captured"] = Field(
+        "eager", description="captured: replayed as CUDA graphs"
+    )
+    reason: str = Field("", description="why the step is not captured, where the device could")
+    measured: dict[str, float] = Field(
+        default_factory=dict, description="samples a second of each candidate"
+    )
+
+    @property
+    def name(self) -> str:
+        """What it is called among candidates."""
+        return self.precision if self.step == "eager" else f"{self.precision} {self.step}"
+
+    def line(self) -> str:
+        """What was measured and decided, in one line; empty where there was nothing to decide."""
+        rates = ", ".join(f"{name} {rate:.3g}/s" for name, rate in self.measured.items())
+        text = f"{rates}: {self.name}" if rates else ""
+        return f"{text or self.name} (not captured: {self.reason})" if self.reason else text
 
 
 class RunConfig(Options):
@@ -123,6 +154,9 @@ class RunConfig(Options):
     data: Data = Data()
     training: Training = Training()
     schedule: Schedule = Schedule()
+    execution: Execution | None = Field(
+        None, description="how its steps are computed; decided when the run begins"
+    )
     init: str | None = Field(
         None,
         min_length=1,

@@ -45,6 +45,7 @@ def provenance(
         "objective_options": config.objective_options,
         "training": config.training.model_dump(mode="json"),
         "precision": device.precision,
+        "execution": None if config.execution is None else config.execution.model_dump(mode="json"),
         "device": device.describe(),
         "processes": processes,
         "threads": torch.get_num_threads(),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.devices import find_device
+from ganzoo.devices import Device
 from ganzoo.engine.match import Match
 from ganzoo.engine.setup import make_architecture, make_match, seed_everything
 from ganzoo.entries import KindEntry
@@ -192,7 +192,7 @@ class Case:
     ) -> Match:
         """Networks, players and data, ready to play."""
         config = self.config(precision, seed)
-        device = find_device("cpu", precision)
+        device = Device(torch.device("cpu"), precision)
         data = self.dataset(4 * self.count)
         with calling("Architecture"):
             architecture = make_architecture(self.architecture, self.name, config, self.spec)

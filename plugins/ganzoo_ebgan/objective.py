@@ -28,10 +28,8 @@ class EnergyBased(Objective):
         )
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
-        return {
-            "real": -game.score(game.real).mean(),
-            "fake": F.relu(self.config.margin + game.score(game.fake)).mean(),
-        }
+        real, fake = game.scores(game.real, game.fake)
+        return {"real": -real.mean(), "fake": F.relu(self.config.margin + fake).mean()}
 
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
         output = game.discriminate(game.fake)

@@ -27,8 +27,9 @@ class Relativistic(AdversarialObjective):
         )
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
-        lead = game.score(game.real) - game.score(game.fake)
-        return {"relativistic": F.softplus(-lead).mean()} | self.penalties(game)
+        penalties = self.penalties(game)  # first: the scores of its passes serve the loss, too
+        real, fake = game.scores(game.real, game.fake)
+        return {"relativistic": F.softplus(fake - real).mean(), **penalties}
 
     def generator_terms(self, game: Game) -> dict[str, Tensor]:
         fake = game.score(game.fake)
