@@ -194,6 +194,7 @@ class Batches:
             raise GanzooError(text) from None
 
     def _prepare(self, samples: Tensor, labels: Tensor | None, inputs: Tensor | None) -> Batch:
+        samples = _laid_out(samples)  # before they are floats, of four times the size
         if self.dequantize and samples.dtype == torch.uint8:
             noise = self._draw(len(samples), *samples.shape[1:])
             real = samples.float().add_(noise).mul_(2 / 256).sub_(1)

@@ -181,7 +181,8 @@ def _dataset(path: Path, stored: Stored) -> Dataset:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    # A name may begin with "./", which hides nothing.
+    return any(part.startswith((".", "__MACOSX")) and part != "." for part in name.split("/"))
 
 
 def _classes(names: Iterable[str]) -> tuple[Tensor | None, tuple[str, ...]]:
