@@ -7,15 +7,13 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.engine.benchmark import Benchmark
-from ganzoo.engine.benchmark import benchmark as measured_speeds
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
 from ganzoo.entries import ArchitectureEntry
@@ -35,6 +33,9 @@ from ganzoo.runs.resolve import resolve
 from ganzoo.sources.find import Samples, dataset_of, source_of
 from ganzoo.spec import SampleSpec
 from ganzoo.training import Training
+
+if TYPE_CHECKING:
+    from ganzoo.engine.benchmark import Benchmark
 
 _DATA: Final = "data"  # has a flag, and is a parameter that takes tensors, too
 
@@ -122,6 +123,8 @@ def benchmark(
     data: what to train on; None: random colour images of 10 classes. seconds: that each way to
     compute is measured for. settings, options: as in `train`.
     """
+    from ganzoo.engine.benchmark import benchmark as measured_speeds
+
     cls, name = _architecture(architecture)
     asked = _asked({}, data, (), options)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})

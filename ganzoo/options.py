@@ -63,7 +63,7 @@ def make(
         raise GanzooError(f"options of {where}={fault['input']!r}: {text}.")
     value = functools.reduce(_inner, path, dict(values))
     raise GanzooError(
-        f"{prefix}{inside}{name}={value!r}: {text}. It takes {describe(options, name)}."
+        f"{prefix}{inside}{name}={value!r}: {text}. It takes {describe(options)[name]}."
     )
 
 
@@ -124,10 +124,11 @@ def choices(names: Callable[[], Iterable[str]]) -> Callable[[dict[str, Any]], No
     return add
 
 
-def describe(model: type[Options], key: str) -> str:
-    """What an option takes, such as ``an integer, at least 1``."""
+def describe(model: type[Options]) -> dict[str, str]:
+    """What each option takes, such as ``an integer, at least 1``."""
     schema = model.model_json_schema()
-    return _schema_text(schema["properties"][key], schema.get("$defs", {}))
+    defs = schema.get("$defs", {})
+    return {name: _schema_text(part, defs) for name, part in schema["properties"].items()}
 
 
 def _schema_text(schema: dict[str, Any], defs: dict[str, Any]) -> str:
@@ -165,11 +166,11 @@ def _schema_text(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 
 def table(model: type[Options], values: Options | None = None) -> list[dict[str, Any]]:
     """One row an option, for ``ganzoo info``: name, what it takes, default, description."""
-    defaults = values or model()
+    defaults, takes = values or model(), describe(model)
     return [
         {
             "name": name,
-            "takes": describe(model, name),
+            "takes": takes[name],
             "default": defaults.model_dump(mode="json")[name],
             "description": field.description or "",
         }

@@ -5,6 +5,8 @@ Both come through the hooks `ganzoo_optimizers` and `ganzoo_schedules`, as a plu
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -168,7 +170,7 @@ def adam(
     betas = (training.of(player, "beta1"), training.of(player, "beta2"))
     import torch
 
-    return torch.optim.Adam(parameters, lr, betas, fused=_fused(parameters))
+    return _light(torch.optim.Adam)(parameters, lr, betas, fused=_fused(parameters))
 
 
 def rmsprop(
@@ -178,7 +180,7 @@ def rmsprop(
     alpha, foreach = training.of(player, "beta2"), parameters[0].device.type != "cpu"
     import torch
 
-    return torch.optim.RMSprop(
+    return _light(torch.optim.RMSprop)(
         parameters, lr, alpha=alpha, momentum=training.momentum, foreach=foreach
     )
 
@@ -189,7 +191,22 @@ def sgd(
     """Plain gradient descent, with momentum where asked for."""
     import torch
 
-    return torch.optim.SGD(parameters, lr, training.momentum, fused=_fused(parameters))
+    return _light(torch.optim.SGD)(parameters, lr, training.momentum, fused=_fused(parameters))
+
+
+@functools.cache
+def _light(optimizer: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """One of torch's optimizers, whose first step does not import torch's compiler.
+
+    That takes two seconds, and is for decorators that keep the compiler away from these methods.
+    The same methods are called without them.
+    """
+    import torch
+
+    plain = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in plain}
+    step = torch.no_grad()(inspect.unwrap(getattr(optimizer, "step")))  # noqa: B009 - of any class
+    return type(optimizer.__name__, (optimizer,), {**methods, "step": step})
 
 
 def _fused(parameters: list[nn.Parameter]) -> bool:

@@ -16,7 +16,6 @@ from typing import Any, Final
 import psutil
 import torch
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
@@ -140,6 +139,8 @@ def speeds(
 
 def _operations(match: Match) -> int:
     """Of a step that is not due for anything that is rare."""
+    from torch.utils.flop_counter import FlopCounterMode  # it imports a compiler
+
     with FlopCounterMode(display=False) as counter:
         match.play()
     return int(counter.get_total_flops())

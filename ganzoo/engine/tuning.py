@@ -35,7 +35,7 @@ from ganzoo.version import __version__
 #: number, so that the same command computes alike each time.
 SHORT: Final = 200
 #: Seconds that all candidates play together, or two turns each where those take longer.
-SECONDS: Final = 1.5
+SECONDS: Final = 0.8
 #: A candidate that is not this much faster than one before it is not taken: float32 comes first.
 GAIN: Final = 1.02
 _BATCHES: Final = 4  # of data to play on

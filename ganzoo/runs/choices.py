@@ -74,8 +74,9 @@ def choices() -> list[Choice]:
     """All of them, in the order of their groups."""
     of_kinds: list[tuple[str, type[Options]]] = [("data", model) for model in kind_options(())]
     return [
-        Choice(str(extra["flag"]), group, name, field, describe(model, name))
+        Choice(str(extra["flag"]), group, name, field, takes[name])
         for group, model in [*_GROUPS, *of_kinds]
+        for takes in [describe(model)]
         for name, field in model.model_fields.items()
         if "flag" in (extra := declared(field))
     ]
