@@ -76,13 +76,24 @@ class Batches:
             finally:
                 atexit.unregister(stream.close)
             return
-        for index, other in self._indices(position, self.resident.device):
-            labels = None if self.labels is None else self.labels[index.to(self.device)]
-            real = self.resident[index].to(self.device)
-            inputs = self.inputs
-            if inputs is not None:
-                inputs = inputs[other.to(inputs.device)].to(self.device)
-            yield self._prepare(real, labels, inputs)
+        for index, other in self.places(position):
+            yield self.take(index, other)
+
+    def places(self, position: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Where the batches from the `position`-th on are among samples that are kept: the numbers
+        of the samples and of their inputs, (N,) int64 each."""
+        assert self.resident is not None
+        return self._indices(position, self.resident.device)
+
+    def take(self, index: Tensor, other: Tensor) -> Batch:
+        """The batch of these places among samples that are kept. All chance is of `rng`."""
+        assert self.resident is not None
+        labels = None if self.labels is None else self.labels[index.to(self.device)]
+        real = self.resident[index].to(self.device)
+        inputs = self.inputs
+        if inputs is not None:
+            inputs = inputs[other.to(inputs.device)].to(self.device)
+        return self._prepare(real, labels, inputs)
 
     def peek(self, count: int) -> Batch:
         """The first `count` samples, read in this process, to try things on: neither mirrored nor

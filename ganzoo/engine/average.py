@@ -23,13 +23,24 @@ class MovingAverage:
         self.decay = decay
         self.generator = copy.deepcopy(generator).requires_grad_(False).eval()
         self._pairs = list(zip(_state(self.generator), _state(generator), strict=True))
+        #: The weight of what is new, where a captured step reads it on the device.
+        self.weight: Tensor | None = None
+
+    def decay_at(self, updates: int) -> float:
+        """The decay of the `updates`-th update."""
+        return min(self.decay, (1 + updates) / (10 + updates))
 
     def update(self, updates: int) -> None:
         """Take in the generator after its `updates`-th update."""
-        decay = min(self.decay, (1 + updates) / (10 + updates))
         floats = [(mean, new) for mean, new in self._pairs if mean.is_floating_point()]
         averages, news = zip(*floats, strict=True)
-        get_ema_multi_avg_fn(decay)(averages, news, updates)
+        if self.weight is None:
+            get_ema_multi_avg_fn(self.decay_at(updates))(averages, news, updates)
+        else:
+            with torch.no_grad():
+                steps = torch._foreach_sub(news, averages)
+                torch._foreach_mul_(steps, self.weight)
+                torch._foreach_add_(averages, steps)
         with torch.no_grad():
             for mean, new in self._pairs:
                 if not mean.is_floating_point():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -79,7 +79,10 @@ class Match:
         self.joined = False  # whether the discriminator judges each sample by itself
         self.step = 0
         self.rounds = 0  # batches of real samples used so far
-        self._real: Iterator[Batch] | None = None
+        #: Where the next real samples come from; None: from the batches, at the position reached.
+        self.source: Iterator[Batch] | None = None
+        #: Sees each game before it is played.
+        self.observe: Callable[[Game], Game] = lambda game: game
 
     def derive(self) -> None:
         """Make what follows from the networks' weights: the extras, the objective's slow copies,
@@ -103,8 +106,21 @@ class Match:
         """One step: the discriminator's updates, then one of the generator."""
         while self.warming_up:
             self.warm_up()
+        self.begin()
+        watch = self.alternate()
+        self.follow()
+        self.average.update(self.step)
+        self._agree()
+        if watch is not None:
+            self.health.add(watch)
+
+    def begin(self) -> None:
+        """Begin the next step."""
         self._set_rates()
         self.step += 1
+
+    def alternate(self) -> Watch | None:
+        """Both players' turns of a step. Returns what was measured, where that is due."""
         for _ in range(self.training.discriminator_steps - 1):
             self.turn(self.discriminator, self.games(self.draw(), with_gradient=False))
         drawn = self.draw()
@@ -118,12 +134,12 @@ class Match:
         self.turn(self.discriminator, itertools.chain([first], games), watch)
         again = [first] if once else self.games(drawn, with_gradient=True)
         self.turn(self.generator, again, watch)
+        return watch
+
+    def follow(self) -> None:
+        """What the architecture does after a step."""
         with torch.no_grad():
             self.architecture.after_step(self.networks, self.step)
-        self.average.update(self.step)
-        self._agree()
-        if watch is not None:
-            self.health.add(watch)
 
     @property
     def warming_up(self) -> bool:
@@ -147,9 +163,9 @@ class Match:
 
     def draw(self) -> Round:
         """The next round: real samples, and the latents for as many fakes."""
-        if self._real is None:
-            self._real = self.batches.start(self.rounds)
-        batch = next(self._real)
+        if self.source is None:
+            self.source = self.batches.start(self.rounds)
+        batch = next(self.source)
         self.rounds += 1
         return self.with_latent(batch)
 
@@ -182,7 +198,7 @@ class Match:
         networks = self.networks
         with torch.set_grad_enabled(with_gradient), self.device.autocast():
             fake = call(networks.generator, drawn.latent, drawn.labels)
-        return Game(
+        game = Game(
             real=drawn.real,
             fake=fake,
             latent=drawn.latent,
@@ -197,6 +213,7 @@ class Match:
             record=self.totals.log,
             joined=self.joined,
         )
+        return self.observe(game)
 
     def turn(self, player: Player, games: Iterable[Game], watch: Watch | None = None) -> None:
         """One update of a player by the mean of its loss over all parts of a round.

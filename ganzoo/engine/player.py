@@ -37,7 +37,21 @@ class Player:
     def set_lr(self, rate: float) -> None:
         """Set the learning rate; groups made with another than the recipe's keep their ratio."""
         for group, ratio in zip(self.optimizer.param_groups, self._ratios, strict=True):
-            group["lr"] = rate * ratio
+            if isinstance(group["lr"], Tensor):  # a captured step reads it there
+                group["lr"].fill_(rate * ratio)
+            else:
+                group["lr"] = rate * ratio
+
+    def prepare_to_capture(self) -> None:
+        """Put what the optimizer reads from step to step on the device: rates and counters."""
+        for group in self.optimizer.param_groups:
+            device = group["params"][0].device
+            group["lr"] = torch.tensor(float(group["lr"]), device=device)
+            if device.type == "cuda" and "capturable" in group:
+                group["capturable"] = True
+        for parameter, state in self.optimizer.state.items():
+            if isinstance(state.get("step"), Tensor):
+                state["step"] = state["step"].to(parameter.device)
 
     def begin(self) -> None:
         """Begin an update: forget the gradients of the last one."""
@@ -70,6 +84,12 @@ class Player:
         """What losses are multiplied with in fp16 now; 1 in other precisions. Never waits."""
         scaled: Tensor = self.scaler.scale(torch.ones((), device=device))
         return scaled
+
+    def renew_scaler(self, device: Device) -> None:
+        """Go on with the same scale after an update that was broken off."""
+        state = self.scaler.state_dict()
+        self.scaler = device.scaler()
+        self.scaler.load_state_dict(state)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The optimizer's state: tensors as ``INDEX.NAME``, and the rest as JSON, with what the
@@ -113,4 +133,5 @@ class Player:
 def _values(group: dict[str, Any]) -> dict[str, Any]:
     """What of a group of parameters an optimizer may count in; the rate is set at each step."""
     kinds = bool | int | float | str | None
-    return {k: v for k, v in group.items() if k != "lr" and isinstance(v, kinds)}
+    ours = ("lr", "capturable")
+    return {k: v for k, v in group.items() if k not in ours and isinstance(v, kinds)}

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.engine.match import Match
+from ganzoo.engine.totals import Totals
 from ganzoo.errors import GanzooError, memory_message, one_line
 from ganzoo.game import Game, call, score_of
 from ganzoo.sampler import seeded
@@ -23,7 +24,10 @@ from ganzoo.training import PLAYERS
 
 GENERATOR: Final = "build_generator: its forward"
 DISCRIMINATOR: Final = "build_discriminator: its forward"
-_CORE: Final = Path(__file__).parents[1]
+#: Where the code of torch and of the core is.
+_OURS: Final = tuple(
+    f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[1])
+)
 
 
 class Fault(GanzooError, AssertionError):
@@ -167,10 +171,13 @@ def _shape(value: object) -> str:
 
 def last_line(error: BaseException) -> traceback.FrameSummary | None:
     """The last line that ran before `error` which is neither torch's nor the core's."""
-    ours = [f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, _CORE)]
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not any(f.filename.startswith(folder) for folder in ours)]
+    theirs = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
     return theirs[-1] if theirs else None
+
+
+def is_theirs(filename: str) -> bool:
+    """Whether a line of code is neither torch's nor the core's: most likely a plugin's."""
+    return not filename.startswith(_OURS)
 
 
 def _place(error: BaseException) -> str:
@@ -210,4 +217,4 @@ def _untouched(match: Match) -> Iterator[None]:
             for (module, name, buffer), copy in zip(owned, copies, strict=True):
                 module._buffers[name] = buffer.copy_(copy)
         match.batches.rng.set_state(chance)
-        match.totals.clear()
+        match.totals = Totals()

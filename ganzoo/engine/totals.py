@@ -20,12 +20,13 @@ class Totals:
     """Sums of each player's loss and its terms since the last log line.
 
     Terms may change from update to update (a penalty every few steps): updates with the same
-    terms are summed together, and a term's mean is over the updates that had it.
+    terms are summed together, and a term's mean is over the updates that had it. A sum keeps its
+    place in memory, so that a captured step can add to it.
     """
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}  # by the names, joined with spaces
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int] = {}  # of those that the line has so far
 
     def add(self, player: str, names: list[str], loss: Tensor, terms: Tensor) -> None:
         """Add one update's loss and terms. Waits for nothing."""
@@ -33,14 +34,36 @@ class Totals:
         self._add(key, torch.cat([loss.detach().view(1), terms.detach()]))
 
     def _add(self, key: str, values: Tensor) -> None:
-        self._sums[key] = self._sums[key] + values if key in self._sums else values
+        if key in self._sums:
+            self._sums[key].add_(values)
+        else:
+            self._sums[key] = values
         self._counts[key] = self._counts.get(key, 0) + 1
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Which terms have had a sum."""
+        return frozenset(self._sums)
+
+    def counts(self) -> dict[str, int]:
+        """How many updates are summed, by the names of their terms."""
+        return dict(self._counts)
+
+    def count(self, counts: dict[str, int]) -> None:
+        """Count updates whose sums were added to without `add`, by a captured step."""
+        for key, number in counts.items():
+            self._counts[key] = self._counts.get(key, 0) + number
+
+    def forget(self, counts: dict[str, int]) -> None:
+        """Go back to `counts` after updates that were recorded and never computed."""
+        self._counts = dict(counts)
+        self._sums = {key: self._sums[key] for key in counts}
 
     def log(self, name: str, value: Tensor) -> None:
         """Add a figure other than a loss, a scalar. Waits for nothing."""
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise GanzooError(f"game.log({name!r}, ...): it takes a tensor with one value")
-        losses = {loss for key in self._sums for loss in key.split(" ") if key != name}
+        losses = {loss for key in self._counts for loss in key.split(" ") if key != name}
         if not name.isidentifier() or name in losses | RESERVED or name.startswith("health_"):
             raise GanzooError(f"game.log({name!r}, ...): a line of metrics has no place for it")
         # A copy: a buffer that is logged may change before the line is written.
@@ -48,13 +71,13 @@ class Totals:
 
     def means(self, processes: Processes) -> dict[str, float]:
         """The mean of each loss and term, over all processes. Waits for the device once."""
-        if not self._sums:
+        if not self._counts:
             return {}
-        flat = torch.cat(list(self._sums.values()))
+        flat = torch.cat([self._sums[key] for key in self._counts])
         processes.average([flat])
         sums: dict[str, float] = {}
         counts: dict[str, int] = {}
-        names = [(name, key) for key in self._sums for name in key.split(" ")]
+        names = [(name, key) for key in self._counts for name in key.split(" ")]
         for (name, key), value in zip(names, flat.tolist(), strict=True):
             sums[name] = sums.get(name, 0.0) + value
             counts[name] = counts.get(name, 0) + self._counts[key]
@@ -62,15 +85,17 @@ class Totals:
 
     def clear(self) -> None:
         """Begin the next line."""
-        self._sums, self._counts = {}, {}
+        for total in self._sums.values():
+            total.zero_()
+        self._counts = {}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What a checkpoint keeps, so that a resumed run logs the same means."""
-        return dict(self._sums), dict(self._counts)
+        return {key: self._sums[key] for key in self._counts}, dict(self._counts)
 
     def load_state(
         self, tensors: dict[str, Tensor], counts: dict[str, int], device: torch.device
     ) -> None:
         """Go on from `state`."""
-        self._sums = {name: tensor.to(device) for name, tensor in tensors.items()}
+        self._sums = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
         self._counts = dict(counts)

@@ -19,16 +19,19 @@ class View:
     """How samples are shown, real ones and fakes alike, in both players' turns.
 
     rng: alike in all processes. Draws are made for the whole batch and cut, so that two processes
-    see what one would.
+    see what one would. amplitude: the noise's standard deviation, where a captured step reads it
+    on the device.
     """
 
     training: Training
     rng: torch.Generator
     processes: Processes
+    amplitude: Tensor | None = None
 
     def at(self, step: int) -> Callable[[Tensor], Tensor] | None:
         """What is done to samples in a step; None: they are shown as they are."""
         noise = self.noise(step)
+        amplitude = noise if self.amplitude is None else self.amplitude
         entries = [catalogue().find(AugmentationEntry, name) for name in self.training.augment]
         if not noise and not entries:
             return None
@@ -42,7 +45,7 @@ class View:
                     samples = entry.load()(samples, draws)
                 if noise:
                     drawn = self._mine(torch.randn, samples, tuple(samples.shape[1:]))
-                    samples = samples + noise * drawn
+                    samples = samples + amplitude * drawn
             if samples.dim() == 4:
                 samples = samples.contiguous(memory_format=torch.channels_last)
             return samples

@@ -16,20 +16,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ganzoo.engine.obstacle import READS, reads
 from ganzoo.engine.rehearsal import last_line
 from ganzoo.game import Game, Networks, call
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, NotHere
 from ganzoo.training import PLAYERS
 
-#: Operations whose result, or its shape, is not known before the device has computed.
-_READS: Final = frozenset(
-    f"aten::{name}"
-    for name in (
-        *("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "bincount"),
-        *("_unique2", "unique_dim", "unique_consecutive", "histc"),
-    )
-)
 #: Operations that may have tensors of the CPU beside others: they move them, or index with them.
 _MOVES: Final = frozenset(
     f"aten::{name}" for name in ("copy_", "_to_copy", "index", "index_put", "index_put_")
@@ -69,7 +62,7 @@ class _OneDevice(TorchDispatchMode):
     def _look(self, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> None:
         away = kwargs.get("device") is not None and torch.device(kwargs["device"]).type != "meta"
         copied = name == "aten::copy_" and not args[0].is_meta
-        if name in _READS or (name == "aten::_to_copy" and away) or copied:
+        if name in READS or (name == "aten::_to_copy" and away) or copied:
             raise _Read
         masks = [index for index in (args[1] if name == "aten::index" else ()) if index is not None]
         if any(mask.is_meta and mask.dtype in (torch.bool, torch.uint8) for mask in masks):
@@ -150,6 +143,14 @@ def device(case: Case) -> None:
             )
         _stayed(DISCRIMINATOR, output)
     _play(networks, game, fake)
+
+
+def captured(case: Case) -> None:
+    """On CUDA, a step can be recorded as a CUDA graph, which is what makes small networks fast:
+    nothing in it reads the device, counts in Python, or draws from Python's own chance."""
+    found = reads(case.match())
+    if found:
+        raise NotHere(f"steps are not captured: {'; '.join(found)}")
 
 
 def terms_without_values(networks: Networks, game: Game) -> None:

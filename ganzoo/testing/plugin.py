@@ -20,7 +20,7 @@ from ganzoo.targets import import_object
 from ganzoo.testing import networks, players, runs, values
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Check, Fault, NotHere
-from ganzoo.testing.device import device
+from ganzoo.testing.device import captured, device
 from ganzoo.testing.processes import processes
 
 #: In this order: what is told first explains what comes after.
@@ -39,6 +39,7 @@ CHECKS: Final[dict[str, Callable[[Case], None]]] = {
     "recipe": players.recipe,
     "apart": players.apart,
     "device": device,
+    "captured": captured,
     "gradients": players.gradients,
     "labels": players.labels,
     "seed": players.seed,

@@ -1,0 +1,374 @@
+"""The captured step: a whole step is recorded once for each kind of step, and then replayed.
+
+A step of a GAN is many small kernels, and on a GPU Python takes longer to start them than they
+take to run. A CUDA graph starts all of them at once. What changes from step to step lies on the
+device, where it is filled in before a replay: learning rates, the weight of the moving average,
+the amplitude of instance noise, the numbers of the real samples. What a step does beside that
+depends on what is due in it: a penalty every few steps, what is measured of the game's health.
+Each such kind of step has a graph of its own. See docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Protocol
+
+import torch
+from torch import Tensor
+
+from ganzoo.architecture import Architecture
+from ganzoo.data.batches import Batch
+from ganzoo.engine.match import Match
+from ganzoo.engine.rehearsal import last_line
+from ganzoo.errors import GanzooWarning, one_line
+from ganzoo.game import Game
+from ganzoo.measure.health import Watch
+
+#: A kind of step is played so often before it is recorded: what is made at the first use, such as
+#: an optimizer's state or a library's workspace, must not be made in a recording.
+WARM: Final = 2
+#: So many kinds are recorded; further ones are played as they are.
+MOST: Final = 16
+
+Step = Callable[[], None]
+
+
+class Recorder(Protocol):
+    """Records what a step does on the device."""
+
+    def warm(self, step: Step) -> None:
+        """Run a step where it would be recorded."""
+
+    def record(self, step: Step) -> Step:
+        """Record a step without running it. Returns what runs it, as often as it is called.
+
+        Raises what the step raises, and where something in it cannot be recorded.
+        """
+
+
+class CudaGraphs:
+    """Records CUDA graphs, which share their memory.
+
+    rng: draws random numbers in a step, beside torch's own generator of the device.
+    """
+
+    def __init__(self, device: torch.device, rng: torch.Generator) -> None:
+        self.device, self.rng = device, rng
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+        self._broken: list[Any] = []  # the allocator may still ask a graph whose recording failed
+
+    def warm(self, step: Step) -> None:
+        with self._aside():
+            step()
+
+    def record(self, step: Step) -> Step:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self.rng)
+        failure: Exception | None = None
+        gc.collect()
+        collecting = gc.isenabled()
+        gc.disable()  # what is freed in a recording may need calls that are forbidden there
+        try:
+            with (
+                self._aside(),
+                torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"),
+            ):
+                try:
+                    step()
+                except Exception as error:
+                    failure = error  # ending the recording may raise another, which says less
+                    raise
+        except Exception as error:
+            self._recover(graph)
+            raise failure or error from None
+        finally:
+            if collecting:
+                gc.enable()
+        replay: Step = graph.replay
+        return replay
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        """On the stream where steps are recorded, in order with the one that is left."""
+        current = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(current)
+        try:
+            with torch.cuda.stream(self.stream):
+                yield
+        finally:
+            current.wait_stream(self.stream)
+
+    def _recover(self, graph: torch.cuda.CUDAGraph) -> None:
+        """Leave allocator and generators usable after a recording that failed: where torch cannot
+        end it, both go on as if it lasted."""
+        self._broken.append(graph)
+        with contextlib.suppress(Exception):  # it was ended, most likely
+            torch._C._cuda_endAllocateToPool(self.device.index or 0, self.pool)
+        index = self.device.index or 0
+        for rng in (self.rng, torch.cuda.default_generators[index]):
+            rng.graphsafe_set_state(rng.clone_state())
+
+
+@dataclass
+class Observed(Game):
+    """A game that notes which intervals are asked for, and whether they are due."""
+
+    asked: dict[int, bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, game: Game, **more: Any) -> Observed:
+        return cls(**{f.name: getattr(game, f.name) for f in fields(Game)}, **more)
+
+    def due(self, every: int) -> bool:
+        self.asked[every] = super().due(every)
+        return self.asked[every]
+
+
+@dataclass
+class Kind:
+    """A kind of step, by what is due in it.
+
+    measured: whether health measures it. noisy: whether there is instance noise. asked: by the
+    intervals that were asked for, whether they were due. plays: how often it was played. replay:
+    plays it once more, where it is recorded; then there are the figures of `watch` anew, and
+    `counts` more updates in the totals.
+    """
+
+    measured: bool
+    noisy: bool
+    asked: dict[int, bool]
+    plays: int = 0
+    replay: Step | None = None
+    watch: Watch | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def fits(self, step: int, measured: bool, noisy: bool) -> bool:
+        """Whether a step is of this kind."""
+        due = all((step % every == 0) == due for every, due in self.asked.items())
+        return due and (self.measured, self.noisy) == (measured, noisy)
+
+
+class Captured:
+    """Plays a match's steps as recorded ones, from where the match is now.
+
+    Nothing else may play it or put a state back into it from the first `play` on. reason: why the
+    steps are no longer recorded, where one could not be after all.
+    """
+
+    def __init__(self, match: Match, recorder: Recorder) -> None:
+        self.match, self.recorder = match, recorder
+        self.reason = ""
+        self.warm = WARM
+        self.kinds: list[Kind] = []
+        # Where the architecture has something to do between a step and its average, neither is
+        # recorded.
+        architecture = type(match.architecture)
+        self._whole = architecture.after_step is Architecture.after_step
+        self._dials: list[Dial] = []
+        self._watch: Watch | None = None
+        self._addresses: list[int] = []
+
+    def play(self) -> None:
+        """One step, as `Match.play`."""
+        match = self.match
+        if self.reason:
+            match.play()
+            return
+        if not self._dials:
+            self._prepare()
+        while match.warming_up:
+            self._feed(1)
+            self.recorder.warm(match.warm_up)
+        match.begin()
+        self._fill()
+        kind = self._kind()
+        if kind is None or not self._recordable(kind):
+            self._warm()
+        elif kind.replay is None:
+            self._record(kind)
+        else:
+            self._replay(kind, kind.replay)
+        if not self._whole:
+            match.follow()
+            match.average.update(match.step)
+            self._look_where()
+        if self._watch is not None:
+            match.health.add(self._watch)
+        if self.reason:
+            self._release()
+
+    def _prepare(self) -> None:
+        """Put what changes from step to step on the device."""
+        match, device = self.match, self.match.device.device
+        for player in match.players.values():
+            player.prepare_to_capture()
+        weight, noise = torch.ones((), device=device), torch.ones((), device=device)
+        match.average.weight = weight
+        match.view = replace(match.view, amplitude=noise)
+        self._dials = [
+            Dial(weight, lambda: 1 - match.average.decay_at(match.step)),
+            Dial(noise, lambda: match.view.noise(match.step)),
+        ]
+        batches, rounds = match.batches, match.training.discriminator_steps
+        shape = (rounds, batches.batch_size // batches.world)
+        self._places = batches.places(match.rounds)
+        self._index = torch.zeros(shape, dtype=torch.int64, device=device)
+        self._other = self._index if batches.inputs is None else torch.zeros_like(self._index)
+        self._look_where()
+
+    def _release(self) -> None:
+        """Give the match back as one that is played without recordings."""
+        match = self.match
+        match.average.weight = None
+        match.view = replace(match.view, amplitude=None)
+        match.source = None
+        match.observe = lambda game: game
+        self.kinds.clear()
+
+    def _fill(self) -> None:
+        """Fill in what this step has for others. Learning rates are, by now."""
+        for dial in self._dials:
+            dial.turn()
+        self._feed(self.match.training.discriminator_steps)
+
+    def _feed(self, rounds: int) -> None:
+        """Fill in where the real samples of the next rounds are."""
+        places = list(itertools.islice(self._places, rounds))
+        self._index[:rounds].copy_(torch.stack([index for index, _ in places]))
+        if self._other is not self._index:
+            self._other[:rounds].copy_(torch.stack([other for _, other in places]))
+        self.match.source = self._batches()
+
+    def _batches(self) -> Iterator[Batch]:
+        for index, other in zip(self._index, self._other, strict=True):
+            yield self.match.batches.take(index, other)
+
+    def _kind(self) -> Kind | None:
+        """The kind of this step, where such a step was played before."""
+        fitting = [kind for kind in self.kinds if kind.fits(self.match.step, *self._known())]
+        return max(fitting, key=lambda kind: kind.plays, default=None)
+
+    def _known(self) -> tuple[bool, bool]:
+        match = self.match
+        return match.health.due(match.step), match.view.noise(match.step) > 0
+
+    def _recordable(self, kind: Kind) -> bool:
+        recorded = sum(other.replay is not None for other in self.kinds)
+        return kind.plays >= self.warm and (kind.replay is not None or recorded < MOST)
+
+    def _step(self) -> None:
+        """What is recorded of a step."""
+        self._watch = self.match.alternate()
+        if self._whole:
+            self.match.average.update(self.match.step)
+
+    def _observe(self) -> dict[int, bool]:
+        """Where it will be noted which intervals the step asks for."""
+        asked: dict[int, bool] = {}
+        self.match.observe = lambda game: Observed.of(game, asked=asked)
+        return asked
+
+    def _warm(self) -> None:
+        asked, replay = self._observe(), self.match.replay
+        filling = replay is not None and replay.filled < replay.size
+        self.recorder.warm(self._step)
+        if filling:  # it does something else when it is full
+            return
+        measured, noisy = self._known()
+        for kind in self.kinds:
+            if (kind.measured, kind.noisy, kind.asked) == (measured, noisy, asked):
+                break
+        else:
+            kind = Kind(measured, noisy, asked)
+            self.kinds.append(kind)
+        kind.plays += 1
+
+    def _replay(self, kind: Kind, replay: Step) -> None:
+        replay()
+        self.match.rounds += self.match.training.discriminator_steps
+        self.match.totals.count(kind.counts)
+        self._watch = kind.watch
+
+    def _record(self, kind: Kind) -> None:
+        """Record this step, and play it; without a recording where it cannot be recorded."""
+        match, totals = self.match, self.match.totals
+        counts, names, rounds = totals.counts(), totals.names, match.rounds
+        buffers = self._buffers()
+        for player in match.players.values():
+            player.begin()  # old gradients are freed before
+        kind.asked = self._observe()
+        try:
+            replay = self.recorder.record(self._step)
+            if totals.names != names:
+                raise RuntimeError("it has a term that steps of its kind did not have")
+            now = [dict(module._buffers) for module, _ in buffers]
+            if any(
+                new[name] is not old
+                for (_, before), new in zip(buffers, now, strict=True)
+                for name, old in before.items()
+            ):
+                raise RuntimeError("it puts another tensor in a buffer's place")
+        except Exception as error:
+            # Nothing was computed: what Python did is taken back, and the step is played.
+            self.reason = f"step {match.step}: {told(error)}"
+            text = f"steps are no longer captured: {self.reason}"
+            warnings.warn(text, GanzooWarning, stacklevel=3)
+            totals.forget(counts)
+            match.rounds = rounds
+            for module, before in buffers:
+                module._buffers.update(before)
+            for player in match.players.values():
+                player.renew_scaler(match.device)
+            match.source = self._batches()
+            self.recorder.warm(self._step)
+            return
+        kind.counts = {
+            name: count - counts.get(name, 0)
+            for name, count in totals.counts().items()
+            if count > counts.get(name, 0)
+        }
+        kind.replay, kind.watch = replay, self._watch
+        replay()
+
+    def _buffers(self) -> list[tuple[torch.nn.Module, dict[str, Tensor | None]]]:
+        modules = [m for n in self.match.networks.modules().values() for m in n.modules()]
+        return [(module, dict(module._buffers)) for module in modules]
+
+    def _look_where(self) -> None:
+        """Forget what was recorded where the architecture has moved a tensor since."""
+        tensors = [
+            tensor
+            for module in self.match.networks.modules().values()
+            for tensor in (*module.parameters(), *module.buffers())
+        ]
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self.kinds.clear()
+
+
+class Dial:
+    """A number on the device that Python sets, where it has changed. value: what it is now."""
+
+    def __init__(self, tensor: Tensor, value: Callable[[], float]) -> None:
+        self.tensor, self.value = tensor, value
+        self._last: float | None = None
+
+    def turn(self) -> None:
+        value = self.value()
+        if value != self._last:
+            self.tensor.fill_(value)
+            self._last = value
+
+
+def told(error: Exception) -> str:
+    """An exception in one line, with the plugin's line that it came from."""
+    line = last_line(error)
+    where = "" if line is None else f" ({line.filename}:{line.lineno})"
+    return f"{type(error).__name__}: {one_line(error)[:200]}{where}"
