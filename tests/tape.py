@@ -54,20 +54,17 @@ class _Operations(TorchDispatchMode):
         super().__init__()
         self.calls: list[tuple[Any, Any, Any, Any]] = []
         self.made: set[int] = set()  # storages that came to be in the recording
-        self.before: dict[int, tuple[Tensor, Tensor]] = {}  # what was overwritten, and with what
+        self.before: dict[int, tuple[Tensor, Tensor]] = {}  # what it met, and what that held
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func._schema.name in READS:
             raise RuntimeError(f"{func} is not permitted when a step is recorded")
-        for argument, value in _written(func, args, kwargs):
-            assert argument
-            for tensor in tree_leaves(value):
-                if isinstance(tensor, Tensor) and _storage(tensor) not in self.made | {
-                    *self.before
-                }:
-                    self.before[_storage(tensor)] = (tensor, _whole(tensor).clone())
-        given = {_storage(t) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        # Not every schema says what is written: batch normalisation's does not.
+        given = {_storage(t): t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        for storage, tensor in given.items():
+            if storage not in self.made and storage not in self.before:
+                self.before[storage] = (tensor, _whole(tensor).clone())
         out = func(*args, **kwargs)
         news = [t for t in tree_leaves(out) if isinstance(t, Tensor) and _storage(t) not in given]
         self.made |= {_storage(tensor) for tensor in news}
@@ -85,17 +82,6 @@ class _Operations(TorchDispatchMode):
             for old, new in zip(tree_leaves(out), tree_leaves(news), strict=True):
                 if isinstance(old, Tensor) and _storage(old) not in given:
                     old.copy_(new)
-
-
-def _written(func: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
-    """The arguments that an operation writes to."""
-    schema = func._schema.arguments
-    named = {a.name: value for a, value in zip(schema, args, strict=False)} | kwargs
-    return [
-        (a.name, named[a.name])
-        for a in schema
-        if a.alias_info is not None and a.alias_info.is_write and a.name in named
-    ]
 
 
 def _storage(tensor: Tensor) -> int:
