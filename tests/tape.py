@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganzoo.engine.obstacle import READS
+from ganzoo.engine.reads import READS
 
 
 class Tape:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from architectures import Labelled
@@ -17,9 +18,11 @@ from torch import Tensor, nn
 
 from ganzoo import Architecture, GanzooWarning, NonSaturating, Options, Regulariser, Training
 from ganzoo.devices import find_device
-from ganzoo.engine.captured import Captured, CudaGraphs
+from ganzoo.engine.captured import Captured
 from ganzoo.engine.match import Match
-from ganzoo.engine.obstacle import obstacle, reads
+from ganzoo.engine.obstacle import differing, obstacle
+from ganzoo.engine.reads import reads
+from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.session import Session
 from ganzoo.engine.setup import seed_everything
 from ganzoo.engine.state import capture, restore
@@ -352,12 +355,54 @@ def test_a_step_that_cannot_be_recorded_after_all_is_played(objective, digits):
 
     captured = Captured(taped, Tape(taped.batches.rng))
     seed_everything(5)
-    with pytest.warns(GanzooWarning, match="steps are no longer captured: step 4") as told:
+    with pytest.warns(GanzooWarning, match="from step 4 on, steps are no longer captured") as told:
         lines = play(taped, captured.play, 12)
     assert len(told) == 1
     assert {name: d for name, d in differences(plain, taped).items() if d > 1e-5} == {}
     for line, other in zip(lines[::2], expected[::2], strict=True):
         assert line == pytest.approx(other, rel=1e-3)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in FEW])
+def test_recorded_steps_are_compared_with_others_beforehand(case, digits):
+    found, settings = CASES[case]
+    match = make(found, digits, **settings)
+    assert reads(match) == []
+    tape = Tape(match.batches.rng)
+    assert differing(match, tape) == ""
+    assert tape.replayed >= 3
+
+
+class Lost(Tape):
+    """Loses what it records."""
+
+    def record(self, step: Any) -> Any:
+        super().record(step)
+        return lambda: None
+
+
+class Own(NonSaturating):
+    """Has chance of its own."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.chance = np.random.default_rng(0)
+
+    def real_loss(self, scores: Tensor) -> Tensor:
+        return super().real_loss(scores * float(self.chance.normal()))
+
+
+@pytest.mark.parametrize(
+    ("recorder", "objective", "words"),
+    [
+        (Tape, Item, "RuntimeError: aten._local_scalar_dense.default is not permitted"),
+        (Tape, Own, "steps that are played twice differ: of the discriminator"),
+        (Lost, NonSaturating, "captured steps do not do what others do: of the generator"),
+    ],
+)
+def test_recorded_steps_that_differ_are_found_beforehand(recorder, objective, words, digits):
+    match = make(of(objective=objective), digits)
+    assert differing(match, recorder(match.batches.rng)).startswith(words)
 
 
 def test_check_plugin_says_which_line_reads_the_device():

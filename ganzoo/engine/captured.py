@@ -10,13 +10,11 @@ Each such kind of step has a graph of its own. See docs/performance.md.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -24,6 +22,7 @@ from torch import Tensor
 from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Batch
 from ganzoo.engine.match import Match
+from ganzoo.engine.recorder import Recorder, Step
 from ganzoo.engine.rehearsal import last_line
 from ganzoo.errors import GanzooWarning, one_line
 from ganzoo.game import Game
@@ -34,85 +33,6 @@ from ganzoo.measure.health import Watch
 WARM: Final = 2
 #: So many kinds are recorded; further ones are played as they are.
 MOST: Final = 16
-
-Step = Callable[[], None]
-
-
-class Recorder(Protocol):
-    """Records what a step does on the device."""
-
-    def warm(self, step: Step) -> None:
-        """Run a step where it would be recorded."""
-
-    def record(self, step: Step) -> Step:
-        """Record a step without running it. Returns what runs it, as often as it is called.
-
-        Raises what the step raises, and where something in it cannot be recorded.
-        """
-
-
-class CudaGraphs:
-    """Records CUDA graphs, which share their memory.
-
-    rng: draws random numbers in a step, beside torch's own generator of the device.
-    """
-
-    def __init__(self, device: torch.device, rng: torch.Generator) -> None:
-        self.device, self.rng = device, rng
-        self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
-        self._broken: list[Any] = []  # the allocator may still ask a graph whose recording failed
-
-    def warm(self, step: Step) -> None:
-        with self._aside():
-            step()
-
-    def record(self, step: Step) -> Step:
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.rng)
-        failure: Exception | None = None
-        gc.collect()
-        collecting = gc.isenabled()
-        gc.disable()  # what is freed in a recording may need calls that are forbidden there
-        try:
-            with (
-                self._aside(),
-                torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"),
-            ):
-                try:
-                    step()
-                except Exception as error:
-                    failure = error  # ending the recording may raise another, which says less
-                    raise
-        except Exception as error:
-            self._recover(graph)
-            raise failure or error from None
-        finally:
-            if collecting:
-                gc.enable()
-        replay: Step = graph.replay
-        return replay
-
-    @contextlib.contextmanager
-    def _aside(self) -> Iterator[None]:
-        """On the stream where steps are recorded, in order with the one that is left."""
-        current = torch.cuda.current_stream(self.device)
-        self.stream.wait_stream(current)
-        try:
-            with torch.cuda.stream(self.stream):
-                yield
-        finally:
-            current.wait_stream(self.stream)
-
-    def _recover(self, graph: torch.cuda.CUDAGraph) -> None:
-        """Leave allocator and generators usable after a recording that failed: where torch cannot
-        end it, both go on as if it lasted."""
-        self._broken.append(graph)
-        with contextlib.suppress(Exception):  # it was ended, most likely
-            torch._C._cuda_endAllocateToPool(self.device.index or 0, self.pool)
-        index = self.device.index or 0
-        for rng in (self.rng, torch.cuda.default_generators[index]):
-            rng.graphsafe_set_state(rng.clone_state())
 
 
 @dataclass
@@ -251,7 +171,8 @@ class Captured:
 
     def _kind(self) -> Kind | None:
         """The kind of this step, where such a step was played before."""
-        fitting = [kind for kind in self.kinds if kind.fits(self.match.step, *self._known())]
+        step, known = self.match.step, self._known()
+        fitting = [kind for kind in self.kinds if kind.fits(step, *known)]
         return max(fitting, key=lambda kind: kind.plays, default=None)
 
     def _known(self) -> tuple[bool, bool]:
@@ -298,15 +219,15 @@ class Captured:
     def _record(self, kind: Kind) -> None:
         """Record this step, and play it; without a recording where it cannot be recorded."""
         match, totals = self.match, self.match.totals
-        counts, names, rounds = totals.counts(), totals.names, match.rounds
+        counts, rounds, made = totals.counts(), match.rounds, self._made()
         buffers = self._buffers()
         for player in match.players.values():
             player.begin()  # old gradients are freed before
         kind.asked = self._observe()
         try:
             replay = self.recorder.record(self._step)
-            if totals.names != names:
-                raise RuntimeError("it has a term that steps of its kind did not have")
+            if self._made() != made:
+                raise RuntimeError("it has a term, or trains a weight, that others did not")
             now = [dict(module._buffers) for module, _ in buffers]
             if any(
                 new[name] is not old
@@ -316,8 +237,8 @@ class Captured:
                 raise RuntimeError("it puts another tensor in a buffer's place")
         except Exception as error:
             # Nothing was computed: what Python did is taken back, and the step is played.
-            self.reason = f"step {match.step}: {told(error)}"
-            text = f"steps are no longer captured: {self.reason}"
+            self.reason = told(error)
+            text = f"from step {match.step} on, steps are no longer captured: {self.reason}"
             warnings.warn(text, GanzooWarning, stacklevel=3)
             totals.forget(counts)
             match.rounds = rounds
@@ -335,6 +256,11 @@ class Captured:
         }
         kind.replay, kind.watch = replay, self._watch
         replay()
+
+    def _made(self) -> tuple[object, ...]:
+        """What is made at its first use, which must not be in a recording."""
+        match = self.match
+        return match.totals.names, *(len(p.optimizer.state) for p in match.players.values())
 
     def _buffers(self) -> list[tuple[torch.nn.Module, dict[str, Tensor | None]]]:
         modules = [m for n in self.match.networks.modules().values() for m in n.modules()]

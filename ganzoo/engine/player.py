@@ -33,20 +33,23 @@ class Player:
         self.scaler = device.scaler()
         self._ratios = [group["lr"] / training.lr(name) for group in optimizer.param_groups]
         self._first = [_values(group) for group in optimizer.param_groups]
+        self._rate: float | None = None  # as it was set last
 
     def set_lr(self, rate: float) -> None:
         """Set the learning rate; groups made with another than the recipe's keep their ratio."""
         for group, ratio in zip(self.optimizer.param_groups, self._ratios, strict=True):
-            if isinstance(group["lr"], Tensor):  # a captured step reads it there
-                group["lr"].fill_(rate * ratio)
-            else:
+            if not isinstance(group["lr"], Tensor):
                 group["lr"] = rate * ratio
+            elif rate != self._rate:  # a captured step reads it there
+                group["lr"].fill_(rate * ratio)
+        self._rate = rate
 
     def prepare_to_capture(self) -> None:
         """Put what the optimizer reads from step to step on the device: rates and counters."""
         for group in self.optimizer.param_groups:
             device = group["params"][0].device
             group["lr"] = torch.tensor(float(group["lr"]), device=device)
+            self._rate = None
             if device.type == "cuda" and "capturable" in group:
                 group["capturable"] = True
         for parameter, state in self.optimizer.state.items():

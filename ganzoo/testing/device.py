@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ganzoo.engine.obstacle import READS, reads
+from ganzoo.engine.reads import READS, reads
 from ganzoo.engine.rehearsal import last_line
 from ganzoo.game import Game, Networks, call
 from ganzoo.testing.case import Case
