@@ -149,7 +149,7 @@ class Captured:
         match.view = replace(match.view, amplitude=None)
         match.source = None
         match.observe = lambda game: game
-        self.kinds.clear()
+        self._forget()
 
     def _fill(self) -> None:
         """Fill in what this step has for others. Learning rates are, by now."""
@@ -276,7 +276,11 @@ class Captured:
         addresses = [tensor.data_ptr() for tensor in tensors]
         if addresses != self._addresses:
             self._addresses = addresses
-            self.kinds.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self.match.device.synchronize()  # one may still be running
+        self.kinds.clear()
 
 
 class Dial:

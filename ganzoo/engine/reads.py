@@ -57,9 +57,14 @@ def reads(match: Match) -> list[str]:
     match.observe = lambda game: _Read.of(game, asked=look.asked, readers=look.readers)
     try:
         for number, step in enumerate(tour(match, look.asked)):
-            match.step = step - 1
-            with look.ing(match) if number else look:
-                match.play()
+            match.step, before = step - 1, _kept(match)
+            match.begin()
+            with look.at(before):
+                match.alternate()
+            match.follow()
+            match.average.update(match.step)
+            if number:  # what is made at its first use is there
+                look.compare(before, _kept(match))
     except Exception as error:
         return [told(error)]
     finally:
@@ -106,39 +111,33 @@ class _Look:
         self._calls: list[str] = []  # of torch's functions, by their names, that are running
         self._old: set[int] = set()  # addresses of tensors that were kept before the step
         self._used: set[int] = set()  # those of them that the step has read
-        self._stack = contextlib.ExitStack()
 
     @property
     def found(self) -> list[str]:
         return list(dict.fromkeys([*self._lines, *self.readers, *self._changes]))
 
-    def __enter__(self) -> None:
-        self._stack.enter_context(_Functions(self))
-        self._stack.enter_context(_Operations(self))
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
     @contextlib.contextmanager
-    def ing(self, match: Match) -> Iterator[None]:
-        """Watch a step, and what it changes that a recording would not."""
-        chance, before = self._chance(), _kept(match)
-        tensors = {n: _address(v) for n, v in before.items() if isinstance(v, Tensor)}
-        self._old, self._used = set(tensors.values()), set()
-        with self:
+    def at(self, before: dict[str, Any]) -> Iterator[None]:
+        """Watch what a step does that would be recorded. before: what is kept."""
+        self._old = {_address(value) for value in before.values() if isinstance(value, Tensor)}
+        self._used, chance = set(), self._chance()
+        with _Functions(self), _Operations(self):
             yield
-        for name, there in self._chance().items():
-            if chance[name] != there:
+        for name, state in self._chance().items():
+            if chance[name] != state:
                 self._changes.append(f"a step draws from {name}'s own chance")
-        after = _kept(match)
-        for name, value in {**before, **after}.items():
-            if name in after and name in before and after[name] is before[name]:
+
+    def compare(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Note what a step has changed that a recording would not."""
+        for name, value in {**after, **before}.items():
+            now, both = after.get(name), name in before and name in after
+            if both and now is value:
                 continue
             if isinstance(value, Tensor):
-                lasting = name.startswith("the buffer ") or tensors.get(name) in self._used
-                if name in before and lasting:
+                lasts = name.startswith("the buffer ") or _address(value) in self._used
+                if name in before and lasts:
                     self._changes.append(f"a step puts another tensor in the place of {name}")
-            elif name not in before or name not in after or before[name] != after[name]:
+            elif not both or isinstance(now, Tensor) or now != value:
                 self._changes.append(f"a step changes {name}, which is not a tensor")
 
     def _chance(self) -> dict[str, Any]:
@@ -171,12 +170,13 @@ class _Look:
     def _crosses(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether values go to the device that the step is not played on, or come from there."""
         if name == "aten::_to_copy":
-            return kwargs.get("device") not in (None, args[0].device)
-        return name == "aten::copy_" and args[0].device != args[1].device
+            device = kwargs.get("device")
+            return device is not None and torch.device(device).type != args[0].device.type
+        return name == "aten::copy_" and args[0].device.type != args[1].device.type
 
     def _note(self, what: str) -> None:
         frame: FrameType | None = sys._getframe(2)
-        while frame is not None and frame.f_code is not Match.play.__code__:
+        while frame is not None and frame.f_code is not Match.alternate.__code__:
             if _is_plugins(frame):
                 self._lines.append(f"{_place(frame)} {what}")
                 return
