@@ -437,7 +437,8 @@ def test_captured_steps_are_the_steps_on_cuda(case, precision, digits):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_resumed_run_has_the_same_bits_on_cuda(digits):
+def test_a_resumed_run_has_the_same_bits_on_cuda(digits, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     def finished(match: Match, steps: int) -> Match:
         captured = Captured(match, CudaGraphs(match.device.device, match.batches.rng))
         play(match, captured.play, steps)

@@ -5,7 +5,7 @@ take to run. A CUDA graph starts all of them at once. What changes from step to 
 device, where it is filled in before a replay: learning rates, the weight of the moving average,
 the amplitude of instance noise, the numbers of the real samples. What a step does beside that
 depends on what is due in it: a penalty every few steps, what is measured of the game's health.
-Each such kind of step has a graph of its own. See docs/performance.md.
+Each such kind of step has a graph of its own. See docs/captured.md.
 """
 
 from __future__ import annotations
