@@ -161,7 +161,8 @@ def play(match: Match, one: Any, steps: int = STEPS) -> list[Any]:
 
 
 def differences(one: Match, other: Match) -> dict[str, float]:
-    """The largest difference of each tensor of a checkpoint; its numbers must be the same."""
+    """The largest difference of each tensor of a checkpoint, relative to its largest value where
+    that is over 1; the checkpoint's numbers must be the same."""
     (tensors, values), (others, numbers) = capture(one), capture(other)
     assert values["totals"] == numbers["totals"]
     assert (values["step"], values["rounds"]) == (numbers["step"], numbers["rounds"])
@@ -170,7 +171,9 @@ def differences(one: Match, other: Match) -> dict[str, float]:
         assert members.keys() == others[group].keys()
         for name, tensor in members.items():
             a, b = tensor.double(), others[group][name].double()
-            found[f"{group}/{name}"] = float((a - b).abs().nan_to_num(0).max()) if a.numel() else 0
+            if a.numel():
+                size = max(1.0, float(b.abs().nan_to_num(0).max()))
+                found[f"{group}/{name}"] = float((a - b).abs().nan_to_num(0).max()) / size
     return found
 
 
@@ -439,6 +442,7 @@ def test_captured_steps_are_the_steps_on_cuda(case, precision, digits):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_resumed_run_has_the_same_bits_on_cuda(digits, monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
     def finished(match: Match, steps: int) -> Match:
         captured = Captured(match, CudaGraphs(match.device.device, match.batches.rng))
         play(match, captured.play, steps)

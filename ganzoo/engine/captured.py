@@ -43,7 +43,7 @@ class Observed(Game):
 
     @classmethod
     def of(cls, game: Game, **more: Any) -> Observed:
-        return cls(**{f.name: getattr(game, f.name) for f in fields(Game)}, **more)
+        return cls(**{f.name: getattr(game, f.name) for f in fields(Game) if f.init}, **more)
 
     def due(self, every: int) -> bool:
         self.asked[every] = super().due(every)
