@@ -86,10 +86,8 @@ class Captured:
         self.reason = ""
         self.warm = WARM
         self.kinds: list[Kind] = []
-        # Where the architecture has something to do between a step and its average, neither is
-        # recorded.
-        architecture = type(match.architecture)
-        self._whole = architecture.after_step is Architecture.after_step
+        # What an architecture does between a step and its average is not recorded, nor is that.
+        self._whole = type(match.architecture).after_step is Architecture.after_step
         self._dials: list[Dial] = []
         self._watch: Watch | None = None
         self._addresses: list[int] = []
@@ -238,8 +236,8 @@ class Captured:
         except Exception as error:
             # Nothing was computed: what Python did is taken back, and the step is played.
             self.reason = told(error)
-            text = f"from step {match.step} on, steps are no longer captured: {self.reason}"
-            warnings.warn(text, GanzooWarning, stacklevel=3)
+            said = f"from step {match.step} on, steps are no longer captured: {self.reason}"
+            warnings.warn(said, GanzooWarning, stacklevel=3)
             totals.forget(counts)
             match.rounds = rounds
             for module, before in buffers:
