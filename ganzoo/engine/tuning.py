@@ -137,7 +137,11 @@ def in_turns(
     device = trials[0].device.device
     steps = processes.any(max(1, int(_TURN / max(once))), device)
     turns = processes.any(int(budget / (steps * sum(once))), device)
-    taken = [[trial.seconds(steps) for trial in trials] for _ in range(min(max(turns, 2), 20))]
+    taken = [] if steps > 1 else [once]
+    taken += [
+        [trial.seconds(steps) for trial in trials]
+        for _ in range(min(max(turns, 2), 20) - len(taken))
+    ]
     return list(zip(*taken, strict=True))
 
 
