@@ -28,7 +28,7 @@ def make_match(name: str, data: torch.Tensor, **settings: Any) -> Match:
         name,
         {},
         {"schedule": {"device": "cpu", "precision": "fp32"}},
-        SMALL[name] | settings,
+        SMALL.get(name, {}) | settings,
     )
     return Session(found, config, from_tensor(data), Processes(), (), ()).match
 
