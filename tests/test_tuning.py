@@ -98,6 +98,19 @@ def test_a_short_run_or_one_that_was_told_measures_nothing(tmp_path):
     assert not executions_home().exists()
 
 
+def test_captured_steps_are_refused_where_they_cannot_be(tmp_path):
+    with pytest.raises(ganzoo.GanzooError, match=r"schedule\.step=captured: the device is cpu"):
+        ganzoo.train(
+            "vanilla",
+            DATA,
+            settings={"widths": [16], "schedule.step": "captured"},
+            out=tmp_path / "run",
+            device="cpu",
+            batch_size=16,
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_batch_is_measured_anew(tmp_path):
     train(tmp_path / "first")
     train(tmp_path / "same", seed=3)

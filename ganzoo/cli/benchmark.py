@@ -59,12 +59,13 @@ def _show(result: Benchmark) -> None:
     click.echo()
     print_table(rows)
     click.echo()
-    names = list(result.speeds[0].parts)
-    shares = [[f"{s.parts[name]:.1%}" for name in names] for s in result.speeds]
+    shown = [speed for speed in result.speeds if speed.parts]
+    names = list(shown[0].parts) if shown else []
+    shares = [[f"{s.parts[name]:.1%}" for name in names] for s in shown]
     print_table(
         [
             ["time of a step", *names],
-            *([s.name, *row] for s, row in zip(result.speeds, shares, strict=True)),
+            *([s.name, *row] for s, row in zip(shown, shares, strict=True)),
         ]
     )
     click.echo(f"\nFastest: {result.fastest.name}")

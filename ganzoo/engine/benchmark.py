@@ -22,7 +22,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, find_device
 from ganzoo.engine.match import Match
 from ganzoo.engine.setup import prepare
-from ganzoo.engine.tuning import Trial, candidates, in_turns
+from ganzoo.engine.tuning import Trial, candidates, in_turns, why_not
 from ganzoo.errors import GanzooWarning
 from ganzoo.processes import Processes
 from ganzoo.runs.config import Execution, RunConfig
@@ -85,7 +85,9 @@ def benchmark(
     data = config.data.model_copy(update={"cache": "no"})
     config = config.model_copy(update={"data": data})
     config, made, dataset, _ = prepare(architecture, config, dataset, device, processes)
-    asked = candidates(config.schedule, device)
+    (first, *_) = candidates(config.schedule, device, captured=False)
+    reason = why_not(config, made, dataset, device, processes, first)
+    asked = candidates(config.schedule, device, captured=not reason)
     return Benchmark(
         architecture=config.architecture,
         samples=f"{made.spec.kind} {'x'.join(map(str, made.spec.shape))}",
@@ -94,7 +96,7 @@ def benchmark(
         threads=torch.get_num_threads(),
         torch=str(torch.__version__),
         speeds=tuple(speeds(config, made, dataset, device, asked, seconds)),
-        reason=asked[0].reason,
+        reason=reason if device.type == "cuda" else "",
     )
 
 
@@ -112,6 +114,7 @@ def speeds(
     """
     processes, batch = Processes(), config.training.batch_size
     measured: list[Speed] = []
+    operations: dict[str, int] = {}
     for each in asked:
         computing = Device(device, each.precision)
         peak = _peak(computing)
@@ -119,6 +122,11 @@ def speeds(
             warnings.simplefilter("ignore", GanzooWarning)  # a run says them
             trial = Trial(config, architecture, dataset, device, processes, each)
             (taken,) = in_turns([trial], seconds, processes)
+        eager = each.step == "eager"
+        if each.precision not in operations:
+            own = each.model_copy(update={"step": "eager"})
+            counted = Trial(config, architecture, dataset, device, processes, own)
+            operations[each.precision] = _operations(counted.match)
         rates = sorted(batch / turn for turn in taken)
         measured.append(
             Speed(
@@ -127,9 +135,9 @@ def speeds(
                 lowest=rates[0],
                 highest=rates[-1],
                 memory=memory[-1] if memory else None,
-                operations=_operations(trial.match),
+                operations=operations[each.precision],
                 peak=peak,
-                parts=_parts(trial.match, computing, len(taken)),
+                parts=_parts(trial.match, computing, len(taken)) if eager else {},
             )
         )
         del trial

@@ -19,6 +19,7 @@ from ganzoo.engine.observers import Observer, Observers
 from ganzoo.engine.setup import examples_of
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
+from ganzoo.engine.tuning import playing
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import write_bytes
 from ganzoo.layout import NETWORKS
@@ -110,6 +111,9 @@ class Loop:
         self._since = time.perf_counter()
         if self.config.init is not None and match.rounds == 0:
             self.checkpoint()  # what it begins from may not be there when it is resumed
+        play = match.play
+        if self.config.execution is not None:
+            play = playing(match, self.config.execution)
         while match.step < steps:
             if match.warming_up:
                 match.warm_up()
@@ -117,7 +121,7 @@ class Loop:
                     self.checkpoint()
                     raise Interrupted(stop.signal, self.run.path, match.step)
                 continue
-            match.play()
+            play()
             step, last = match.step, match.step == steps
             self.observers.tell(Observer.stepped, step)
             measuring = schedule.measures(step, last)

@@ -6,11 +6,12 @@ seeds everything: a seed's results do not depend on whether it was measured or r
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -22,6 +23,10 @@ from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, precisions
+from ganzoo.engine.captured import WARM, Captured
+from ganzoo.engine.match import Match
+from ganzoo.engine.obstacle import obstacle
+from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.setup import make_match
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.files import read_json, write_json
@@ -52,26 +57,69 @@ def choose(
     """How the steps of a run are computed. All processes must call it, and get the same answer.
 
     What was measured is kept in a file for each machine, version of torch, architecture, options
-    and shape of samples.
+    and shape of samples. Raises GanzooError where ``schedule.step=captured`` cannot be done.
     """
-    asked = candidates(config.schedule, device)
-    if len(asked) == 1 or config.training.steps < SHORT:
-        return asked[0]
-    kept = _Kept.of(config, architecture, device, processes, asked)
-    rates = kept.read() if processes.first else {}
-    if not processes.any(len(rates), device):
+    step = config.schedule.step
+    first, *others = candidates(config.schedule, device, captured=False)
+    graphs = step != "eager" and device.type == "cuda"
+    if config.training.steps < SHORT and step != "captured":
+        few = f"the run has fewer than {SHORT} steps" if graphs else ""
+        return first.model_copy(update={"reason": few})
+    if not others and not graphs and step != "captured":
+        return first
+    kept = _Kept.of(config, architecture, device, processes)
+    rates, reason = kept.read() if processes.first else ({}, "")
+    known = processes.any(len(rates), device)
+    if not known or processes.world > 1:  # of several, the reason is theirs alone
+        reason = why_not(config, architecture, dataset, device, processes, first)
+    if reason and step == "captured":
+        raise GanzooError(f"schedule.step=captured: {reason}")
+    asked = candidates(config.schedule, device, captured=not reason)
+    if not known:
         rates = measure(config, architecture, dataset, device, processes, asked)
         if processes.first:
-            kept.write(rates)
+            kept.write(rates, reason)
     chosen = asked[processes.any(_fastest(asked, rates), device)]
-    return chosen.model_copy(update={"measured": rates})
+    told = {"measured": rates, "reason": reason if graphs else ""}
+    return chosen.model_copy(update=told)
 
 
-def candidates(schedule: Schedule, device: torch.device) -> list[Execution]:
-    """What could be the fastest, of what was not asked for by name; the first is the usual."""
-    asked = schedule.precision
-    names = precisions(device) if asked == "auto" else [asked]
-    return [make(Execution, {"precision": name}, "execution") for name in names]
+def candidates(schedule: Schedule, device: torch.device, captured: bool) -> list[Execution]:
+    """What could be the fastest, of what was not asked for by name; the first is the usual.
+
+    captured: whether steps can be.
+    """
+    names = precisions(device) if schedule.precision == "auto" else [schedule.precision]
+    steps = {"auto": ["eager", "captured"]}.get(schedule.step, [schedule.step])
+    return [
+        make(Execution, {"precision": name, "step": step}, "execution")
+        for step in (steps if captured else ["eager"])
+        for name in names
+    ]
+
+
+def why_not(
+    config: RunConfig,
+    architecture: Architecture,
+    dataset: Dataset,
+    device: torch.device,
+    processes: Processes,
+    execution: Execution,
+) -> str:
+    """Why the steps of a run cannot be captured, or are not to be; empty where they can."""
+    if config.schedule.step == "eager":
+        return "they are asked to be eager"
+    if processes.world > 1:
+        return f"there are {processes.world} processes"
+    if device.type != "cuda":
+        return f"the device is {device.type}, and only CUDA has graphs"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GanzooWarning)  # the run itself says them
+        trial = Trial(config, architecture, dataset, device, processes, execution)
+        reason = obstacle(trial.match)
+    del trial
+    _free(device)
+    return reason
 
 
 def measure(
@@ -99,7 +147,23 @@ def measure(
             # The least of several turns: other work on the machine only ever adds to it.
             rates[each.name] = float(f"{config.training.batch_size / min(seconds):.4g}")
         del trials
+        _free(device)
     return rates
+
+
+def _free(device: torch.device) -> None:
+    """Give back what trials held, some of it in circles."""
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def playing(match: Match, execution: Execution) -> Callable[[], None]:
+    """What plays one step of `match` as was decided; eagerly on a device that has no graphs."""
+    device = match.device.device
+    if execution.step == "eager" or device.type != "cuda" or match.processes.world > 1:
+        return match.play
+    return Captured(match, CudaGraphs(device, match.batches.rng)).play
 
 
 class Trial:
@@ -115,14 +179,21 @@ class Trial:
         execution: Execution,
     ) -> None:
         self.device = Device(device, execution.precision)
+        self.execution = execution
         self.match = make_match(config, architecture, dataset, self.device, processes)
+        self.play = playing(self.match, execution)
+
+    def warm(self) -> None:
+        """Play until all is there that is made once: the optimizers' state, the kernels' plans,
+        the graph of the usual kind of step, which comes after one that health measures."""
+        self.seconds(1 if self.execution.step == "eager" else WARM + 2)
 
     def seconds(self, steps: int) -> float:
         """How long a step takes, as the mean of so many."""
         self.device.synchronize()
         begin = time.perf_counter()
         for _ in range(steps):
-            self.match.play()
+            self.play()
         self.device.synchronize()
         return (time.perf_counter() - begin) / steps
 
@@ -132,7 +203,7 @@ def in_turns(
 ) -> list[tuple[float, ...]]:
     """The seconds that each takes for a step, turn by turn. budget: seconds of all turns."""
     for trial in trials:
-        trial.seconds(1)  # what is made once: the optimizers' state, the kernels' plans
+        trial.warm()
     once = [trial.seconds(1) for trial in trials]
     device = trials[0].device.device
     steps = processes.any(max(1, int(_TURN / max(once))), device)
@@ -182,15 +253,15 @@ class _Kept:
         architecture: Architecture,
         device: torch.device,
         processes: Processes,
-        asked: Sequence[Execution],
     ) -> Self:
         spec = architecture.spec
         about = {
-            "candidates": [each.name for each in asked],
+            "asked": [config.schedule.precision, config.schedule.step],
             "architecture": [config.architecture, config.plugin.to_json(), config.options],
             "objective": [config.objective, config.objective_options],
             "training": config.training.model_dump(mode="json", exclude={"steps"}),
             "samples": [spec.kind, spec.shape, len(spec.classes)],
+            "in_memory": config.data.in_memory,
             "machine": [Device(device, "").describe(), torch.get_num_threads(), processes.world],
             "versions": [__version__, str(torch.__version__)],
         }
@@ -198,25 +269,26 @@ class _Kept:
         name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
         return cls(executions_home() / f"{name}.json", about)
 
-    def read(self) -> dict[str, float]:
-        """The rates by the candidates' names; empty where they have to be measured."""
+    def read(self) -> tuple[dict[str, float], str]:
+        """The rates by the candidates' names, and why steps cannot be captured; no rates where
+        they have to be measured."""
         if not self.path.exists():
-            return {}
+            return {}, ""
         try:
             kept = read_json(self.path)
             rates = {str(name): float(rate) for name, rate in kept["rates"].items()}
-            if kept["about"] != self.about or set(rates) != set(self.about["candidates"]):
+            if kept["about"] != self.about or not rates:
                 raise ValueError("it is of another run")
+            return rates, str(kept["reason"])
         except (GanzooError, AttributeError, KeyError, TypeError, ValueError) as error:
             self._warn(f"is damaged ({one_line(error)}): the speeds are measured again")
-            return {}
-        return rates
+            return {}, ""
 
-    def write(self, rates: Mapping[str, float]) -> None:
+    def write(self, rates: Mapping[str, float], reason: str) -> None:
         """Keep the rates."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, {"about": self.about, "rates": dict(rates)})
+            write_json(self.path, {"about": self.about, "rates": dict(rates), "reason": reason})
         except (GanzooError, OSError) as error:
             self._warn(f"cannot be written ({one_line(error)}): the next run measures again")
 

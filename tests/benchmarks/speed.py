@@ -40,7 +40,7 @@ from works import WORKS, Work, session
 
 from ganzoo.devices import Device
 from ganzoo.engine.session import Session
-from ganzoo.runs.config import Schedule
+from ganzoo.engine.tuning import playing
 
 Times = dict[str, list[float]]  # seconds a step of each loop, turn by turn
 
@@ -72,17 +72,13 @@ class Loop:
 
 def forced(device: str) -> list[tuple[str, str]]:
     """What ganzoo can be made to do: precision and step."""
-    ways = ["eager", "captured"] if device == "cuda" and can_capture() else ["eager"]
+    ways = ["eager", "captured"] if device == "cuda" else ["eager"]
     return [(precision, way) for precision in ("fp32", "bf16") for way in ways]
-
-
-def can_capture() -> bool:
-    return "step" in Schedule.model_fields
 
 
 def words(precision: str, way: str, device: str) -> str:
     """``fp32``, or ``fp32 captured`` where there is a choice."""
-    return f"{precision} {way}" if device == "cuda" and can_capture() else precision
+    return f"{precision} {way}" if device == "cuda" else precision
 
 
 def loops_of(work: Work, device: str) -> tuple[dict[str, Loop], str]:
@@ -90,8 +86,8 @@ def loops_of(work: Work, device: str) -> tuple[dict[str, Loop], str]:
     sessions: dict[str, Session] = {}
 
     def ganzoo(precision: str, way: str) -> Callable[[], None]:
-        sessions[precision] = session(work, device, precision, way)
-        return sessions[precision].match.play
+        sessions[precision] = prepared = session(work, device, precision, way)
+        return play(prepared)
 
     makers = {"plain": lambda: plain.LOOPS[work.architecture](work, device)}
     for precision, way in forced(device):
@@ -101,9 +97,13 @@ def loops_of(work: Work, device: str) -> tuple[dict[str, Loop], str]:
     makers["ganzoo auto"] = partial(ganzoo, "auto", "auto")
     placed = Device(torch.device(device), "fp32")
     loops = {name: Loop(make, placed) for name, make in makers.items()}
-    auto = sessions["auto"]
-    execution, precision = getattr(auto.config, "execution", None), auto.match.device.precision
-    return loops, words(precision, execution.step, device) if execution else precision
+    execution = sessions["auto"].config.execution
+    return loops, words(execution.precision, execution.step, device)
+
+
+def play(prepared: Session) -> Callable[[], None]:
+    """What plays one step of a run as it was decided."""
+    return playing(prepared.match, prepared.config.execution)
 
 
 def by_hand(work: Work, device: str, precision: str, way: str) -> Callable[[], None]:
@@ -116,7 +116,7 @@ def measure(loops: dict[str, Loop], turns: int, steps: int | None, seconds: floa
     """Let the loops take turns. steps: of each turn, else as many as take about `seconds`."""
     counts = {}
     for name, loop in loops.items():
-        loop.seconds(2)
+        loop.seconds(6)  # a captured step is recorded only after some that are played
         counts[name] = steps or max(1, round(seconds / loop.seconds(1)))
     times: Times = {name: [] for name in loops}
     for turn in range(turns):
@@ -154,10 +154,11 @@ def table(head: list[str], body: list[list[str]]) -> str:
 
 def losses(work: Work, device: str, precision: str, way: str, steps: int) -> dict[str, list[float]]:
     """Each player's loss in ganzoo's first steps."""
-    match = session(work, device, precision, way).match
+    prepared = session(work, device, precision, way)
+    match, step = prepared.match, play(prepared)
     found: dict[str, list[float]] = {f"{player}_loss": [] for player in match.players}
     for _ in range(steps):
-        match.play()
+        step()
         means = match.totals.means(match.processes)
         match.totals.clear()
         for name, values in found.items():

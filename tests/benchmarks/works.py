@@ -12,7 +12,6 @@ from ganzoo.catalogue import PluginReference
 from ganzoo.engine.session import Session
 from ganzoo.models.load import find_architecture
 from ganzoo.processes import Processes
-from ganzoo.runs.config import Schedule
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.given import from_tensor
 from ganzoo.spec import SampleSpec
@@ -76,9 +75,7 @@ def images(work: Work) -> Tensor:
 
 def session(work: Work, device: str, precision: str, step: str = "auto") -> Session:
     """A run of ganzoo that is ready to play. step: eager, captured or auto."""
-    schedule = {"device": device, "precision": precision}
-    if "step" in Schedule.model_fields:
-        schedule["step"] = step
+    schedule = {"device": device, "precision": precision, "step": step}
     found = find_architecture(work.architecture)
     asked = {"schedule": schedule, "training": {"batch_size": work.batch}}
     config = resolve(found, work.architecture, PluginReference(), asked, work.options)
