@@ -17,7 +17,6 @@ from tape import Tape
 from torch import Tensor, nn
 
 from ganzoo import Architecture, GanzooWarning, NonSaturating, Options, Regulariser, Training
-from ganzoo.devices import find_device
 from ganzoo.engine.captured import Captured
 from ganzoo.engine.match import Match
 from ganzoo.engine.obstacle import differing, obstacle
@@ -416,7 +415,7 @@ def test_check_plugin_says_which_line_reads_the_device():
 
 
 def cuda(found: Any, data: Any, **settings: Any) -> Match:
-    return make(found, data, find_device("cuda", "fp32").device.type, **settings)
+    return make(found, data, "cuda", **settings)
 
 
 @pytest.mark.cuda

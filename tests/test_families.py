@@ -1,7 +1,8 @@
 """That each family learns: modes covered, digits told apart by a classifier, labels obeyed.
 
 Sound and tables are in test_wavegan.py and test_ctgan.py. The recipes are small ones that take
-seconds; docs/families.md has larger ones, which are run by: pytest -m slow tests/test_families.py
+seconds; docs/families.md has larger ones. All but one of digits and one of points are run by:
+pytest -m slow tests/test_families.py
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from judge import judge
 
 import ganzoo
 
-QUICK = {"sample_every": 10**6, "checkpoint_every": 10**6, "precision": "bf16", "device": "cpu"}
+QUICK = {"sample_every": 10**6, "checkpoint_every": 10**6, "precision": "auto", "device": "cpu"}
 
 
 def trained(name: str, size: int, steps: int, settings: dict, out) -> ganzoo.Generator:
@@ -40,6 +41,7 @@ FAST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST)
 def test_digits_are_varied_and_some_are_sure(name, tmp_path):
     """Of an untrained generator the judge is sure of one digit at most."""
@@ -64,7 +66,7 @@ LABELLED = {
 }
 
 
-@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("name", ["acgan", pytest.param("projection", marks=pytest.mark.slow)])
 def test_labels_are_obeyed(name, tmp_path):
     steps, settings, least = LABELLED[name]
     generator = trained(name, 16, steps, settings, tmp_path / "run")

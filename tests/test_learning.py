@@ -43,7 +43,7 @@ def test_losses_are_the_golden_ones(name, digits, tmp_path):
 @pytest.mark.parametrize("network", ["residual", "mlp"])
 def test_wgan_gp_stays_finite_under_bf16(network, digits, tmp_path):
     """The short form; the campaign of 3,000 steps is marked slow."""
-    _wgan_gp_bf16(digits[0], tmp_path, network=network, steps=60, width=4)
+    _wgan_gp_bf16(digits[0], tmp_path, network=network, steps=25, width=4)
 
 
 @pytest.mark.slow

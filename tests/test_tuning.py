@@ -27,11 +27,10 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.devices._cpu_has_bf16", lambda: True)
 
 
-def train(out: Path, **options) -> ganzoo.Run:
+def train(out: Path, step: str = "auto", **options) -> ganzoo.Run:
+    settings = {"widths": [16], "latent_size": 4, "schedule.step": step}
     asked = {"steps": tuning.SHORT, "batch_size": 16, "device": "cpu", **options}
-    return ganzoo.train(
-        "vanilla", DATA, settings={"widths": [16], "latent_size": 4}, out=out, **asked
-    )
+    return ganzoo.train("vanilla", DATA, settings=settings, out=out, **asked)
 
 
 def computed(run: ganzoo.Run) -> dict:
@@ -194,3 +193,16 @@ def test_bench_measures_each_candidate():
     assert result["fastest"] in ("fp32", "bf16")
     shown = call("bench", *words[:-1]).stdout
     assert "Fastest: " in shown and "time of a step" in shown
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_captured_steps_are_candidates(tmp_path):
+    run = train(tmp_path / "run", device="cuda")
+    execution = computed(run)
+    assert execution["reason"] == ""
+    assert {"fp32", "fp32 captured"} <= execution["measured"].keys()
+    forced = train(tmp_path / "forced", device="cuda", precision="fp32", step="eager")
+    assert computed(forced)["step"] == "eager"
+    resumed = ganzoo.resume(run, steps=tuning.SHORT + 20, data=DATA)
+    assert computed(resumed) == execution

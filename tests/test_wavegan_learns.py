@@ -72,6 +72,7 @@ def test_plucks_are_strings_of_eight_pitches(plucks):
         assert strings(cut(test).samples[test.labels == number])[number] > 0.9
 
 
+@pytest.mark.slow
 def test_it_learns_the_sound_and_the_pitch_of_a_string(plucks, tmp_path):
     """Of E3, in half a minute; larger learning rates than the recipe's. All eight strings take it
     much longer: first it makes their mean spectrum."""
