@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -35,6 +36,7 @@ class CudaGraphs:
         self.device, self.rng = device, rng
         self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
+        self._graphs: weakref.WeakSet[torch.cuda.CUDAGraph] = weakref.WeakSet()
         self._broken: list[Any] = []  # the allocator may still ask a graph whose recording failed
 
     def warm(self, step: Step) -> None:
@@ -46,6 +48,8 @@ class CudaGraphs:
         graph.register_generator_state(self.rng)
         failure: Exception | None = None
         gc.collect()
+        if not self._graphs:  # torch takes no graph into memory whose graphs are all gone
+            self.pool = torch.cuda.graph_pool_handle()
         collecting = gc.isenabled()
         gc.disable()  # what is freed in a recording may need calls that are forbidden there
         try:
@@ -64,6 +68,7 @@ class CudaGraphs:
         finally:
             if collecting:
                 gc.enable()
+        self._graphs.add(graph)
         replay: Step = graph.replay
         return replay
 
