@@ -25,9 +25,11 @@ from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.session import Session
 from ganzoo.engine.setup import seed_everything
 from ganzoo.engine.state import capture, restore
+from ganzoo.engine.tuning import playing
 from ganzoo.game import Game
 from ganzoo.models.load import find_architecture
 from ganzoo.processes import Processes
+from ganzoo.runs.config import Execution
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.given import from_tensor
 from ganzoo.testing.plugin import architecture_checks
@@ -471,3 +473,14 @@ def test_a_reason_leaves_cuda_as_it_was(objective, digits):
             play(match, captured.play, 12)
     torch.randn(4, device="cuda")
     assert obstacle(cuda(Tiny, digits)) == ""
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_captured_steps_decided_for_fewer_samples_are_played_on_cuda(digits):
+    match = cuda(Tiny, digits)
+    match.batches.resident = match.batches.resident.cpu()
+    with pytest.warns(GanzooWarning, match="steps are not captured: the data is too large"):
+        step = playing(match, Execution(step="captured"))
+    step()
+    assert match.step == 1

@@ -31,12 +31,12 @@ def obstacle(match: Match) -> str:
     match: one to be thrown away: it is played, on CUDA also as recorded. The states of this
     process's chance change.
     """
-    reason = _standing(match) or next(iter(reads(match)), "")
+    reason = standing(match) or next(iter(reads(match)), "")
     return reason or differing(match, CudaGraphs(match.device.device, match.batches.rng))
 
 
-def _standing(match: Match) -> str:
-    """What stands against it without a step being played."""
+def standing(match: Match) -> str:
+    """What stands against it, in words, as far as no step has to be played to know."""
     device, batches = match.device.device, match.batches
     if device.type != "cuda":
         return f"the device is {device.type}, and only CUDA has graphs"

@@ -25,7 +25,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, precisions
 from ganzoo.engine.captured import WARM, Captured
 from ganzoo.engine.match import Match
-from ganzoo.engine.obstacle import obstacle
+from ganzoo.engine.obstacle import obstacle, standing
 from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.setup import make_match
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
@@ -159,9 +159,16 @@ def _free(device: torch.device) -> None:
 
 
 def playing(match: Match, execution: Execution) -> Callable[[], None]:
-    """What plays one step of `match` as was decided; eagerly on a device that has no graphs."""
+    """What plays one step of `match` as was decided; eagerly on a device that has no graphs.
+
+    It may have been decided on another machine, or for fewer samples.
+    """
     device = match.device.device
     if execution.step == "eager" or device.type != "cuda" or match.processes.world > 1:
+        return match.play
+    reason = standing(match)
+    if reason:
+        warnings.warn(f"steps are not captured: {reason}", GanzooWarning, stacklevel=2)
         return match.play
     return Captured(match, CudaGraphs(device, match.batches.rng)).play
 
