@@ -125,8 +125,9 @@ def speeds(
         eager = each.step == "eager"
         if each.precision not in operations:
             own = each.model_copy(update={"step": "eager"})
-            counted = Trial(config, architecture, dataset, device, processes, own)
-            operations[each.precision] = _operations(counted.match)
+            match = Trial(config, architecture, dataset, device, processes, own).match
+            operations[each.precision] = _operations(match)
+            del match  # it would count as the next one's memory
         rates = sorted(batch / turn for turn in taken)
         measured.append(
             Speed(
