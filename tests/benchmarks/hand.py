@@ -156,7 +156,8 @@ def captured(step: Step) -> Step:
             step()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Each on its own stream: torch frees the workspaces of a stream with any graph recorded there.
+    with torch.cuda.graph(graph, stream=side):
         step()
 
     def replay(alive: Step = step) -> None:  # the networks that the graph works on live in `step`

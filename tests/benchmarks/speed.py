@@ -213,6 +213,7 @@ def compare_speed(works: list[str], args: argparse.Namespace) -> dict[str, Any]:
     for name in works:
         loops, chosen = loops_of(WORKS[name], args.device)
         times = measure(loops, args.turns, args.steps, args.seconds)
+        del loops  # their memory serves the next work
         measured[name] = {"auto": chosen, "seconds_per_step": times}
         speed, cost = rows(WORKS[name], times, chosen, ways)
         speeds.append(speed)
