@@ -160,8 +160,7 @@ class Captured:
         places = list(itertools.islice(self._places, rounds))
         self._index[:rounds].copy_(torch.stack([index for index, _ in places]))
         if self._other is not self._index:
-            other = torch.stack([other for _, other in places])
-            self._other[:rounds].copy_(other, non_blocking=True)  # not of pairs: from the CPU
+            self._other[:rounds].copy_(torch.stack([other for _, other in places]))
         self.match.source = self._batches()
 
     def _batches(self) -> Iterator[Batch]:
