@@ -111,9 +111,8 @@ class Loop:
         self._since = time.perf_counter()
         if self.config.init is not None and match.rounds == 0:
             self.checkpoint()  # what it begins from may not be there when it is resumed
-        play = match.play
-        if self.config.execution is not None:
-            play = playing(match, self.config.execution)
+        execution = self.config.execution
+        play = match.play if execution is None else playing(match, execution).play
         while match.step < steps:
             if match.warming_up:
                 match.warm_up()

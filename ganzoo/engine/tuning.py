@@ -7,14 +7,11 @@ seeds everything: a seed's results do not depend on whether it was measured or r
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -24,17 +21,15 @@ from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, precisions
 from ganzoo.engine.captured import WARM, Captured
+from ganzoo.engine.kept import Kept
 from ganzoo.engine.match import Match
 from ganzoo.engine.obstacle import obstacle, standing
 from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.setup import make_match
-from ganzoo.errors import GanzooError, GanzooWarning, one_line
-from ganzoo.files import read_json, write_json
-from ganzoo.home import executions_home
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.options import make
 from ganzoo.processes import Processes
 from ganzoo.runs.config import Execution, RunConfig, Schedule
-from ganzoo.version import __version__
 
 #: A run of fewer steps is played in float32: to measure would cost more than it saves. A fixed
 #: number, so that the same command computes alike each time.
@@ -67,7 +62,7 @@ def choose(
         return first.model_copy(update={"reason": few})
     if not others and not graphs and step != "captured":
         return first
-    kept = _Kept.of(config, architecture, device, processes)
+    kept = Kept.of(config, architecture, device, processes)
     rates, reason = kept.read() if processes.first else ({}, "")
     known = processes.any(len(rates), device)
     if not known or processes.world > 1:  # of several, the reason is theirs alone
@@ -143,10 +138,11 @@ def measure(
             warnings.simplefilter("ignore", GanzooWarning)  # the run itself says them
             trials = [Trial(config, architecture, few, device, processes, each) for each in group]
             taken = in_turns(trials, SECONDS / len(groups), processes)
-        for each, seconds in zip(group, taken, strict=True):
+        for trial, seconds in zip(trials, taken, strict=True):
             # The least of several turns: other work on the machine only ever adds to it.
-            rates[each.name] = float(f"{config.training.batch_size / min(seconds):.4g}")
-        del trials
+            rate = config.training.batch_size / min(seconds) if trial.as_said else 0.0
+            rates[trial.execution.name] = float(f"{rate:.4g}")
+        del trials, trial
         _free(device)
     return rates
 
@@ -158,19 +154,20 @@ def _free(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def playing(match: Match, execution: Execution) -> Callable[[], None]:
-    """What plays one step of `match` as was decided; eagerly on a device that has no graphs.
+def playing(match: Match, execution: Execution) -> Match | Captured:
+    """What plays the steps of `match` as was decided, by its `play`.
 
-    It may have been decided on another machine, or for fewer samples.
+    Eagerly where it cannot be captured: it may have been decided on another machine, or for fewer
+    samples.
     """
     device = match.device.device
     if execution.step == "eager" or device.type != "cuda" or match.processes.world > 1:
-        return match.play
+        return match
     reason = standing(match)
     if reason:
         warnings.warn(f"steps are not captured: {reason}", GanzooWarning, stacklevel=2)
-        return match.play
-    return Captured(match, CudaGraphs(device, match.batches.rng)).play
+        return match
+    return Captured(match, CudaGraphs(device, match.batches.rng))
 
 
 class Trial:
@@ -188,7 +185,14 @@ class Trial:
         self.device = Device(device, execution.precision)
         self.execution = execution
         self.match = make_match(config, architecture, dataset, self.device, processes)
-        self.play = playing(self.match, execution)
+        self.player = playing(self.match, execution)
+
+    @property
+    def as_said(self) -> bool:
+        """Whether it plays as its name says, and has not gone on eagerly."""
+        if self.execution.step == "eager":
+            return True
+        return isinstance(self.player, Captured) and not self.player.reason
 
     def warm(self) -> None:
         """Play until all is there that is made once: the optimizers' state, the kernels' plans,
@@ -200,7 +204,7 @@ class Trial:
         self.device.synchronize()
         begin = time.perf_counter()
         for _ in range(steps):
-            self.play()
+            self.player.play()
         self.device.synchronize()
         return (time.perf_counter() - begin) / steps
 
@@ -241,64 +245,3 @@ def few_samples(dataset: Dataset, count: int) -> Dataset:
     batches = Batches(dataset, 1, 0, torch.Generator(), torch.device("cpu"), workers=0)
     real, labels, inputs = batches.peek(min(count, len(dataset)))
     return replace(dataset, samples=real, labels=labels, inputs=inputs)
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The file with what was measured for runs that are computed alike.
-
-    about: all that the speed depends on. Trouble with the file is reported, and done without.
-    """
-
-    path: Path
-    about: dict[str, Any]
-
-    @classmethod
-    def of(
-        cls,
-        config: RunConfig,
-        architecture: Architecture,
-        device: torch.device,
-        processes: Processes,
-    ) -> Self:
-        spec = architecture.spec
-        about = {
-            "asked": [config.schedule.precision, config.schedule.step],
-            "architecture": [config.architecture, config.plugin.to_json(), config.options],
-            "objective": [config.objective, config.objective_options],
-            "training": config.training.model_dump(mode="json", exclude={"steps"}),
-            "samples": [spec.kind, spec.shape, len(spec.classes)],
-            "in_memory": config.data.in_memory,
-            "machine": [Device(device, "").describe(), torch.get_num_threads(), processes.world],
-            "versions": [__version__, str(torch.__version__)],
-        }
-        about = json.loads(json.dumps(about, sort_keys=True))
-        name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-        return cls(executions_home() / f"{name}.json", about)
-
-    def read(self) -> tuple[dict[str, float], str]:
-        """The rates by the candidates' names, and why steps cannot be captured; no rates where
-        they have to be measured."""
-        if not self.path.exists():
-            return {}, ""
-        try:
-            kept = read_json(self.path)
-            rates = {str(name): float(rate) for name, rate in kept["rates"].items()}
-            if kept["about"] != self.about or not rates:
-                raise ValueError("it is of another run")
-            return rates, str(kept["reason"])
-        except (GanzooError, AttributeError, KeyError, TypeError, ValueError) as error:
-            self._warn(f"is damaged ({one_line(error)}): the speeds are measured again")
-            return {}, ""
-
-    def write(self, rates: Mapping[str, float], reason: str) -> None:
-        """Keep the rates."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, {"about": self.about, "rates": dict(rates), "reason": reason})
-        except (GanzooError, OSError) as error:
-            self._warn(f"cannot be written ({one_line(error)}): the next run measures again")
-
-    def _warn(self, text: str) -> None:
-        message = f"{self.path}, which says how fast this machine computes, {text}"
-        warnings.warn(message, GanzooWarning, stacklevel=2)

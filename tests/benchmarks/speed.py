@@ -103,7 +103,7 @@ def loops_of(work: Work, device: str) -> tuple[dict[str, Loop], str]:
 
 def play(prepared: Session) -> Callable[[], None]:
     """What plays one step of a run as it was decided."""
-    return playing(prepared.match, prepared.config.execution)
+    return playing(prepared.match, prepared.config.execution).play
 
 
 def by_hand(work: Work, device: str, precision: str, way: str) -> Callable[[], None]:
