@@ -116,7 +116,8 @@ def measure(loops: dict[str, Loop], turns: int, steps: int | None, seconds: floa
     """Let the loops take turns. steps: of each turn, else as many as take about `seconds`."""
     counts = {}
     for name, loop in loops.items():
-        loop.seconds(6)  # a captured step is recorded only after some that are played
+        # A captured step is recorded only after some that are played.
+        loop.seconds(6 if loop.device.device.type == "cuda" else 2)
         counts[name] = steps or max(1, round(seconds / loop.seconds(1)))
     times: Times = {name: [] for name in loops}
     for turn in range(turns):
