@@ -18,10 +18,14 @@ _DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Device:
-    """Where and how precisely the networks compute. precision: fp32, bf16 or fp16."""
+    """Where and how the networks compute.
+
+    precision: fp32, bf16 or fp16. layout: of images, channels_last or contiguous.
+    """
 
     device: torch.device
     precision: str
+    layout: str = "channels_last"
 
     def autocast(self) -> torch.autocast:
         """Mixed precision for a forward pass; nothing in fp32."""
@@ -34,12 +38,18 @@ class Device:
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     def place(self, module: nn.Module) -> nn.Module:
-        """Move a network here. channels_last is the faster layout of 2-D convolutions."""
+        """Move a network here, its 2-D convolutions in the layout of images."""
         module.to(self.device)
         for parameter in module.parameters():
             if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+                parameter.data = parameter.data.contiguous(memory_format=self.memory_format)
         return module
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The layout, as torch calls it."""
+        contiguous = self.layout == "contiguous"
+        return torch.contiguous_format if contiguous else torch.channels_last
 
     def synchronize(self) -> None:
         """Wait until the device has finished its work."""

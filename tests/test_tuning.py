@@ -12,8 +12,14 @@ import torch
 from safetensors.torch import load_file
 
 import ganzoo
+from ganzoo.catalogue import PluginReference
 from ganzoo.engine import tuning
+from ganzoo.engine.session import Session
 from ganzoo.home import executions_home
+from ganzoo.models.load import find_architecture
+from ganzoo.processes import Processes
+from ganzoo.runs.resolve import resolve
+from ganzoo.sources.given import from_tensor
 
 TINY = {"widths": "[16]", "latent_size": 4}
 DATA = torch.randint(0, 256, (64, 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
@@ -95,6 +101,38 @@ def test_a_short_run_or_one_that_was_told_measures_nothing(tmp_path):
     assert computed(train(tmp_path / "short", steps=2))["precision"] == "fp32"
     assert computed(train(tmp_path / "told", precision="bf16"))["measured"] == {}
     assert not executions_home().exists()
+
+
+IMAGES = torch.randint(0, 256, (32, 3, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def session(name: str, **schedule: str) -> Session:
+    found = find_architecture(name)
+    asked = {"schedule": {"device": "cpu", **schedule}, "training": {"batch_size": 8}}
+    config = resolve(found, name, PluginReference(), asked, {"width": 16})
+    return Session(found, config, from_tensor(IMAGES), Processes(), (), ())
+
+
+def test_the_layout_is_measured_where_convolutions_are_grouped():
+    names = {"fp32", "bf16"}
+    assert session("dcgan").config.execution.measured.keys() == names
+    grouped = session("r3gan").config.execution
+    assert grouped.measured.keys() == names | {f"{name} contiguous" for name in names}
+    assert session("r3gan", layout="channels_last").config.execution.measured.keys() == names
+
+
+def test_the_layout_changes_no_loss():
+    losses = []
+    for layout in ("channels_last", "contiguous"):
+        match = session("r3gan", layout=layout, precision="fp32").match
+        assert match.device.layout == layout
+        convolution = next(p for p in match.discriminator.parameters if p.shape[2:] == (3, 3))
+        assert convolution.is_contiguous() == (layout == "contiguous")
+        assert match.draw().real.is_contiguous() == (layout == "contiguous")
+        for _ in range(3):
+            match.play()
+        losses.append(match.totals.means(match.processes))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_captured_steps_are_refused_where_they_cannot_be(tmp_path):

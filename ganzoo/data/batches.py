@@ -39,8 +39,8 @@ class Batches:
     batch_size: over all processes; this process gets the part of `rank`. seed: of the order.
     rng: for flips and noise, alike in all processes. mirror: makes the mirror image of samples,
     which half of them become; mirror_inputs: of inputs. The halves of a pair are mirrored
-    together. workers: that decode what does not fit in memory. The last, incomplete batch of an
-    epoch is left out.
+    together. workers: that decode what does not fit in memory. layout: of images. The last,
+    incomplete batch of an epoch is left out.
     """
 
     dataset: Dataset
@@ -54,6 +54,7 @@ class Batches:
     mirror_inputs: Mirror | None = None
     dequantize: bool = False
     workers: int = 2
+    layout: torch.memory_format = torch.channels_last
 
     def __post_init__(self) -> None:
         data = self.dataset
@@ -103,7 +104,7 @@ class Batches:
         read = Readable(data).read([(i % len(data), i % turns) for i in range(count)])
         labels = None if self.labels is None else self.labels[read.numbers.to(self.device)]
         real, others = (
-            _laid_out(as_floats(side.to(self.device))) for side in (read.samples, read.inputs)
+            self._laid_out(as_floats(side.to(self.device))) for side in (read.samples, read.inputs)
         )
         return Batch(real, labels, None if inputs is None else others)
 
@@ -205,7 +206,7 @@ class Batches:
             raise GanzooError(text) from None
 
     def _prepare(self, samples: Tensor, labels: Tensor | None, inputs: Tensor | None) -> Batch:
-        samples = _laid_out(samples)  # before they are floats, of four times the size
+        samples = self._laid_out(samples)  # before they are floats, of four times the size
         if self.dequantize and samples.dtype == torch.uint8:
             noise = self._draw(len(samples), *samples.shape[1:])
             real = samples.float().add_(noise).mul_(2 / 256).sub_(1)
@@ -221,8 +222,13 @@ class Batches:
                 if coin is None or not self.dataset.paired:
                     coin = self._draw(len(inputs))
                 inputs = _mirrored(inputs, coin, self.mirror_inputs)
-            inputs = _laid_out(inputs)
-        return Batch(_laid_out(real), labels, inputs)
+            inputs = self._laid_out(inputs)
+        return Batch(self._laid_out(real), labels, inputs)
+
+    def _laid_out(self, samples: Tensor) -> Tensor:
+        if samples.dim() == 4:
+            return samples.contiguous(memory_format=self.layout)
+        return samples
 
     def _draw(self, count: int, *shape: int) -> Tensor:
         # Made for the whole batch and cut, so that two processes see what one would.
@@ -233,9 +239,3 @@ class Batches:
 def _mirrored(samples: Tensor, coin: Tensor, mirror: Mirror) -> Tensor:
     coin = coin.view(-1, *[1] * (samples.dim() - 1))
     return torch.where(coin < 0.5, mirror(samples), samples)
-
-
-def _laid_out(samples: Tensor) -> Tensor:
-    if samples.dim() == 4:
-        return samples.contiguous(memory_format=torch.channels_last)
-    return samples

@@ -22,7 +22,7 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, find_device
 from ganzoo.engine.match import Match
 from ganzoo.engine.setup import prepare
-from ganzoo.engine.tuning import Trial, candidates, in_turns, why_not
+from ganzoo.engine.tuning import Trial, candidates, has_grouped, in_turns, why_not
 from ganzoo.errors import GanzooWarning
 from ganzoo.processes import Processes
 from ganzoo.runs.config import Execution, RunConfig
@@ -85,9 +85,10 @@ def benchmark(
     data = config.data.model_copy(update={"cache": "no"})
     config = config.model_copy(update={"data": data})
     config, made, dataset, _ = prepare(architecture, config, dataset, device, processes)
-    (first, *_) = candidates(config.schedule, device, captured=False)
+    grouped = has_grouped(made)
+    (first, *_) = candidates(config.schedule, device, grouped, captured=False)
     reason = why_not(config, made, dataset, device, processes, first)
-    asked = candidates(config.schedule, device, captured=not reason)
+    asked = candidates(config.schedule, device, grouped, captured=not reason)
     return Benchmark(
         architecture=config.architecture,
         samples=f"{made.spec.kind} {'x'.join(map(str, made.spec.shape))}",
@@ -116,7 +117,7 @@ def speeds(
     measured: list[Speed] = []
     operations: dict[str, int] = {}
     for each in asked:
-        computing = Device(device, each.precision)
+        computing = Device(device, each.precision, each.layout)
         peak = _peak(computing)
         with warnings.catch_warnings(), _most_memory(device) as memory:
             warnings.simplefilter("ignore", GanzooWarning)  # a run says them

@@ -42,7 +42,7 @@ class Kept:
     ) -> Self:
         spec = architecture.spec
         about = {
-            "asked": [config.schedule.precision, config.schedule.step],
+            "asked": [config.schedule.precision, config.schedule.layout, config.schedule.step],
             "architecture": [config.architecture, config.plugin.to_json(), config.options],
             "objective": [config.objective, config.objective_options],
             "training": config.training.model_dump(mode="json", exclude={"steps"}),

@@ -72,7 +72,7 @@ class Match:
             module.train()
         self.derive()
         self.average = MovingAverage(self.networks.generator, training.ema_decay)
-        self.view = View(training, batches.rng, processes)
+        self.view = View(training, batches.rng, processes, layout=device.memory_format)
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
         self.health = health

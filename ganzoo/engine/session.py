@@ -148,7 +148,8 @@ def _prepare(
         execution = choose(config, made, dataset, device, processes)
         notes += [execution.line()] if execution.line() else []
         config = config.model_copy(update={"execution": execution})
-    match = make_match(config, made, dataset, Device(device, execution.precision), processes)
+    computing = Device(device, execution.precision, execution.layout)
+    match = make_match(config, made, dataset, computing, processes)
     return match, config, notes
 
 

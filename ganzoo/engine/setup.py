@@ -117,6 +117,7 @@ def make_match(
         mirror_inputs=mirror_inputs,
         dequantize=config.training.dequantize,
         workers=config.data.workers,
+        layout=device.memory_format,
     )
     setting = Setting(config.training, objective, dataset.kind, device.precision)
     health = Health(setting, every=max(1, config.schedule.log_every // 5))

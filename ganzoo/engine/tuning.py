@@ -6,6 +6,7 @@ seeds everything: a seed's results do not depend on whether it was measured or r
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 import warnings
@@ -55,11 +56,13 @@ def choose(
     and shape of samples. Raises GanzooError where ``schedule.step=captured`` cannot be done.
     """
     step = config.schedule.step
-    first, *others = candidates(config.schedule, device, captured=False)
     graphs = step != "eager" and device.type == "cuda"
     if config.training.steps < SHORT and step != "captured":
+        (first, *_) = candidates(config.schedule, device, grouped=False, captured=False)
         few = f"the run has fewer than {SHORT} steps" if graphs else ""
         return first.model_copy(update={"reason": few})
+    grouped = has_grouped(architecture)
+    first, *others = candidates(config.schedule, device, grouped, captured=False)
     if not others and not graphs and step != "captured":
         return first
     kept = Kept.of(config, architecture, device, processes)
@@ -69,7 +72,7 @@ def choose(
         reason = why_not(config, architecture, dataset, device, processes, first)
     if reason and step == "captured":
         raise GanzooError(f"schedule.step=captured: {reason}")
-    asked = candidates(config.schedule, device, captured=not reason)
+    asked = candidates(config.schedule, device, grouped, captured=not reason)
     if not known:
         rates = measure(config, architecture, dataset, device, processes, asked)
         if processes.first:
@@ -79,18 +82,33 @@ def choose(
     return chosen.model_copy(update=told)
 
 
-def candidates(schedule: Schedule, device: torch.device, captured: bool) -> list[Execution]:
+def candidates(
+    schedule: Schedule, device: torch.device, grouped: bool, captured: bool
+) -> list[Execution]:
     """What could be the fastest, of what was not asked for by name; the first is the usual.
 
-    captured: whether steps can be.
+    grouped: whether there are grouped convolutions. Wherever it was measured, channels_last is the
+    faster layout of others. captured: whether steps can be.
     """
     names = precisions(device) if schedule.precision == "auto" else [schedule.precision]
+    either = ["channels_last", "contiguous"] if grouped else ["channels_last"]
+    layouts = either if schedule.layout == "auto" else [schedule.layout]
     steps = {"auto": ["eager", "captured"]}.get(schedule.step, [schedule.step])
     return [
-        make(Execution, {"precision": name, "step": step}, "execution")
+        make(Execution, {"precision": name, "layout": layout, "step": step}, "execution")
         for step in (steps if captured else ["eager"])
+        for layout in layouts
         for name in names
     ]
+
+
+def has_grouped(architecture: Architecture) -> bool:
+    """Whether a network has grouped convolutions, which are few channels at a time."""
+    with torch.device("meta"), contextlib.suppress(Exception):  # it cannot be built without memory
+        networks = (architecture.build_generator(), architecture.build_discriminator())
+        modules = (module for network in networks for module in network.modules())
+        return any(getattr(module, "groups", 1) > 1 for module in modules)
+    return False
 
 
 def why_not(
@@ -182,7 +200,7 @@ class Trial:
         processes: Processes,
         execution: Execution,
     ) -> None:
-        self.device = Device(device, execution.precision)
+        self.device = Device(device, execution.precision, execution.layout)
         self.execution = execution
         self.match = make_match(config, architecture, dataset, self.device, processes)
         self.player = playing(self.match, execution)

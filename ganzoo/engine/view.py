@@ -20,13 +20,14 @@ class View:
 
     rng: alike in all processes. Draws are made for the whole batch and cut, so that two processes
     see what one would. amplitude: the noise's standard deviation, where a captured step reads it
-    on the device.
+    on the device. layout: of images.
     """
 
     training: Training
     rng: torch.Generator
     processes: Processes
     amplitude: Tensor | None = None
+    layout: torch.memory_format = torch.channels_last
 
     def at(self, step: int) -> Callable[[Tensor], Tensor] | None:
         """What is done to samples in a step; None: they are shown as they are."""
@@ -47,7 +48,7 @@ class View:
                     drawn = self._mine(torch.randn, samples, tuple(samples.shape[1:]))
                     samples = samples + amplitude * drawn
             if samples.dim() == 4:
-                samples = samples.contiguous(memory_format=torch.channels_last)
+                samples = samples.contiguous(memory_format=self.layout)
             return samples
 
         return shown

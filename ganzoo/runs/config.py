@@ -99,6 +99,9 @@ class Schedule(Options):
         description="of forward and backward passes; weights are float32",
         json_schema_extra={"flag": "--precision", "repeat": "always"},
     )
+    layout: Literal["auto", "channels_last", "contiguous"] = Field(
+        "auto", description="of images in memory", json_schema_extra=_NEVER
+    )
     step: Literal["auto", "eager", "captured"] = Field(
         "auto",
         description="how a step is played on CUDA; captured: replayed as CUDA graphs",
@@ -120,6 +123,9 @@ class Execution(Options):
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of forward and backward passes"
     )
+    layout: Literal["channels_last", "contiguous"] = Field(
+        "channels_last", description="of images in memory"
+    )
     step: Literal["eager", "captured"] = Field(
         "eager", description="captured: replayed as CUDA graphs"
     )
@@ -131,7 +137,8 @@ class Execution(Options):
     @property
     def name(self) -> str:
         """What it is called among candidates."""
-        return self.precision if self.step == "eager" else f"{self.precision} {self.step}"
+        unusual = [("eager", self.step), ("channels_last", self.layout)]
+        return " ".join([self.precision, *(value for usual, value in unusual if value != usual)])
 
     def line(self) -> str:
         """What was measured and decided, in one line; empty where there was nothing to decide."""
