@@ -244,3 +244,14 @@ def test_on_cuda_captured_steps_are_candidates(tmp_path):
     assert computed(forced)["step"] == "eager"
     resumed = ganzoo.resume(run, steps=tuning.SHORT + 20, data=DATA)
     assert computed(resumed) == execution
+
+
+def test_a_run_begins_without_torchs_compiler(tmp_path):
+    code = (
+        "import sys, torch, ganzoo\n"
+        "data = torch.randint(0, 256, (32, 3, 16, 16), dtype=torch.uint8)\n"
+        "settings = {'width': 4, 'training.batch_size': 8}\n"
+        "ganzoo.train('dcgan', data, settings=settings, steps=200, device='cpu', out=sys.argv[1])\n"
+        "assert 'torch._dynamo' not in sys.modules, 'it takes two seconds to import'\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=True, timeout=300)

@@ -61,13 +61,13 @@ def choose(
         (first, *_) = candidates(config.schedule, device, grouped=False, captured=False)
         few = f"the run has fewer than {SHORT} steps" if graphs else ""
         return first.model_copy(update={"reason": few})
-    grouped = has_grouped(architecture)
-    first, *others = candidates(config.schedule, device, grouped, captured=False)
-    if not others and not graphs and step != "captured":
-        return first
     kept = Kept.of(config, architecture, device, processes)
     rates, reason = kept.read() if processes.first else ({}, "")
     known = processes.any(len(rates), device)
+    grouped = bool(known) or has_grouped(architecture)
+    first, *others = candidates(config.schedule, device, grouped, captured=False)
+    if not others and not graphs and step != "captured":
+        return first
     if not known or processes.world > 1:  # of several, the reason is theirs alone
         reason = why_not(config, architecture, dataset, device, processes, first)
     if reason and step == "captured":
@@ -104,7 +104,8 @@ def candidates(
 
 def has_grouped(architecture: Architecture) -> bool:
     """Whether a network has grouped convolutions, which are few channels at a time."""
-    with torch.device("meta"), contextlib.suppress(Exception):  # it cannot be built without memory
+    # Not without memory, on torch's meta device: to draw weights there imports torch's compiler.
+    with contextlib.suppress(Exception):  # the rehearsal tells what is wrong with them
         networks = (architecture.build_generator(), architecture.build_discriminator())
         modules = (module for network in networks for module in network.modules())
         return any(getattr(module, "groups", 1) > 1 for module in modules)
