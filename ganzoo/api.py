@@ -132,8 +132,9 @@ def benchmark(
         if cls.kinds and "image" not in cls.kinds:
             raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
         side = options.get("image_size") or 32
-        images = torch.randint(0, 256, (1024, 3, int(side), int(side)), dtype=torch.uint8)
-        dataset = dataset_of(images, torch.arange(1024) % 10, resolved.data)
+        count = max(1024, resolved.training.batch_size)
+        images = torch.randint(0, 256, (count, 3, int(side), int(side)), dtype=torch.uint8)
+        dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
     else:
         dataset = _dataset(data, None, resolved)
     return measured_speeds(resolved, cls, dataset, seconds)

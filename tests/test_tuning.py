@@ -215,6 +215,19 @@ def test_mistakes_of_bench_are_one_message(words, text):
     assert "Traceback" not in result.stderr
 
 
+def test_bench_counts_what_a_penalty_computes():
+    from test_cli import call
+
+    words = ["wgan-gp", "--image-size", "8", "--batch-size", "4", "--seconds", "0.1", "--json"]
+    counts = []
+    for penalty in ("none", "wgan-gp"):
+        settings = ["--set", "width=4", "--set", f"objective.penalty={penalty}"]
+        result = call("bench", *words, *settings)
+        assert result.exit_code == 0, result.output
+        counts.append(json.loads(result.stdout)["speeds"][0]["operations"])
+    assert counts[1] > 1.3 * counts[0]
+
+
 def test_bench_measures_each_candidate():
     from test_cli import call
 

@@ -16,13 +16,14 @@ from typing import Any, Final
 import psutil
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, find_device
 from ganzoo.engine.match import Match
 from ganzoo.engine.setup import prepare
-from ganzoo.engine.tuning import Trial, candidates, has_grouped, in_turns, why_not
+from ganzoo.engine.tuning import Trials, candidates, has_grouped, in_turns
 from ganzoo.errors import GanzooWarning
 from ganzoo.processes import Processes
 from ganzoo.runs.config import Execution, RunConfig
@@ -87,7 +88,8 @@ def benchmark(
     config, made, dataset, _ = prepare(architecture, config, dataset, device, processes)
     grouped = has_grouped(made)
     (first, *_) = candidates(config.schedule, device, grouped, captured=False)
-    reason = why_not(config, made, dataset, device, processes, first)
+    trials = Trials(config, made, dataset, device, processes)
+    reason = trials.why_not_captured(first)
     asked = candidates(config.schedule, device, grouped, captured=not reason)
     return Benchmark(
         architecture=config.architecture,
@@ -96,24 +98,17 @@ def benchmark(
         device=Device(device, "fp32").describe(),
         threads=torch.get_num_threads(),
         torch=str(torch.__version__),
-        speeds=tuple(speeds(config, made, dataset, device, asked, seconds)),
+        speeds=tuple(speeds(trials, asked, seconds)),
         reason=reason if device.type == "cuda" else "",
     )
 
 
-def speeds(
-    config: RunConfig,
-    architecture: Architecture,
-    dataset: Dataset,
-    device: torch.device,
-    asked: Sequence[Execution],
-    seconds: float,
-) -> list[Speed]:
+def speeds(trials: Trials, asked: Sequence[Execution], seconds: float) -> list[Speed]:
     """The speed of each candidate, which play one after the other.
 
-    dataset: as it will be trained on. seconds: that each plays in turns, about.
+    seconds: that each plays in turns, about.
     """
-    processes, batch = Processes(), config.training.batch_size
+    device, batch = trials.device, trials.config.training.batch_size
     measured: list[Speed] = []
     operations: dict[str, int] = {}
     for each in asked:
@@ -121,12 +116,12 @@ def speeds(
         peak = _peak(computing)
         with warnings.catch_warnings(), _most_memory(device) as memory:
             warnings.simplefilter("ignore", GanzooWarning)  # a run says them
-            trial = Trial(config, architecture, dataset, device, processes, each)
-            (taken,) = in_turns([trial], seconds, processes)
+            trial = trials.trial(each)
+            (taken,) = in_turns([trial], seconds, trials.processes)
         eager = each.step == "eager"
         if each.precision not in operations:
             own = each.model_copy(update={"step": "eager"})
-            match = Trial(config, architecture, dataset, device, processes, own).match
+            match = trials.trial(own).match
             operations[each.precision] = _operations(match)
             del match  # it would count as the next one's memory
         rates = sorted(batch / turn for turn in taken)
@@ -148,12 +143,34 @@ def speeds(
 
 
 def _operations(match: Match) -> int:
-    """Of a step that is not due for anything that is rare."""
-    from torch.utils.flop_counter import FlopCounterMode  # it imports a compiler
-
-    with FlopCounterMode(display=False) as counter:
+    """Of a second step: health measures the first, and not this one."""
+    match.play()
+    with _Counter() as counter:
         match.play()
-    return int(counter.get_total_flops())
+    return counter.operations
+
+
+class _Counter(TorchDispatchMode):
+    """Counts floating-point operations by torch's own formulas.
+
+    torch's FlopCounterMode also follows modules, and fails where a penalty takes a gradient.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        from torch.utils.flop_counter import flop_registry  # it imports a compiler
+
+        self.formulas = flop_registry
+        self.operations = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula = self.formulas.get(func._overloadpacket)
+        if formula is not None:
+            self.operations += int(formula(*args, **(kwargs or {}), out_val=result))
+        return result
 
 
 def _peak(device: Device) -> float:

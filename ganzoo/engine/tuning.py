@@ -11,7 +11,7 @@ import gc
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -68,13 +68,14 @@ def choose(
     first, *others = candidates(config.schedule, device, grouped, captured=False)
     if not others and not graphs and step != "captured":
         return first
+    trials = Trials(config, architecture, dataset, device, processes)
     if not known or processes.world > 1:  # of several, the reason is theirs alone
-        reason = why_not(config, architecture, dataset, device, processes, first)
+        reason = trials.why_not_captured(first)
     if reason and step == "captured":
         raise GanzooError(f"schedule.step=captured: {reason}")
     asked = candidates(config.schedule, device, grouped, captured=not reason)
     if not known:
-        rates = measure(config, architecture, dataset, device, processes, asked)
+        rates = trials.measure(asked)
         if processes.first:
             kept.write(rates, reason)
     chosen = asked[processes.any(_fastest(asked, rates), device)]
@@ -112,58 +113,58 @@ def has_grouped(architecture: Architecture) -> bool:
     return False
 
 
-def why_not(
-    config: RunConfig,
-    architecture: Architecture,
-    dataset: Dataset,
-    device: torch.device,
-    processes: Processes,
-    execution: Execution,
-) -> str:
-    """Why the steps of a run cannot be captured, or are not to be; empty where they can."""
-    if config.schedule.step == "eager":
-        return "they are asked to be eager"
-    if processes.world > 1:
-        return f"there are {processes.world} processes"
-    if device.type != "cuda":
-        return f"the device is {device.type}, and only CUDA has graphs"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GanzooWarning)  # the run itself says them
-        trial = Trial(config, architecture, dataset, device, processes, execution)
-        reason = obstacle(trial.match)
-    del trial
-    _free(device)
-    return reason
+@dataclass(frozen=True)
+class Trials:
+    """What a run would compute, to be tried on matches that are thrown away."""
 
+    config: RunConfig
+    architecture: Architecture
+    dataset: Dataset
+    device: torch.device
+    processes: Processes
 
-def measure(
-    config: RunConfig,
-    architecture: Architecture,
-    dataset: Dataset,
-    device: torch.device,
-    processes: Processes,
-    asked: Sequence[Execution],
-) -> dict[str, float]:
-    """Samples a second of each candidate, by its name.
+    def trial(self, execution: Execution) -> Trial:
+        """A match that plays one candidate."""
+        device = Device(self.device, execution.precision, execution.layout)
+        match = make_match(self.config, self.architecture, self.dataset, device, self.processes)
+        return Trial(match, execution)
 
-    On a CPU they take turns, because its speed drifts; elsewhere one plays after the other, and
-    never more than one takes memory.
-    """
-    groups = [list(asked)] if device.type == "cpu" else [[each] for each in asked]
-    few = few_samples(dataset, _BATCHES * config.training.batch_size)
-    rates: dict[str, float] = {}
-    for group in groups:
+    def why_not_captured(self, execution: Execution) -> str:
+        """Why the steps of the run cannot be captured, or are not to be; empty where they can."""
+        if self.config.schedule.step == "eager":
+            return "they are asked to be eager"
+        if self.processes.world > 1:
+            return f"there are {self.processes.world} processes"
+        if self.device.type != "cuda":
+            return f"the device is {self.device.type}, and only CUDA has graphs"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GanzooWarning)  # the run itself says them
-            trials = [Trial(config, architecture, few, device, processes, each) for each in group]
-            taken = in_turns(trials, SECONDS / len(groups), processes)
-        for trial, seconds in zip(trials, taken, strict=True):
-            # The least of several turns: other work on the machine only ever adds to it.
-            rate = config.training.batch_size / min(seconds) if trial.as_said else 0.0
-            rates[trial.execution.name] = float(f"{rate:.4g}")
-        del trials, trial
-        _free(device)
-    return rates
+            reason = obstacle(self.trial(execution).match)
+        _free(self.device)
+        return reason
+
+    def measure(self, asked: Sequence[Execution]) -> dict[str, float]:
+        """Samples a second of each candidate, by its name.
+
+        On a CPU they take turns, because its speed drifts; elsewhere one plays after the other,
+        and never more than one takes memory.
+        """
+        batch = self.config.training.batch_size
+        groups = [list(asked)] if self.device.type == "cpu" else [[each] for each in asked]
+        small = replace(self, dataset=few_samples(self.dataset, _BATCHES * batch))
+        rates: dict[str, float] = {}
+        for group in groups:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", GanzooWarning)  # the run itself says them
+                trials = [small.trial(each) for each in group]
+                taken = in_turns(trials, SECONDS / len(groups), self.processes)
+            for trial, seconds in zip(trials, taken, strict=True):
+                # The least of several turns: other work on the machine only ever adds to it.
+                rate = batch / min(seconds) if trial.as_said else 0.0
+                rates[trial.execution.name] = float(f"{rate:.4g}")
+            del trials, trial
+            _free(self.device)
+        return rates
 
 
 def _free(device: torch.device) -> None:
@@ -190,21 +191,11 @@ def playing(match: Match, execution: Execution) -> Match | Captured:
 
 
 class Trial:
-    """A candidate, and a match that plays it on a few samples and is thrown away."""
+    """A candidate, and the match that plays it and is thrown away."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        architecture: Architecture,
-        dataset: Dataset,
-        device: torch.device,
-        processes: Processes,
-        execution: Execution,
-    ) -> None:
-        self.device = Device(device, execution.precision, execution.layout)
-        self.execution = execution
-        self.match = make_match(config, architecture, dataset, self.device, processes)
-        self.player = playing(self.match, execution)
+    def __init__(self, match: Match, execution: Execution) -> None:
+        self.match, self.execution = match, execution
+        self.player = playing(match, execution)
 
     @property
     def as_said(self) -> bool:
@@ -220,11 +211,11 @@ class Trial:
 
     def seconds(self, steps: int) -> float:
         """How long a step takes, as the mean of so many."""
-        self.device.synchronize()
+        self.match.device.synchronize()
         begin = time.perf_counter()
         for _ in range(steps):
             self.player.play()
-        self.device.synchronize()
+        self.match.device.synchronize()
         return (time.perf_counter() - begin) / steps
 
 
@@ -235,7 +226,7 @@ def in_turns(
     for trial in trials:
         trial.warm()
     once = [trial.seconds(1) for trial in trials]
-    device = trials[0].device.device
+    device = trials[0].match.device.device
     steps = processes.any(max(1, int(_TURN / max(once))), device)
     turns = processes.any(int(budget / (steps * sum(once))), device)
     taken = [] if steps > 1 else [once]
