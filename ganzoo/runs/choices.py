@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from ganzoo.options import Options, describe
 from ganzoo.runs.config import RunConfig, Schedule
-from ganzoo.sources.options import Data, kind_options
+from ganzoo.sources.options import Data, other_options
 from ganzoo.training import Training
 
 Repeat = Literal["always", "flag", "set", "never"]
@@ -72,10 +72,10 @@ class Choice:
 
 def choices() -> list[Choice]:
     """All of them, in the order of their groups."""
-    of_kinds: list[tuple[str, type[Options]]] = [("data", model) for model in kind_options(())]
+    others: list[tuple[str, type[Options]]] = [("data", model) for model in other_options()]
     return [
         Choice(str(extra["flag"]), group, name, field, takes[name])
-        for group, model in [*_GROUPS, *of_kinds]
+        for group, model in [*_GROUPS, *others]
         for takes in [describe(model)]
         for name, field in model.model_fields.items()
         if "flag" in (extra := declared(field))

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganzoo.catalogue import cause_of
 from ganzoo.data.dataset import Dataset
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
-from ganzoo.errors import GanzooError, unknown
+from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
@@ -156,7 +156,7 @@ def _load(entry: Entry, maker: str, source: str | Path, **extras: Any) -> Datase
     plugin for its faults, or the file that cannot be read."""
     try:
         dataset = entry.load()(source, **extras)
-    except (GanzooError, MemoryError):
+    except (GanzooError, GanzooWarning, MemoryError):
         raise
     except OSError as error:
         if error.filename is None and isinstance(source, Path):

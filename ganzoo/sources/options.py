@@ -70,7 +70,7 @@ def make_data(values: Mapping[str, Any]) -> Data:
     the nearest among those of all data, of readers and of kinds."""
     data = make(Data, values, "data", "data.")
     for key, value in data.others.items():
-        models = [model for model in _models(data.reader) if key in model.model_fields]
+        models = [model for model in other_options(data.reader) if key in model.model_fields]
         if not models:
             known = {*other_fields(data.reader), *Data.model_fields}
             raise unknown("option of data", key, known)
@@ -111,12 +111,13 @@ def kind_options(kinds: Iterable[str]) -> list[type[Options]]:
 
 def other_fields(reader: str | None = None) -> dict[str, FieldInfo]:
     """The options of kinds and of readers, by their names. reader: that is asked for, if any."""
-    return {name: field for m in _models(reader) for name, field in m.model_fields.items()}
+    return {name: field for m in other_options(reader) for name, field in m.model_fields.items()}
 
 
 def flag_of(key: str) -> str | None:
-    """The flag of the command line that an option of a kind has, such as ``--image-size``."""
-    for model in kind_options(()):
+    """The flag of the command line that an option of a kind or a reader has, such as
+    ``--image-size``."""
+    for model in other_options():
         field = model.model_fields.get(key)
         extra = None if field is None else field.json_schema_extra
         if isinstance(extra, dict) and "flag" in extra:
@@ -147,7 +148,7 @@ def _fields(entry: ReaderEntry | KindEntry | None) -> Iterable[str]:
     return () if entry is None else options_of(entry).model_fields
 
 
-def _models(reader: str | None) -> Iterator[type[Options]]:
+def other_options(reader: str | None = None) -> Iterator[type[Options]]:
     """The options of the reader that is asked for, or of every one; and of all kinds."""
     for entry in catalogue().in_order(ReaderEntry):
         if entry.options and reader in (None, entry.name):

@@ -23,7 +23,11 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 @hookimpl
 def ganzoo_readers() -> Iterator[ReaderEntry]:
     yield ReaderEntry(
-        "csv", "ganzoo_ctgan.reader:csv_table", "a CSV file whose first line is a header", (".csv",)
+        "csv",
+        "ganzoo_ctgan.reader:csv_table",
+        "a CSV file whose first line is a header",
+        (".csv", ".tsv"),
+        options="ganzoo_ctgan.options:TableOptions",
     )
 
 

@@ -5,7 +5,9 @@ import gzip
 import importlib.util
 
 from ganzoo import Dataset, GanzooError
+from ganzoo_ctgan.options import TableOptions
 from ganzoo_ctgan.reader import table
+from ganzoo_ctgan.sheet import Sheet
 
 HEADER = (
     "cylinders",
@@ -33,7 +35,5 @@ def auto_mpg(split: str) -> Dataset:
     # mlxtend's own reader takes numbers alone, and writes them all as fractions.
     with gzip.open(DATA_PATH, "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    kept = [place for place, title in enumerate(HEADER) if title != "name"]
-    return table(
-        "auto-mpg", [HEADER[place] for place in kept], [[row[p] for p in kept] for row in rows]
-    )
+    sheet = Sheet("auto-mpg", list(HEADER), rows, [])
+    return table("auto-mpg", sheet, TableOptions.model_validate({"columns": {"name": "drop"}}))

@@ -1,126 +1,182 @@
-"""From a column's cells to what its column is, and to values for the networks; and back."""
+"""From a column's cells to values for the networks, and back."""
 
-import re
+import math
+from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Final
+from decimal import Context, Decimal
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganzoo_ctgan import times
+from ganzoo_ctgan.cells import CellError, Cells
 from ganzoo_ctgan.columns import (
     LARGEST,
     MOST_DECIMALS,
-    MOST_TEXT,
-    MOST_VALUES,
     CategoryColumn,
     Column,
+    DateColumn,
     NumberColumn,
+    Numeric,
 )
 from ganzoo_ctgan.modes import fit_modes
+from ganzoo_ctgan.numerals import PLAIN
 
-#: What counts as missing, in small letters.
-MISSING: Final = frozenset({"", "?", "na", "n/a", "nan", "null"})
-FEW: Final = 10  # different whole numbers that are categories
+Cell = str | float | int | None
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-
-
-class CellError(ValueError):
-    """Cells that cannot be made a column. row: the number of the row at fault."""
-
-    def __init__(self, text: str, row: int = 0) -> None:
-        super().__init__(text)
-        self.row = row
+_EXACT: Final = 1 << 53  # whole numbers up to here are all floats
+_SOME: Final = 12  # different numbers that show what lies between two
+_MOST_DIGITS: Final = 9  # after the point; more are what a float left
+_FREQUENT: Final = 0.1  # share of a number that is a mode of its own
+_EVEN: Final = 5  # times that it is as frequent as all alike would be
+_MOST_FREQUENT: Final = 8
+_DIGITS: Final = Context(prec=200)  # for sums of decimals, all of them exact
 
 
-def encode(name: str, cells: Sequence[str]) -> tuple[Column, Tensor]:
-    """What a column of texts is, and its values for the networks: (N, values) float32.
-
-    It holds numbers where all its cells are numbers but for the missing ones; yet at most 10
-    different whole numbers, or one number alone, are categories, as all texts are. Raises
-    CellError where they are too many for categories, or too large.
-    """
-    cells = ["" if cell.strip().lower() in MISSING else cell.strip() for cell in cells]
-    different = {cell for cell in cells if cell}
-    text = next((cell for cell in cells if cell and not _NUMBER.fullmatch(cell)), None)
-    if text is None and not _few(different):
-        return _numbers(name, cells)
-    if len(different) > MOST_VALUES:
-        shown = f"{text[:40]!r} is no number, and there are" if text else "there are"
-        raise CellError(
-            f"{shown} {len(different)} different values; at most {MOST_VALUES} are taken as "
-            "categories. Mend it, or leave the column out",
-            0 if text is None else cells.index(text),
-        )
-    longest = max(cells, key=len)
-    if len(longest) > MOST_TEXT:
-        raise CellError(f"a text of {len(longest)} letters", cells.index(longest))
-    return _categories(name, cells, different, numeric=text is None)
+def encode(cells: Cells) -> tuple[Column, Tensor]:
+    """What a column is, and its values for the networks: (N, values) float32. Raises CellError
+    where a number is too large."""
+    if cells.type == "number":
+        return _numbers(cells)
+    if cells.type == "date":
+        return _dates(cells)
+    return _categories(cells)
 
 
-def _few(different: set[str]) -> bool:
-    numbers = {float(cell) for cell in different} if len(different) <= 4 * FEW else None
-    if numbers is None:
-        return False
-    return len(numbers) <= 1 or (len(numbers) <= FEW and all(n.is_integer() for n in numbers))
-
-
-def _categories(
-    name: str, cells: list[str], different: set[str], numeric: bool
-) -> tuple[Column, Tensor]:
-    values = sorted(different, key=(lambda cell: (float(cell), cell)) if numeric else str)
-    values += [""] * ("" in cells)
+def _categories(cells: Cells) -> tuple[Column, Tensor]:
+    different = {text for text in cells.texts if text}
+    numeric = all(PLAIN.fullmatch(text) for text in different)
+    values = sorted(different, key=(lambda text: (float(text), text)) if numeric else str)
+    values += [""] * ("" in cells.texts)
     place = {value: index for index, value in enumerate(values)}
-    numbers = torch.tensor([place[cell] for cell in cells])
-    return CategoryColumn(name=name, values=values), F.one_hot(numbers, len(values)).float()
+    numbers = torch.tensor([place[text] for text in cells.texts])
+    return CategoryColumn(name=cells.name, values=values), F.one_hot(numbers, len(values)).float()
 
 
-def _numbers(name: str, cells: list[str]) -> tuple[Column, Tensor]:
-    present = torch.tensor([bool(cell) for cell in cells])
-    known = [cell for cell in cells if cell]
-    values = torch.tensor([float(cell) for cell in known], dtype=torch.float64)
-    if values.abs().max() > LARGEST:
-        row = next(i for i, cell in enumerate(cells) if cell and abs(float(cell)) > LARGEST)
-        raise CellError(f"{cells[row][:40]} is too large; at most {LARGEST:g} is taken", row)
+def _numbers(cells: Cells) -> tuple[Column, Tensor]:
+    texts = cells.numbers
+    known = [Decimal(text) for text in texts if text]
+    largest = max(known, key=abs, default=Decimal(0))
+    if abs(largest) > LARGEST:
+        row = next(i for i, text in enumerate(texts) if text and abs(Decimal(text)) > LARGEST)
+        shown = cells.texts[row][:40]
+        raise CellError(f"{shown} is too large; at most {LARGEST:g} is taken", row)
+    fraction = any(not text.lstrip("+-").isdecimal() for text in texts if text)
+    origin = 0
+    if not fraction and abs(largest) > _EXACT:
+        origin = int(min(known))
+        if int(max(known)) - origin > _EXACT:
+            raise CellError("whole numbers that lie too far apart; as a category they are exact")
+    written = max((_decimals(number) for number in known), default=0)
+    decimals = max(written, int(fraction))  # 18.0 or 1e3 stays a fraction for who reads it
+    values = [float(int(number) - origin if origin else number) for number in known]
+    common, encoded = _modes([bool(text) for text in texts], values)
+    column = NumberColumn(
+        name=cells.name,
+        decimals=decimals,
+        origin=origin,
+        plus=any(text.startswith("+") for text in texts),
+        step=_step(known, decimals),
+        **common,
+    )
+    return column, encoded
+
+
+def _dates(cells: Cells) -> tuple[Column, Tensor]:
+    dates = {text: times.read(text, cells.format) for text in set(cells.texts) if text}
+    moments = [dates.get(text) for text in cells.texts]
+    known = [moment for moment in moments if moment is not None]
+    unit, start = times.unit_of(known), min(known)
+    try:
+        counts = [times.count(moment, unit, start) for moment in known]
+    except ValueError as error:
+        raise CellError(str(error)) from None
+    common, encoded = _modes([moment is not None for moment in moments], list(map(float, counts)))
+    step = _step([Decimal(count) for count in counts], 0)
+    column = DateColumn(
+        name=cells.name, format=cells.format, unit=unit, start=start, step=step, **common
+    )
+    return column, encoded
+
+
+def _decimals(number: Decimal) -> int:
+    return min(max(0, -int(number.as_tuple().exponent)), MOST_DECIMALS)
+
+
+def _step(numbers: Sequence[Decimal], decimals: int) -> float | None:
+    """What all numbers lie apart, where that is more than their last decimal."""
+    digits = max((_decimals(number.normalize(_DIGITS)) for number in numbers), default=0)
+    units = {int(number.scaleb(digits, _DIGITS)) for number in numbers}
+    step = 1
+    if len(units) >= _SOME and digits <= _MOST_DIGITS:
+        least = min(units)
+        step = math.gcd(*(unit - least for unit in units))
+    return float(Decimal(step).scaleb(-digits)) if step > 1 or digits < decimals else None
+
+
+def _modes(present: list[bool], numbers: list[float]) -> tuple[dict[str, Any], Tensor]:
+    """What all columns of numbers have in their details, and their values for the networks.
+
+    present: for each row, whether it has a number. numbers: of those that have.
+    """
+    values = torch.tensor(numbers, dtype=torch.float64)
+    frequent = _frequent(numbers)
+    apart = torch.isin(values, torch.tensor(frequent, dtype=torch.float64))
+    rest = values[~apart]
     rng = torch.Generator().manual_seed(0)
-    modes = fit_modes(values, rng)
-    chosen = modes.choose(values, rng)
+    modes = fit_modes(rest, rng)
+    chosen = modes.choose(rest, rng)
     used = chosen.unique()  # sorted
     chosen = torch.searchsorted(used, chosen)
     # Nine digits: what is below differs between machines, and a float32 has no use for it.
     means = [float(f"{mean:.9g}") for mean in modes.means[used].tolist()]
-    distance = (values - torch.tensor(means, dtype=torch.float64)[chosen]).abs()
+    distance = (rest - torch.tensor(means, dtype=torch.float64)[chosen]).abs()
     # Four deviations, as in the paper; more where a value lies further, so that none is cut.
     scales = []
     for index, deviation in enumerate(modes.deviations[used].tolist()):
         furthest = float(distance[chosen == index].max())
         scales.append(float(f"{max(4 * deviation, furthest * (1 + 1e-6)):.9g}"))
-    column = NumberColumn(
-        name=name,
-        decimals=max(_decimals(cell) for cell in known),
-        low=float(values.min()),
-        high=float(values.max()),
-        means=means,
-        scales=scales,
-        missing=not bool(present.all()),
-    )
-    encoded = torch.zeros(len(cells), sum(column.parts))
+    gaps = not all(present)
+    common: dict[str, Any] = {
+        "low": float(values.min()),
+        "high": float(values.max()),
+        "means": means,
+        "scales": scales,
+        "frequent": frequent,
+        "missing": gaps,
+    }
     mean, scale = (torch.tensor(part, dtype=torch.float64) for part in (means, scales))
-    encoded[present, 0] = ((values - mean[chosen]) / scale[chosen]).clamp(-1, 1).float()
-    mode = torch.full((len(cells),), len(means))
-    mode[present] = chosen
-    encoded[:, 1:] = F.one_hot(mode, column.parts[1]).float()
-    return column, encoded
+    place = torch.zeros(len(values))
+    place[~apart] = ((rest - mean[chosen]) / scale[chosen]).clamp(-1, 1).float()
+    mode = torch.zeros(len(values), dtype=torch.int64)
+    mode[~apart] = chosen
+    for number, value in enumerate(frequent):
+        mode[values == value] = len(means) + number
+    parts = len(means) + len(frequent) + gaps
+    return common, _rows(torch.tensor(present), place, mode, parts)
 
 
-def _decimals(cell: str) -> int:
-    exponent = Decimal(cell).as_tuple().exponent
-    return min(max(0, -int(exponent)), MOST_DECIMALS)
+def _rows(present: Tensor, place: Tensor, mode: Tensor, parts: int) -> Tensor:
+    """(N, 1 + parts): place and one-hot of the rows that are present, the last mode for others."""
+    encoded = torch.zeros(len(present), 1 + parts)
+    encoded[present, 0] = place
+    modes = torch.full((len(present),), parts - 1)
+    modes[present] = mode
+    encoded[:, 1:] = F.one_hot(modes, parts).float()
+    return encoded
 
 
-def decode(column: Column, values: Tensor) -> list[str | float | None]:
+def _frequent(numbers: list[float]) -> list[float]:
+    """The numbers that stand out by how often they are there; all but the rest's last value."""
+    counts = Counter(numbers)
+    least = max(_FREQUENT, _EVEN / len(counts)) * len(numbers)
+    found = [number for number, count in counts.most_common(_MOST_FREQUENT) if count >= least]
+    return sorted(found) if len(found) < len(counts) else []
+
+
+def decode(column: Column, values: Tensor) -> list[Cell]:
     """The cells that encoded values, (N, values), stand for; None where one is missing.
 
     Whatever the values: the largest of a one-hot counts, places are cut to [-1, 1], and numbers
@@ -130,14 +186,36 @@ def decode(column: Column, values: Tensor) -> list[str | float | None]:
     if isinstance(column, CategoryColumn):
         texts = [column.values[number] for number in values.argmax(1).tolist()]
         return [text or None for text in texts]
-    place, mode = values[:, 0].clamp(-1, 1), values[:, 1:].argmax(1)
-    missing = mode >= len(column.means)
-    mode = mode.clamp_max(len(column.means) - 1)
-    means, scales = (
-        torch.tensor(part, dtype=torch.float64) for part in (column.means, column.scales)
+    numbers = _decoded(column, values[:, 0].clamp(-1, 1), values[:, 1:].argmax(1))
+    return [None if math.isnan(number) else _cell(column, number) for number in numbers.tolist()]
+
+
+def _decoded(column: Numeric, place: Tensor, mode: Tensor) -> Tensor:
+    """(N,) float64, NaN where one is missing."""
+    zeros = [0.0] * (len(column.frequent) + column.missing)
+    means = [*column.means, *column.frequent, *[math.nan] * column.missing]
+    mean, scale = (
+        torch.tensor(part, dtype=torch.float64) for part in (means, [*column.scales, *zeros])
     )
-    numbers = (means[mode] + scales[mode] * place).clamp(column.low, column.high)
-    return [
-        None if gone else round(number, column.decimals) + 0.0  # -0.0 becomes 0.0
-        for number, gone in zip(numbers.tolist(), missing.tolist(), strict=True)
-    ]
+    numbers = mean[mode] + scale[mode] * place
+    if column.step is not None:
+        numbers = column.low + ((numbers - column.low) / column.step).round() * column.step
+    return numbers.clamp(column.low, column.high)
+
+
+def _cell(column: NumberColumn | DateColumn, number: float) -> Cell:
+    if isinstance(column, DateColumn):
+        return times.write(times.moment(round(number), column.unit, column.start), column.format)
+    if column.origin:
+        return column.origin + round(number)
+    return round(number, column.decimals) + 0.0  # -0.0 becomes 0.0
+
+
+def written(column: Column, cell: Cell) -> str:
+    """A cell as text."""
+    if cell is None:
+        return ""
+    if isinstance(column, NumberColumn) and not isinstance(cell, str):
+        sign = "+" if column.plus and cell > 0 else ""
+        return f"{sign}{cell}" if column.origin else f"{sign}{cell:.{column.decimals}f}"
+    return str(cell)

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from ganzoo import Kind, SampleSpec
-from ganzoo_ctgan.columns import Column, NumberColumn, columns_of
-from ganzoo_ctgan.encoding import decode
-
-Cell = str | float | None
+from ganzoo_ctgan.columns import columns_of
+from ganzoo_ctgan.encoding import Cell, decode, written
 
 
 class Table(Kind):
@@ -59,17 +57,11 @@ class Table(Kind):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.name for column in self.columns])
         columns = zip(self.columns, self._decoded(samples), strict=True)
-        written = [[_text(column, cell) for cell in cells] for column, cells in columns]
-        writer.writerows(zip(*written, strict=True))
+        texts = [[written(column, cell) for cell in cells] for column, cells in columns]
+        writer.writerows(zip(*texts, strict=True))
         return text.getvalue().encode("utf-8", "replace")
 
     def _decoded(self, samples: Tensor) -> list[list[Cell]]:
         """The cells column by column."""
         parts = torch.split(samples, [sum(column.parts) for column in self.columns], 1)
         return [decode(column, part) for column, part in zip(self.columns, parts, strict=True)]
-
-
-def _text(column: Column, cell: Cell) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:.{column.decimals}f}" if isinstance(column, NumberColumn) else str(cell)

@@ -1,126 +1,119 @@
 """CSV files as a data set: a header, then rows."""
 
-import csv
-import io
-from collections.abc import Sequence
+import json
+import shlex
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
+from torch import Tensor
 
-from ganzoo import Dataset, GanzooError
-from ganzoo_ctgan.columns import MOST_COLUMNS, MOST_TEXT, MOST_WIDTH, Column, width_of
-from ganzoo_ctgan.encoding import MISSING, CellError, encode
+from ganzoo import Dataset, GanzooError, GanzooWarning
+from ganzoo_ctgan.cells import CellError, Cells, LeftOut, understand
+from ganzoo_ctgan.columns import MOST_WIDTH, Column, to_details, width_of
+from ganzoo_ctgan.encoding import encode
+from ganzoo_ctgan.numerals import decimal_mark
+from ganzoo_ctgan.options import ColumnChoice, TableOptions
+from ganzoo_ctgan.sheet import Sheet, read_sheet
 
-_LARGEST: Final = 1 << 29  # bytes of a file, which is read at once
+_SHOWN: Final = 8  # columns in a message
 
 
-def csv_table(path: Path) -> Dataset:
-    """The rows of a CSV file: UTF-8, commas, the first line a header.
+def csv_table(path: Path, options: TableOptions) -> Dataset:
+    """The rows of a CSV file.
 
-    What a column holds follows from its cells, see `encode`. An empty cell, and ``?``, ``NA``,
-    ``N/A``, ``NaN`` and ``null`` in any case, is missing: a value of its own for a category, and
-    a mode of its own for a number, so that rows are kept and samples may have gaps too. Raises
+    Its encoding, the delimiter and the mark of decimals are detected, where `options` does not say
+    them; what a column holds follows from its cells, see `understand`. A missing cell is a value
+    of its own for a category, and a mode of its own for a number, so that rows are kept and
+    samples may have gaps too. What is guessed and left out is told in warnings. Raises
     GanzooError that names the file, the line and the column.
     """
-    text = _text(path)
-    # newline="": a line break within quotes is part of a cell, as it is.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if not row:
-                continue
-            if rows and len(row) != len(rows[0]):
-                raise _ragged(path, reader.line_num, rows[0], row)
-            rows.append(row)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise GanzooError(f"{path}, line {reader.line_num}: {error}") from None
-    if not rows:
-        raise GanzooError(f"{path}: the file is empty")
-    header = [name.strip() for name in rows[0]]
-    _check_header(path, header, text)
-    if len(rows) == 1:
-        raise GanzooError(f"{path}: there is a header and no row")
-    return table(path.stem, header, rows[1:], str(path), lines[1:])
+    sheet = read_sheet(path, options)
+    return table(path.stem, sheet, options)
 
 
-def table(
-    name: str,
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    where: str = "",
-    lines: Sequence[int] = (),
-) -> Dataset:
-    """A data set of rows of texts. where, lines: for messages, the file and each row's line."""
+def table(name: str, sheet: Sheet, options: TableOptions) -> Dataset:
+    """A data set of rows of texts."""
+    unknown = next((title for title in options.columns if title not in sheet.header), None)
+    if unknown is not None:
+        raise GanzooError(
+            f"data.columns: {sheet.where} has no column {unknown!r}; its columns are "
+            f"{_listed(map(repr, sheet.header))}"
+        )
+    texts = [[cell.strip() for cell in cells] for cells in zip(*sheet.rows, strict=True)]
+    decimal = options.decimal or decimal_mark(texts, sheet.delimiter)
     columns: list[Column] = []
-    parts = []
-    for title, cells in zip(header, zip(*rows, strict=True), strict=True):
+    parts: list[Tensor] = []
+    read: list[Cells] = []
+    left: dict[str, str] = {}
+    for title, cells in zip(sheet.header, texts, strict=True):
+        choice = options.columns.get(title, ColumnChoice())
         try:
-            column, encoded = encode(title, cells)
+            found = understand(title, cells, choice, decimal)
+            column, encoded = encode(found)
+        except LeftOut as reason:
+            if choice.type != "drop":
+                left[title] = str(reason)
+            continue
         except CellError as error:
-            line = f", line {lines[error.row]}" if lines else ""
-            raise GanzooError(f"{where or name}{line}, column {title!r}: {error}") from None
+            line = f", line {sheet.lines[error.row]}" if sheet.lines else ""
+            raise GanzooError(f"{sheet.where}{line}, column {title!r}: {error}") from None
         columns.append(column)
         parts.append(encoded)
+        read.append(found)
+    _tell(sheet, read, left)
+    if not columns:
+        raise GanzooError(f"{sheet.where}: no column of it is taken")
     if width_of(columns) > MOST_WIDTH:
         raise GanzooError(
-            f"{where or name}: its columns have {width_of(columns)} values a row when encoded; at "
-            f"most {MOST_WIDTH} are taken. Leave out columns of many categories"
+            f"{sheet.where}: its columns have {width_of(columns)} values a row when encoded; at "
+            f"most {MOST_WIDTH} are taken. Leave out columns of many categories: data.columns "
+            'declares them as "drop"'
         )
-    details = {"columns": [column.model_dump(mode="json") for column in columns]}
-    return Dataset(name, torch.cat(parts, 1), kind="table", details=details)
+    return Dataset(name, torch.cat(parts, 1), kind="table", details=to_details(columns))
 
 
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise GanzooError(f"{path}: more than {_LARGEST >> 20} MiB are not read at once")
-        content = path.read_bytes()
-    except OSError as error:
-        raise GanzooError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise GanzooError(
-            f"{path}, line {line}: not UTF-8: byte {content[error.start]:#04x} at place "
-            f"{error.start} of the file"
-        ) from None
+def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, str]) -> None:
+    """Warn of what was guessed, once for each subject."""
+    guessed = list(sheet.notes)
+    for mark, what in ((",", "decimal commas"), ("", "marks between thousands")):
+        of = [
+            found.name
+            for found in read
+            if found.type == "number" and (found.marks[0] == mark or (not mark and found.marks[1]))
+        ]
+        if of:
+            guessed.append(f"{what} in {_listed(map(repr, of))} (data.decimal)")
+    if guessed:
+        _warn(f"{sheet.where}: read with {'; '.join(guessed)}")
+    gone = [(found.name, what) for found in read if found.type == "category" for what in found.gone]
+    if gone:
+        said = _listed(f"{what} in column {title!r}" for title, what in gone)
+        remedy = _declared(gone[0][0], "category")
+        _warn(f"{sheet.where}: taken as missing: {said}. If it is a text: {remedy}")
+    dates = [found for found in read if found.other]
+    if dates:
+        said = _listed(f"{f.name!r} as {f.format}, where {f.other} fits as well" for f in dates)
+        remedy = _declared(dates[0].name, {"type": "date", "format": dates[0].other})
+        _warn(f"{sheet.where}: read the dates of column {said}. If that is right: {remedy}")
+    if left:
+        said = _listed(f"{title!r} ({reason})" for title, reason in left.items())
+        remedy = _declared(next(iter(left)), "category")
+        _warn(f"{sheet.where}: left out: column {said}. To take it all the same: {remedy}")
 
 
-def _ragged(path: Path, line: int, header: list[str], row: list[str]) -> GanzooError:
-    if len(row) < len(header):
-        fault = f"column {header[len(row)].strip()!r} is missing"
-    else:
-        fault = f"{row[len(header)][:40]!r} is in no column"
-    return GanzooError(
-        f"{path}, line {line}: {len(row)} cells where the header has {len(header)}; {fault}"
-    )
+def _declared(name: str, choice: object) -> str:
+    """The option that declares a column, as a shell takes it."""
+    return "--set " + shlex.quote(f"data.columns={json.dumps({name: choice})}")
 
 
-def _check_header(path: Path, header: list[str], text: str) -> None:
-    first = text[: text.find("\n")]
-    if len(header) == 1 and (";" in first or "\t" in first):
-        raise GanzooError(f"{path}, line 1: one column; cells are separated by commas")
-    if len(header) > MOST_COLUMNS:
-        raise GanzooError(f"{path}: {len(header)} columns; at most {MOST_COLUMNS} are taken")
-    for place, title in enumerate(header, 1):
-        if title.lower() in MISSING or len(title) > MOST_TEXT:
-            raise GanzooError(f"{path}, line 1: column {place} has no name, or too long a one")
-        if header.index(title) != place - 1:
-            raise GanzooError(f"{path}, line 1: two columns are called {title[:40]!r}")
-    if all(_is_number(title) for title in header):
-        raise GanzooError(
-            f"{path}, line 1: numbers alone. The first line must be a header, the columns' names"
-        )
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _warn(text: str) -> None:
+    warnings.warn(" ".join(text.split()), GanzooWarning, stacklevel=2)
