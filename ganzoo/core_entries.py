@@ -104,8 +104,9 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
         PICTURES,
     )
     yield ReaderEntry("zip", f"{files}:image_zip", "a zip of such a folder", (".zip",))
-    npz = "ganzoo.sources.arrays:npz_samples"
-    yield ReaderEntry("npz", npz, "an .npz with images or samples", (".npz",))
+    arrays = "ganzoo.sources.arrays"
+    yield ReaderEntry("npz", f"{arrays}:npz_samples", "an .npz with images or samples", (".npz",))
+    yield ReaderEntry("npy", f"{arrays}:npy_samples", "an .npy of them", (".npy",))
     yield ReaderEntry(
         "idx",
         "ganzoo.kinds.image.idx:idx_images",

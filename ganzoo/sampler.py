@@ -26,7 +26,7 @@ MOST_SAMPLES: Final = 1_000_000
 BLOCK: Final = 64  # latents drawn at once
 
 Label = int | str
-"""A class, by its number or its name."""
+"""A class, by its number or its name; where classes have numbers for names, these are meant."""
 
 Labels = Label | Sequence[Label] | Tensor | None
 """One class for all samples, or one for each."""
@@ -206,8 +206,9 @@ class Sampler:
             _check_count(count)
             latents = self._latents_from(inputs, count, seed)
         if labels is None and self.architecture.conditional:
-            labels = self.turns(count)
-        numbers = self._numbers(count, labels)
+            numbers: Tensor | None = self.turns(count)
+        else:
+            numbers = self._numbers(count, labels)
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
         with seeded(self.device, int(seed)):
             for start in range(0, count, batch_size):
@@ -236,11 +237,11 @@ class Sampler:
         return values
 
     def turns(self, count: int) -> Tensor:
-        """The classes taking turns, (count,): what a conditional one makes unasked."""
+        """The places of classes that take turns, (count,): what a conditional one makes unasked."""
         return torch.arange(count) % len(self.spec.classes)
 
     def _numbers(self, count: int, labels: Labels) -> Tensor | None:
-        """The classes of `count` samples as numbers, (count,); None if not conditional."""
+        """The places of the classes of `count` samples, (count,); None if not conditional."""
         if not self.architecture.conditional:
             if labels is not None:
                 raise GanzooError(f"labels {labels!r}: this generator is not conditional")
@@ -249,32 +250,20 @@ class Sampler:
             raise GanzooError("this generator is conditional: it needs labels")
         if isinstance(labels, Integral | str):
             labels = [labels] * count
-        if not isinstance(labels, Tensor):
-            if not isinstance(labels, Iterable):
-                raise GanzooError(f"labels {labels!r}: it takes a class's number or name, or many")
-            labels = torch.tensor([self._number(label) for label in labels])
-        if labels.shape != (count,) or labels.is_floating_point() or labels.is_complex():
-            raise GanzooError(
-                f"labels {labels.dtype} of shape {tuple(labels.shape)} for {count} samples; it "
-                f"takes one class, or integers of shape ({count},)"
-            )
-        for number in (int(labels.min()), int(labels.max())) if count else ():
-            self._number(number)
-        return labels.to(torch.int64)
-
-    def _number(self, label: Label) -> int:
-        """A class's number. A text is a class's name before it is a number."""
-        classes = self.spec.classes
-        if isinstance(label, str) and label in classes:
-            return classes.index(label)
-        if isinstance(label, Tensor) and label.numel() == 1:
-            label = label.item()
-        if str(label).isdecimal() and len(str(label)) < 10 and int(label) < len(classes):
-            return int(label)
-        names = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
-        raise GanzooError(
-            f"label {str(label)[:50]!r}: the classes are {names} (0 to {len(classes) - 1})"
-        )
+        if isinstance(labels, Tensor):
+            if labels.is_floating_point() or labels.is_complex() or labels.dim() != 1:
+                raise GanzooError(
+                    f"labels {labels.dtype} of shape {tuple(labels.shape)} for {count} samples; it "
+                    f"takes one class, or integers of shape ({count},)"
+                )
+            labels = labels.tolist()
+        if not isinstance(labels, Iterable):
+            raise GanzooError(f"labels {labels!r}: it takes a class's number or name, or many")
+        texts = [str(one.item() if isinstance(one, Tensor) else one) for one in labels]
+        if len(texts) != count:
+            raise GanzooError(f"{len(texts)} labels for {count} samples; it takes one for each")
+        numbers = {text: self.spec.place(text) for text in set(texts)}
+        return torch.tensor([numbers[text] for text in texts], dtype=torch.int64)
 
     def checked(self, samples: Any) -> Tensor:
         """Samples as a user gave them, (N, *shape), as float32 on the CPU. Raises GanzooError."""
@@ -284,13 +273,14 @@ class Sampler:
             raise GanzooError(f"samples of shape {tuple(values.shape)}, not (N, {takes})")
         return values.detach().float().cpu()
 
-    def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
-        """Write samples as a file for a person: a grid of pictures, a scatter plot.
+    def checked_file(self, path: str | os.PathLike[str], count: int) -> tuple[Path, str]:
+        """The file that `count` samples are to be written to, and the end of its name in small
+        letters; nothing is computed for it.
 
-        Raises GanzooError for a file name's end that this kind of sample does not write.
+        Raises GanzooError for an end that this kind of sample does not write, for more samples than
+        such a file holds, and where no file can be written.
         """
         file = user_path(path)
-        samples = self.checked(samples)
         suffix = file.suffix.lower()
         if suffix not in self.kind.suffixes:
             raise GanzooError(
@@ -298,6 +288,22 @@ class Sampler:
             )
         if not file.parent.is_dir():
             raise GanzooError(f"{file}: there is no folder {file.parent}")
+        if file.is_dir():
+            raise GanzooError(f"{file} is a folder; samples are written to a file")
+        if not os.access(file.parent, os.W_OK):
+            raise GanzooError(f"{file}: cannot be written: no permission for {file.parent}")
+        fault = self.kind.cannot_hold(suffix, count)
+        if fault:
+            raise GanzooError(f"{file}: {fault}")
+        return file, suffix
+
+    def save_samples(self, samples: Tensor, path: str | os.PathLike[str]) -> Path:
+        """Write samples as a file for a person: a grid of pictures, a scatter plot.
+
+        Raises GanzooError as `checked_file` does.
+        """
+        samples = self.checked(samples)
+        file, suffix = self.checked_file(path, len(samples))
         try:
             write_bytes(file, self.kind.render(samples, suffix))
         except OSError as error:

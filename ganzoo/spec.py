@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -49,6 +50,25 @@ class SampleSpec:
     def bounded(self) -> bool:
         """Whether the values lie in [-1, 1], so that a tanh at the end fits."""
         return self.low == -1.0 and self.high == 1.0
+
+    def place(self, label: str) -> int:
+        """The place of a class among `classes`. A number and its text mean the same: where classes
+        have numbers for names, the class of that name, else the class at that place. Raises
+        GanzooError where there is no such class."""
+        classes, text = self.classes, unicodedata.normalize("NFC", label)
+        for place, name in enumerate(classes):
+            if unicodedata.normalize("NFC", name) == text:
+                return place
+        if text.isdecimal() and len(text) < 10:
+            numbered = [place for place, name in enumerate(classes) if name.isdecimal()]
+            same = [place for place in numbered if int(classes[place]) == int(text)]
+            if len(same) == 1:
+                return same[0]
+            if not numbered and int(text) < len(classes):
+                return int(text)
+        shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+        places = "" if any(map(str.isdecimal, classes)) else f" (0 to {len(classes) - 1})"
+        raise GanzooError(f"label {label[:50]!r}: the classes are {shown}{places}")
 
     def to_json(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)

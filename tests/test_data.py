@@ -96,7 +96,7 @@ def test_broken_images_are_named_counted_and_skipped(folder):
     with pytest.warns(GanzooWarning, match="7 of 200 samples cannot be read") as warned:
         dataset = read_all(find_dataset(str(folder)))
     assert victims[0].name in str(warned[0].message)
-    assert "and 2 more" in str(warned[0].message)
+    assert "and 1 more (not an image); class-0/" in str(warned[0].message)
     assert len(dataset) == len(dataset.labels) == 193
 
 

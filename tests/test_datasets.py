@@ -341,12 +341,12 @@ def test_a_tensor_that_is_no_data(tensor, message, tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["cat"] * 8, "whole numbers from 0"),
+        ([None] * 8, "whole numbers from 0.*not None"),
         (torch.full((8,), 0.5), "whole numbers from 0, not 0.5"),
         (torch.full((8,), -1), "whole numbers from 0, not -1"),
         (torch.full((8,), torch.nan), "whole numbers from 0, not nan"),
         (torch.zeros(3, dtype=torch.int64), r"8 samples but labels of shape \(3,\)"),
-        (torch.zeros(8, 1), r"labels of shape \(8, 1\)"),
+        (torch.zeros(8, 2), r"labels of shape \(8, 2\).*several labels"),
     ],
 )
 def test_labels_of_a_tensor_that_are_none(labels, message, tmp_path):

@@ -124,13 +124,34 @@ def test_classes_by_number_and_by_name(labelled, digits):
         labelled(latents)
 
 
-def test_a_number_is_a_number_and_a_name_a_name(labelled, digits):
-    """Classes may be called by numbers that are not theirs."""
+@pytest.mark.parametrize(
+    ("classes", "label", "place"),
+    [
+        (("1", "2", "10"), 2, 1),
+        (("2", "7", "0"), 2, 0),
+        (("00", "01", "07"), 7, 2),
+        (("1", "cat", "dog"), 1, 0),
+        (("cat", "dog", "owl"), 1, 1),
+    ],
+)
+def test_a_number_and_its_text_mean_the_same_class(labelled, classes, label, place):
+    """Where classes are called by numbers, these are meant."""
     spec = labelled.spec
-    renamed = ganzoo.SampleSpec(spec.kind, spec.shape, spec.low, spec.high, ("2", "7", "0"))
-    other = ganzoo.Generator(Labelled(renamed), labelled.network)
-    assert torch.equal(other.sample(2, labels=2), labelled.sample(2, labels=2))
-    assert torch.equal(other.sample(2, labels="2"), labelled.sample(2, labels=0))
+    renamed = ganzoo.SampleSpec(spec.kind, spec.shape, spec.low, spec.high, classes)
+    other, expected = (
+        ganzoo.Generator(Labelled(renamed), labelled.network),
+        labelled.sample(2, labels=place),
+    )
+    for asked in (label, str(label), torch.tensor([label] * 2), np.int64(label)):
+        assert torch.equal(other.sample(2, labels=asked), expected)
+
+
+def test_a_number_that_no_class_has_is_refused(labelled):
+    spec = labelled.spec
+    for classes, label in ((("1", "2", "3"), 0), (("1", "cat", "dog"), 2), (("01", "1.0", "2"), 3)):
+        renamed = ganzoo.SampleSpec(spec.kind, spec.shape, spec.low, spec.high, classes)
+        with pytest.raises(GanzooError, match=f"label '{label}': the classes are {classes[0]}, "):
+            ganzoo.Generator(Labelled(renamed), labelled.network).sample(1, labels=label)
 
 
 def test_pictures(generator):

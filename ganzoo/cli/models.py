@@ -49,9 +49,11 @@ def sample(
 
     options = parse_settings(pairs)
     generator = load(model, step=step)
+    file = out or f"samples{generator.kind.suffixes[0]}"
+    generator.checked_file(file, count or 1)  # before anything is computed
     inputs = None if source is None else generator.read_inputs(source)
     samples = generator.sample(count, seed, label, inputs=inputs, **options)
-    click.echo(str(generator.save_samples(samples, out or f"samples{generator.kind.suffixes[0]}")))
+    click.echo(str(generator.save_samples(samples, file)))
 
 
 @click.command()

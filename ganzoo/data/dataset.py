@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.spec import SampleSpec
 
 _MOST_CLASSES: Final = 100_000
@@ -60,7 +61,9 @@ class Dataset:
 
     name: for folders and messages. samples: a tensor with one sample a row, uint8 (0 to 255
     stands for -1 to 1) or floating point in [low, high]; or `LazySamples`. labels: int64 of
-    shape (N,), numbers of `classes`, or None. kind, low, high, details: as in `SampleSpec`.
+    shape (N,), numbers of `classes`, or None. Without classes, those are called by the labels,
+    which may begin at 1 or have gaps: labels are then numbered anew, and it is told.
+    kind, low, high, details: as in `SampleSpec`.
 
     inputs: what a generator works from, such as the other half of a translation, in the form of
     samples; input_spec: what one of them is. paired: that sample and input of the same number
@@ -101,19 +104,34 @@ class Dataset:
                 f"{tuple(labels.shape)}"
             )
         low, high = int(labels.min()), int(labels.max())
-        if not self.classes:
-            if high >= _MOST_CLASSES:
-                raise GanzooError(
-                    f"data {self.name!r}: a label {high}; at most {_MOST_CLASSES} classes"
-                )
-            object.__setattr__(self, "classes", tuple(map(str, range(high + 1))))
         if low < 0:
             raise GanzooError(f"data set {self.name!r}: a label {low}; classes are numbered from 0")
-        if high >= len(self.classes):
+        if not self.classes:
+            self._name_classes(labels, high)
+        elif high >= len(self.classes):
             raise GanzooError(
                 f"data set {self.name!r}: a label {high}, but the classes are numbered 0 to "
                 f"{len(self.classes) - 1}"
             )
+
+    def _name_classes(self, labels: Tensor, high: int) -> None:
+        """Call the classes by the numbers that there are, which may begin at 1 or have gaps."""
+        if high >= _MOST_CLASSES:
+            raise GanzooError(
+                f"data {self.name!r}: a label {high}; at most {_MOST_CLASSES} classes"
+            )
+        values, places = labels.unique(return_inverse=True)
+        if len(values) <= high:
+            numbers = values.tolist()
+            shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+            warnings.warn(
+                f"data {self.name!r}: there are labels {shown} only: these {len(numbers)} are the "
+                "classes, called by their numbers",
+                GanzooWarning,
+                stacklevel=6,
+            )
+            object.__setattr__(self, "labels", places)
+        object.__setattr__(self, "classes", tuple(map(str, values.tolist())))
 
     def _check_inputs(self, inputs: Tensor | LazySamples) -> None:
         whose, spec = f"the inputs of data set {self.name!r}", self.input_spec

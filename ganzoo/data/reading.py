@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 import torch
@@ -17,7 +17,8 @@ from ganzoo.data.dataset import Dataset, LazySamples, as_floats, range_fault
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.spec import SampleSpec
 
-_NAMED: Final = 5  # broken samples that a message names
+_NAMED: Final = 5  # broken samples that a message names, of each reason
+_REASONS: Final = 10  # that a message gives
 
 
 def read_one(samples: Tensor | LazySamples, index: int, spec: SampleSpec) -> Tensor:
@@ -67,14 +68,17 @@ def spread_samples(dataset: Dataset, count: int) -> tuple[Tensor, Tensor | None]
     Raises GanzooError where none can be read.
     """
     examples: dict[int, Tensor] = {}
+    faults: list[Fault] = []
     size, count = len(dataset), min(count, len(dataset))
     for place in range(count):
         for index in range(place * size // count, (place + 1) * size // count):
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 examples[index] = read_one(dataset.samples, index, dataset.spec)
                 break
+            except (OSError, ValueError) as error:
+                faults.append(Fault.of(dataset.samples, index, error))
     if not examples:
-        raise none_readable(dataset.name, size)
+        raise none_readable(dataset.name, size, faults)
     labels = None if dataset.labels is None else dataset.labels[list(examples)]
     return as_floats(torch.stack(list(examples.values()))), labels
 
@@ -89,13 +93,13 @@ def _read(
         for side, _ in sides
     ]
 
-    def read(index: int) -> str | None:
+    def read(index: int) -> Fault | None:
         for tensor, (side, spec) in zip(tensors, sides, strict=True):
             try:
                 if side is not tensor:
                     tensor[index] = read_one(side, index, spec)
             except (OSError, ValueError) as error:
-                return fault_of(side, index, error)
+                return Fault.of(side, index, error)
         return None
 
     if all(isinstance(side, Tensor) for side, _ in sides):
@@ -106,27 +110,53 @@ def _read(
     if not broken:
         return tensors, None
     if len(broken) == count:
-        raise none_readable(name, count, broken[0])
-    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+        raise none_readable(name, count, broken)
     warnings.warn(
         f"data set {name!r}: {len(broken)} of {count} samples cannot be read and are "
-        f"skipped: {', '.join(broken[:_NAMED])}{more}",
+        f"skipped: {in_words(broken)}",
         GanzooWarning,
         stacklevel=3,
     )
     return tensors, [index for index, fault in enumerate(faults) if fault is None]
 
 
-def fault_of(samples: Tensor | LazySamples, index: int, error: Exception) -> str:
-    """Which sample is broken, and why."""
-    where = f"number {index}" if isinstance(samples, Tensor) else samples.name(index)
-    return f"{where} ({error})"
+class Fault(NamedTuple):
+    """A sample that cannot be read: what it is called, and why."""
+
+    name: str
+    reason: str
+
+    @classmethod
+    def of(cls, samples: Tensor | LazySamples, index: int, error: Exception) -> Fault:
+        """The fault of sample number `index`."""
+        where = f"number {index}" if isinstance(samples, Tensor) else samples.name(index)
+        return cls(where, str(error))
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
 
 
-def none_readable(name: str, count: int, fault: str = "") -> GanzooError:
-    """The error where every sample is broken. fault: of the first one."""
-    first = f": {fault}" if fault else ""
-    return GanzooError(f"data set {name!r}: none of its {count} samples can be read{first}")
+def in_words(faults: Iterable[Fault]) -> str:
+    """Faults by their reasons, the commonest first, each with a few of the names."""
+    named: dict[str, list[str]] = {}
+    for fault in faults:
+        named.setdefault(fault.reason, []).append(fault.name)
+    reasons = sorted(named.items(), key=lambda item: -len(item[1]))
+    parts = [
+        f"{', '.join(names[:_NAMED])}"
+        + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        + f" ({reason})"
+        for reason, names in reasons[:_REASONS]
+    ]
+    others = len(reasons) - _REASONS
+    return "; ".join(parts) + (f"; and {others} other reasons" if others > 0 else "")
+
+
+def none_readable(name: str, count: int, faults: Iterable[Fault] = ()) -> GanzooError:
+    """The error where every sample is broken. faults: of those that were tried."""
+    words = in_words(faults)
+    why = f": {words}" if words else ""
+    return GanzooError(f"data set {name!r}: none of its {count} samples can be read{why}")
 
 
 def fits_in_memory(dataset: Dataset) -> bool:

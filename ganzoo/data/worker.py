@@ -12,7 +12,7 @@ from torch.utils import data as torch_data
 
 from ganzoo.data.dataset import Dataset, LazySamples
 from ganzoo.data.decoded import Decoded
-from ganzoo.data.reading import fault_of, none_readable, read_one
+from ganzoo.data.reading import Fault, none_readable, read_one
 from ganzoo.spec import SampleSpec
 
 
@@ -84,17 +84,18 @@ class Readable(torch_data.Dataset[Read]):
         self, sides: list[tuple[Tensor | LazySamples, SampleSpec]], index: int
     ) -> tuple[list[Tensor], int, str]:
         """What is at `index` on each side, or at the next number without a fault."""
-        fault, count = "", len(sides[0][0])
+        faults: list[Fault] = []
+        count = len(sides[0][0])
         for offset in range(count):
             chosen = (index + offset) % count
             parts = []
             try:
                 for samples, spec in sides:
                     parts.append(read_one(samples, chosen, spec))
-                return parts, chosen, fault
+                return parts, chosen, str(faults[0]) if faults else ""
             except (OSError, ValueError) as error:
-                fault = fault or fault_of(sides[len(parts)][0], chosen, error)
-        raise none_readable(self.dataset.name, count, fault)
+                faults.append(Fault.of(sides[len(parts)][0], chosen, error))
+        raise none_readable(self.dataset.name, count, faults)
 
 
 def _troubles(samples: Tensor | LazySamples | None) -> list[str]:

@@ -140,6 +140,10 @@ class Kind:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""
         raise GanzooError(f"{self.spec.kind} samples are not pictures; save_samples writes them")
 
+    def cannot_hold(self, suffix: str, count: int) -> str:
+        """Why a file with this end cannot hold `count` samples, in words; empty where it can."""
+        return ""
+
     def render(self, samples: Tensor, suffix: str) -> bytes:
         """The file's content for `samples`, (N, *shape) float32 on the CPU."""
         import numpy as np

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset, LazySamples
-from ganzoo.data.reading import fault_of, none_readable, read_one
+from ganzoo.data.reading import Fault, in_words, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.kinds import kind_of
 from ganzoo.measure.features import Extractor, Features
@@ -80,12 +80,14 @@ class Task:
             index, labels = chosen[place], None if self.labels is None else self.labels[place]
             part_seed = seed + (number << 32)  # other noise for each part
             inputs = self._inputs(sampler, self.data, index, labels, part_seed)
-            yield from sampler.stream(len(index), part_seed, GENERATED, labels, inputs)
+            classes = sampler.spec.classes
+            names = None if labels is None else [classes[label] for label in labels.tolist()]
+            yield from sampler.stream(len(index), part_seed, GENERATED, names, inputs)
 
     def _inputs(
         self, sampler: Sampler, data: Dataset, index: Tensor, labels: Tensor | None, seed: int
     ) -> Tensor:
-        faults: list[str] = []
+        faults: list[Fault] = []
         samples = _scaled(_read(data.samples, data.spec, index, faults))
         if faults:
             raise GanzooError(f"data set {data.name!r}: a generator works from it: {faults[0]}")
@@ -131,17 +133,17 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
     """
     spec, kind = dataset.spec, kind_of(dataset.spec)
     parts: list[Features] = []
-    faults: list[str] = []
+    faults: list[Fault] = []
     for index in torch.arange(len(dataset)).split(DECODED):
         samples = _read(dataset.samples, spec, index, faults)
         if len(samples):
             parts.append(extractor(kind.store(samples)))
     if not parts:
-        raise none_readable(dataset.name, len(dataset), faults[0])
+        raise none_readable(dataset.name, len(dataset), faults)
     if faults:
         warnings.warn(
             f"data set {dataset.name!r}: {len(faults)} of {len(dataset)} samples cannot be read "
-            f"and are left out: {faults[0]}" + (", ..." if len(faults) > 1 else ""),
+            f"and are left out: {in_words(faults)}",
             GanzooWarning,
             stacklevel=2,
         )
@@ -181,7 +183,7 @@ def _scaled(samples: Tensor) -> Tensor:
 
 
 def _read(
-    samples: Tensor | LazySamples, spec: SampleSpec, index: Tensor, faults: list[str]
+    samples: Tensor | LazySamples, spec: SampleSpec, index: Tensor, faults: list[Fault]
 ) -> Tensor:
     """The samples of these numbers. Those that cannot be read are left out, and noted in
     `faults`."""
@@ -192,5 +194,5 @@ def _read(
         try:
             readable.append(read_one(samples, number, spec))
         except (OSError, ValueError) as error:
-            faults.append(fault_of(samples, number, error))
+            faults.append(Fault.of(samples, number, error))
     return torch.stack(readable) if readable else torch.empty(0, *spec.shape)

@@ -254,7 +254,9 @@ def _example(sampler: Sampler, count: int) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def _compare(sampler: Sampler, exported: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    expected, came = sampler.from_latents(*inputs), exported(*inputs).float()
+    classes = sampler.spec.classes
+    names = [[classes[label] for label in labels.tolist()] for labels in inputs[1:]]
+    expected, came = sampler.from_latents(inputs[0], *names), exported(*inputs).float()
     apart = float((expected - came).abs().max()) if expected.shape == came.shape else float("inf")
     if not apart <= TOLERANCE:
         raise GanzooError(

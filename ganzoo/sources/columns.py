@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -9,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.errors import GanzooError, one_line
+from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.sources.labels import by_name
 
 _SAMPLE_KEYS: Final = ("image", "img", "pixel_values", "sample", "x", "input", "data")
 _LABEL_KEYS: Final = ("label", "labels", "fine_label", "target", "y", "class")
@@ -35,11 +37,14 @@ def find_keys(
         sample = _key(item, name, "sample", sample, _SAMPLE_KEYS)
         if label is None:
             label = next((key for key in _LABEL_KEYS if _is_label(item.get(key))), None)
+            _tell_of_several(label, [key for key in _LABEL_KEYS if key in item], item, name)
         return sample, label if label is None else _key(item, name, "label", label, ())
     if isinstance(item, Sequence) and not isinstance(item, str) and len(item):
         places = {"sample": 0 if sample is None else sample, "label": label}
         if label is None and len(item) > 1 and _is_label(item[1]) and places["sample"] != 1:
             places["label"] = 1
+        if label is None and len(item) == 2:
+            _tell_of_several(places["label"], [1], item, name)
         for what, place in places.items():
             if place is not None and (not isinstance(place, int) or place >= len(item)):
                 raise GanzooError(
@@ -59,7 +64,7 @@ def _key(
 ) -> Key:
     if key is None:
         key = next((key for key in usual if key in item), None)
-        others = [other for other in item if not _is_label(item[other])]
+        others = [other for other in item if not _is_number(item[other])]
         key = others[0] if key is None and len(others) == 1 else key
     if key is None or key not in item:
         asked = "which of them is the sample" if key is None else f"there is no {key!r}"
@@ -71,29 +76,48 @@ def _key(
 
 
 def _is_label(value: object) -> bool:
-    if isinstance(value, Tensor):
-        return value.numel() == 1 and not value.is_floating_point()
+    return isinstance(value, str) or _is_number(value)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, Tensor | np.ndarray):
+        whole = torch.as_tensor(value)
+        return whole.numel() == 1 and not whole.is_floating_point()
     return isinstance(value, int | np.integer)
 
 
-def read_labels(
-    dataset: MapStyle, name: str, key: Key, asked: Key | None
-) -> tuple[Tensor | None, tuple[str, ...]]:
+def _tell_of_several(label: Key | None, keys: list[Key], item: Any, name: str) -> None:
+    """Warn where an item has what is meant for a label, and is none: several, or a fraction."""
+    if label is not None:
+        return
+    for key in keys:
+        value = item[key]
+        several = isinstance(value, list | tuple | float | np.floating) or (
+            isinstance(value, Tensor | np.ndarray) and value.ndim <= 1
+        )
+        if several:
+            warnings.warn(
+                f"data {name!r}: item 0 has {key!r} of type {type(value).__name__}, which is no "
+                "single class: it is read without labels; several labels a sample are not "
+                "supported",
+                GanzooWarning,
+                stacklevel=5,
+            )
+
+
+def read_labels(dataset: MapStyle, name: str, key: Key) -> tuple[Tensor | None, tuple[str, ...]]:
     """The labels of all items, and the names of the classes where there are."""
     column = _column(dataset, key)
     values = list(column) if column is not None else list(_each(dataset, name, key))
-    if asked is not None and values and all(isinstance(value, str) for value in values):
-        classes = tuple(sorted(set(values)))
-        number = {label: index for index, label in enumerate(classes)}
-        return torch.tensor([number[value] for value in values]), classes
-    numbers = []
     for index, value in enumerate(values):
-        if not _is_label(value):
+        if not _is_label(value) or isinstance(value, str) != isinstance(values[0], str):
             raise GanzooError(
                 f"data {name!r}: the label of item {index} is of type {type(value).__name__}; it "
-                "takes integers"
+                "takes integers, or texts"
             )
-        numbers.append(int(value))
+    if isinstance(values[0], str):
+        return by_name(values, f"data {name!r}")
+    numbers = [int(value) for value in values]
     return torch.tensor(numbers, dtype=torch.int64), _classes(dataset, key, numbers)
 
 

@@ -1,4 +1,4 @@
-"""From what the user names, ``mnist``, ``mnist:test`` or a path, to a data set."""
+"""From what the user names, ``mnist``, ``mnist:test``, a path or ``path:test``, to a data set."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import gzip
 import inspect
 import itertools
 import os
+import warnings
 import zlib
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,19 +18,20 @@ from torch import Tensor
 from ganzoo.catalogue import cause_of
 from ganzoo.data.dataset import Dataset
 from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
-from ganzoo.errors import GanzooError, GanzooWarning, unknown
+from ganzoo.errors import GanzooError, GanzooWarning, plain, unknown
 from ganzoo.files import user_path
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.sources.columns import MapStyle
 from ganzoo.sources.given import from_tensor
+from ganzoo.sources.labels import latin, readable
 from ganzoo.sources.mapstyle import check_map_style, from_dataset
 from ganzoo.sources.options import Data, check_others, options_of
 from ganzoo.spec import SampleSpec
 
 Samples = str | os.PathLike[str] | Tensor | Dataset | MapStyle
-"""Data: a name, ``name:split``, a path, a tensor (see `from_tensor`), a `Dataset`, or a map-style
-data set of torch or of Hugging Face (see `from_dataset`)."""
+"""Data: a name or a path, each also with ``:split``, a tensor (see `from_tensor`), a `Dataset`, or
+a map-style data set of torch or of Hugging Face (see `from_dataset`)."""
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
 _HEAD: Final = 64  # bytes of a file, to see whose it is
@@ -40,8 +43,8 @@ def dataset_of(
     options: Data | None = None,
     spec: SampleSpec | None = None,
 ) -> Dataset:
-    """The data set that a caller gave. labels: of a tensor's samples. options: how it is read and
-    in what form. spec: as in `find_dataset`. Raises GanzooError."""
+    """The data set that a caller gave. labels: of a tensor's samples, see `class_labels`. options:
+    how it is read and in what form. spec: as in `find_dataset`. Raises GanzooError."""
     source = source_of(data)
     options = options or Data()
     if labels is not None and not isinstance(data, Tensor):
@@ -52,12 +55,12 @@ def dataset_of(
     if source is not None:
         return find_dataset(options.model_copy(update={"source": source}), spec)
     if isinstance(data, Tensor):
-        dataset = from_tensor(data, labels)
+        dataset = from_tensor(data, labels, data=options)
     elif isinstance(data, Dataset):
         dataset = data
     else:
         assert isinstance(data, MapStyle)
-        dataset = from_dataset(data)
+        dataset = from_dataset(data, data=options)
     check_others(options, dataset.kind, None)
     return dataset
 
@@ -73,7 +76,7 @@ def source_of(data: Samples) -> str | None:
 
 
 def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
-    """The data set of a name, ``name:split`` or a path.
+    """The data set of a name, ``name:split``, a path or ``path:split``.
 
     data: `Data` may name a reader and its options. spec: of an existing model that the data is
     for, so that a reader uses the model's alphabet or columns. Raises GanzooError where there is
@@ -89,12 +92,14 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
             raise GanzooError(f"data.reader={options.reader}: {name} is not a file for it to read")
         if colon and split not in entry.splits:
             raise unknown(f"split of {name}", split, entry.splits)
+        if user_path(source).exists():
+            _tell(f"{source}: the data set of this name is taken; ./{source} is what lies here")
         dataset = _load(entry, f"the data set {name!r}", split or entry.splits[0])
         check_others(options, dataset.kind, None)
         return dataset
-    path = user_path(source)
+    path, part = _split(source)
     if path.exists():
-        return _from_path(path, options, spec)
+        return _from_path(path, part, options, spec)
     if os.sep in source or path.suffix:
         raise GanzooError(f"{source}: there is no such file or folder")
     raise unknown("data set", name, entries, "A path works too.")
@@ -104,11 +109,33 @@ def absolute(data: str) -> str:
     """What names the same data from any folder: a path made absolute, a name as it is."""
     if data.partition(":")[0] in catalogue().entries(DatasetEntry):
         return data
-    path = user_path(data)
-    return str(path.resolve()) if path.exists() else data
+    path, part = _split(data)
+    if not path.exists():
+        return data
+    whole = str(path.resolve())
+    if not readable(whole):
+        raise GanzooError(
+            f"{plain(latin(whole))}: the path has a name that is not UTF-8, and a run cannot keep "
+            "it; rename it"
+        )
+    return f"{whole}:{part}" if part else whole
 
 
-def _from_path(path: Path, options: Data, spec: SampleSpec | None) -> Dataset:
+def is_there(source: str) -> bool:
+    """Whether there is something at the path, or ``path:split``, that names data."""
+    return _split(source)[0].exists()
+
+
+def _split(source: str) -> tuple[Path, str]:
+    """The path and the split of ``path:split``. A path that is there may have a colon itself."""
+    path = user_path(source)
+    before, _, part = source.rpartition(":")
+    if path.exists() or not before or os.sep in part or not user_path(before).exists():
+        return path, ""
+    return user_path(before), part
+
+
+def _from_path(path: Path, part: str, options: Data, spec: SampleSpec | None) -> Dataset:
     if not os.access(path, os.R_OK):
         raise GanzooError(f"{path}: cannot be read: permission denied")
     if not path.is_dir() and not path.is_file():
@@ -116,7 +143,12 @@ def _from_path(path: Path, options: Data, spec: SampleSpec | None) -> Dataset:
     if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
     reader = _reader(path, options.reader)
-    dataset = _load(reader, f"the reader {reader.name!r}", path, **_extras(reader, options, spec))
+    extras = _extras(reader, options, spec)
+    if part and "split" not in _parameters(reader):
+        raise GanzooError(f"{path}:{part}: what the reader {reader.name} reads has no splits")
+    if part:
+        extras["split"] = part
+    dataset = _load(reader, f"the reader {reader.name!r}", path, **extras)
     check_others(options, dataset.kind, reader)
     return dataset
 
@@ -142,13 +174,19 @@ def _extras(reader: ReaderEntry, data: Data, spec: SampleSpec | None) -> dict[st
         model = options_of(reader)
         own = {key: value for key, value in data.others.items() if key in model.model_fields}
         extras["options"] = make(model, own, f"the reader {reader.name}", "data.")
+    offered = {"spec": spec, "data": data}
+    return extras | {key: offered[key] for key in _parameters(reader) if key in offered}
+
+
+def _parameters(reader: ReaderEntry) -> Collection[str]:
     try:
-        parameters = inspect.signature(reader.load()).parameters
+        return inspect.signature(reader.load()).parameters
     except (TypeError, ValueError):  # something built in, or no function at all
-        return extras
-    if "spec" in parameters:
-        extras["spec"] = spec
-    return extras
+        return ()
+
+
+def _tell(text: str) -> None:
+    warnings.warn(text, GanzooWarning, stacklevel=3)
 
 
 def _load(entry: Entry, maker: str, source: str | Path, **extras: Any) -> Dataset:

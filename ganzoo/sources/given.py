@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,11 +14,17 @@ from torch import Tensor
 from ganzoo.data.dataset import Dataset
 from ganzoo.entries import KindEntry
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.options import make
 from ganzoo.plugins import catalogue
+from ganzoo.sources.labels import class_labels
+from ganzoo.sources.options import Data
 
 
-def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tensor") -> Dataset:
-    """A data set of a tensor that nobody packaged.
+def from_tensor(
+    samples: Tensor, labels: Any = None, name: str = "tensor", data: Data | None = None
+) -> Dataset:
+    """A data set of a tensor that nobody packaged. labels: as `class_labels` takes them. data: the
+    options of data, for kinds that look at theirs.
 
     The kinds of sample are asked in the order of their plugins. Of ganzoo's own: uint8 (N, H, W),
     (N, C, H, W) or (N, H, W, C) is images, and so is floating point of that form in [-1, 1] or
@@ -27,8 +35,9 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
     samples = samples.detach().cpu()
     if samples.dim() == 0 or 0 in samples.shape:
         raise GanzooError(f"data {name!r} is empty: its shape is {tuple(samples.shape)}")
+    classes: tuple[str, ...] = ()
     if labels is not None:
-        labels = _whole_numbers(labels, name)
+        labels, classes = class_labels(labels, len(samples), name)
     if samples.is_floating_point():
         samples = samples.float()
     elif samples.dtype != torch.uint8:
@@ -36,13 +45,18 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
             f"data {name!r}: samples must be uint8 images or floating point, not {samples.dtype} "
             f"{tuple(samples.shape)}"
         )
-    dataset = first_kind(lambda kind: kind.from_tensor(name, samples, labels))
+    dataset = first_kind(
+        lambda kind: kind.from_tensor(
+            name, samples, labels, **asked_of(kind.from_tensor, kind, data)
+        )
+    )
     if dataset is not None:
-        return dataset
+        return replace(dataset, classes=classes) if classes else dataset
     if samples.dtype == torch.uint8:
         raise GanzooError(
             f"data {name!r}: uint8 samples must be images of shape (N, H, W), (N, C, H, W) or "
-            f"(N, H, W, C) with 1 or 3 channels, not {tuple(samples.shape)}"
+            f"(N, H, W, C) with 1 or 3 channels, not {tuple(samples.shape)}; for other numbers of "
+            "channels, say which: --set data.channels=4"
         )
     if samples.dim() < 2:
         raise GanzooError(
@@ -51,7 +65,7 @@ def from_tensor(samples: Tensor, labels: Tensor | None = None, name: str = "tens
         )
     bounded = bool(samples.abs().max() <= 1)
     low, high = (-1.0, 1.0) if bounded else (None, None)
-    return Dataset(name, samples, labels, (), "array", low, high)
+    return Dataset(name, samples, labels, classes, "array", low, high)
 
 
 def _check_dense(samples: Tensor, name: str) -> None:
@@ -65,20 +79,12 @@ def _check_dense(samples: Tensor, name: str) -> None:
         )
 
 
-def _whole_numbers(labels: object, name: str) -> Tensor:
-    """Labels as int64. Raises GanzooError where they are no numbers of classes."""
-    try:
-        values = torch.as_tensor(labels).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise GanzooError(
-            f"data {name!r}: labels are whole numbers from 0, one a sample: {one_line(error)}"
-        ) from error
-    bad = ~((values >= 0) & (values == values.to(torch.int64)))
-    if bad.any():
-        raise GanzooError(
-            f"data {name!r}: labels are whole numbers from 0, not {values[bad][0].item()}"
-        )
-    return values.to(torch.int64)
+def asked_of(method: Callable[..., Any], kind: Any, data: Data | None) -> dict[str, Any]:
+    """The options of a kind among those of the data, where its method takes them."""
+    if data is None or "options" not in inspect.signature(method).parameters:
+        return {}
+    own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
+    return {"options": make(kind.Options, own, "data", "data.")}
 
 
 def first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:

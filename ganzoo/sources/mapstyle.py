@@ -14,10 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.data.reading import none_readable
+from ganzoo.data.reading import Fault, none_readable
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.sources.columns import Key, MapStyle, find_keys, read_labels
-from ganzoo.sources.given import first_kind
+from ganzoo.sources.given import asked_of, first_kind
+from ganzoo.sources.options import Data
 
 _LOOKED_AT: Final = 16  # items, evenly apart, that say of what kind they are
 
@@ -65,14 +66,15 @@ class Items:
     def some(self) -> list[Value]:
         """A few items, evenly apart, without those that cannot be read. Raises GanzooError where
         none can be read, and where one is not a sample."""
-        values, faults = [], []
+        values: list[Value] = []
+        faults: list[Fault] = []
         for index in range(0, len(self), -(-len(self) // _LOOKED_AT)):
             try:
                 values.append(self[index])
             except (OSError, ValueError) as error:
-                faults.append(f"item {index}: {error}")
+                faults.append(Fault(self.name(index), str(error)))
         if not values:
-            raise none_readable(self.whose, len(self), faults[0])
+            raise none_readable(self.whose, len(self), faults)
         return values
 
     def fingerprint(self) -> str:
@@ -123,6 +125,7 @@ def from_dataset(
     sample: Key | None = None,
     label: Key | None = None,
     inputs: Key | None = None,
+    data: Data | None = None,
 ) -> Dataset:
     """The data of a map-style data set, of torch or of Hugging Face, read item by item.
 
@@ -130,7 +133,7 @@ def from_dataset(
     label, or a dict. sample, label, inputs: the key in a dict, or the place in a tuple; without
     them, ``image`` and ``label`` or another usual key, the first and the second place, and no
     inputs. inputs: what a generator works from, the other half of a pair. name: for folders and
-    messages.
+    messages. data: the options of data, for kinds that look at theirs.
 
     A few items show which kind of sample it is. Labels are taken from ``targets`` or a column
     where the data set has them apart, else each item is read once; classes from ``classes`` or
@@ -147,16 +150,22 @@ def from_dataset(
             f"data {name!r}: item 0: {type(error).__name__}: {one_line(error)}"
         ) from error
     sample, key = find_keys(first, name, sample, label)
-    labels, classes = (None, ()) if key is None else read_labels(dataset, name, key, label)
-    data = _of_items(Items(dataset, sample, name), name, labels, classes)
+    labels, classes = (None, ()) if key is None else read_labels(dataset, name, key)
+    samples = _of_items(Items(dataset, sample, name), name, labels, classes, data)
     if inputs is None:
-        return data
-    partners = _of_items(Items(dataset, inputs, f"{name} (inputs)"), name, None, ())
-    return replace(data, inputs=partners.samples, input_spec=partners.spec)
+        return samples
+    partners = _of_items(Items(dataset, inputs, f"{name} (inputs)"), name, None, (), data)
+    return replace(samples, inputs=partners.samples, input_spec=partners.spec)
 
 
-def _of_items(items: Items, name: str, labels: Tensor | None, classes: tuple[str, ...]) -> Dataset:
-    dataset = first_kind(lambda kind: kind.from_items(name, items, labels, classes))
+def _of_items(
+    items: Items, name: str, labels: Tensor | None, classes: tuple[str, ...], data: Data | None
+) -> Dataset:
+    dataset = first_kind(
+        lambda kind: kind.from_items(
+            name, items, labels, classes, **asked_of(kind.from_items, kind, data)
+        )
+    )
     if dataset is not None:
         return dataset
     first = items.some[0]

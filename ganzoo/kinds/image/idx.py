@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ import torch
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
 
+_IMAGES: Final = re.compile(r"images[-._]idx3", re.IGNORECASE)
+
 
 def idx_images(path: Path) -> Dataset:
     """The images of an IDX file; labels from the file beside it with ``labels-idx1`` in its name
-    where this one has ``images-idx3``."""
+    where this one has ``images-idx3``, with a hyphen or with a dot."""
     images = _idx(path)
     if images.ndim != 3:
         raise GanzooError(f"{path}: an IDX file with {images.ndim} dimensions; images have 3")
@@ -27,8 +30,10 @@ def idx_images(path: Path) -> Dataset:
         labels = torch.from_numpy(_idx(beside).astype(np.int64))
         if labels.shape != (len(images),):
             raise GanzooError(f"{beside}: {len(labels)} labels for {len(images)} images in {path}")
-    name = path.name.split(".")[0].removesuffix("-images-idx3-ubyte")
-    return Dataset(name, torch.from_numpy(images)[:, None], labels)
+    name = re.sub(
+        r"[-._]?images[-._]idx3[-._]ubyte|(\.idx)?(\.gz)?$", "", path.name, flags=re.IGNORECASE
+    )
+    return Dataset(name or path.parent.name, torch.from_numpy(images)[:, None], labels)
 
 
 def _read(path: Path, size: int = -1) -> bytes:
@@ -59,9 +64,14 @@ def _idx(path: Path) -> np.ndarray[Any, Any]:
 
 
 def _labels_beside(path: Path) -> Path | None:
-    name = path.name.replace("images-idx3", "labels-idx1")
-    if name == path.name:
+    """The file of labels in the same folder, whatever stands between the parts of its name: MNIST
+    has been published with hyphens and with dots."""
+    if not _IMAGES.search(path.name):
         return None
-    plain = name.removesuffix(".gz")
-    candidates = [path.with_name(name), path.with_name(plain), path.with_name(plain + ".gz")]
-    return next((file for file in candidates if file.is_file()), None)
+    wanted = _plain(_IMAGES.sub("labels-idx1", path.name))
+    beside = sorted(file for file in path.parent.iterdir() if _plain(file.name) == wanted)
+    return next((file for file in beside if file.is_file()), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[._]", "-", name.lower()).removesuffix("-gz")

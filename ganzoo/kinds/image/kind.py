@@ -24,6 +24,7 @@ from ganzoo.sources.mapstyle import Items
 from ganzoo.spec import SampleSpec
 
 GAP = 2  # pixels between the pictures of a grid
+_LARGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels
 CHANNELS = (1, 3)
 USUAL = {1: "mnist-convnet", 3: "cifar-convnet"}  # extractors by the number of channels
 
@@ -128,6 +129,19 @@ class Image(Kind):
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]
 
+    def cannot_hold(self, suffix: str, count: int) -> str:
+        """A JPEG or a WebP has a largest side."""
+        most = _LARGEST_SIDE.get(suffix)
+        _, height, width = self.spec.shape
+        rows, columns = _table(count)
+        high, wide = rows * (height + GAP) + GAP, columns * (width + GAP) + GAP
+        if most is None or max(high, wide) <= most:
+            return ""
+        return (
+            f"a grid of {count} samples has {wide}x{high} pixels, and {suffix} takes up to {most} "
+            "a side; write a .png, or fewer samples"
+        )
+
     def render(self, samples: Tensor, suffix: str) -> bytes:
         buffer = io.BytesIO()
         formats = {".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -161,12 +175,17 @@ def to_picture(image: Tensor) -> PILImage.Image:
     return PILImage.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 
+def _table(count: int) -> tuple[int, int]:
+    """Rows and columns of a grid of `count` pictures."""
+    columns = math.ceil(math.sqrt(count))
+    return math.ceil(count / columns), columns
+
+
 def grid(samples: Tensor) -> Tensor:
     """(N, C, H, W) in [-1, 1] as one (C, rows, columns) uint8 picture."""
     images = to_bytes(samples)
     count, channels, height, width = images.shape
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
+    rows, columns = _table(count)
     high, wide = height + GAP, width + GAP
     sheet = torch.zeros(channels, rows * high + GAP, columns * wide + GAP, dtype=torch.uint8)
     for index, image in enumerate(images):
