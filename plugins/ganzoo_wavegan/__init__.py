@@ -8,7 +8,7 @@ from typing import Final
 
 from ganzoo import ArchitectureEntry, DatasetEntry, KindEntry, ReaderEntry, hookimpl
 
-SUFFIXES: Final = (".wav", ".flac", ".ogg")  # of the files that are read
+SUFFIXES: Final = (".wav", ".flac", ".ogg", ".oga", ".opus")  # of the files that are read
 
 
 @hookimpl

@@ -3,20 +3,30 @@
 import math
 import os
 import statistics
-from collections.abc import Iterator
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganzoo import Dataset, GanzooError
+from ganzoo import Dataset, GanzooError, GanzooWarning
 from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
 from ganzoo_wavegan.sound import Sound, open_sound
 
 USUAL: Final = 16_384  # the paper's length
 _MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB
+_NAMED: Final = 5  # files or reasons that a message has
+_SILENT: Final = 1e-3  # a clip's largest value, 60 dB below the loudest
+_FULL: Final = 32_766 / 32_768  # values from here on are at the limit, one after another if cut
+_AT_LIMIT: Final = 3  # values one after another that sound by itself seldom has there
+_CLIPPED: Final = 1e-3  # share of a clip's values that are cut
+_CUT: Final = 0.9  # share of a file that a clip has at least, else it is told
 
 
 def clips(path: Path) -> Dataset:
@@ -24,40 +34,128 @@ def clips(path: Path) -> Dataset:
 
     In a folder each file is a clip, cut after the length that is nearest to the files' median;
     where all lie in subfolders, those of the first level are classes. One file alone is cut into
-    clips of 16,384 that follow one another, or fewer where it is shorter. Raises GanzooError
-    that names the file where one is broken, and two where sample rates differ.
+    clips of 16,384 that follow one another, or fewer where it is shorter.
+
+    Files of a folder are brought to the sample rate that most have. Those that are broken are
+    left out. What is done to files, and clips that are silent or cut at the limits, is told in
+    warnings. Raises GanzooError that names the file where a single one, or each one, is broken.
     """
     if path.is_dir():
         return _folder(path)
-    sound = _opened(path)
-    length = min(USUAL, _nearest(sound.frames))
-    starts = range(0, sound.frames, length)
-    return _dataset(path.stem, [(sound, start) for start in starts], length)
+    try:
+        sound = open_sound(path)
+        length = min(USUAL, _nearest(sound.frames))
+        starts = range(0, sound.frames, length)
+        _check_memory(path.stem, len(starts), length)
+        samples = torch.zeros(len(starts), 1, length)
+        for row, start in zip(samples, starts, strict=True):
+            _fill(row, sound.read(start, length, sound.rate))
+    except (OSError, ValueError) as error:
+        raise GanzooError(f"{path}: {error}") from None
+    told = [f"{sound.channels} channels, of which the mean is taken"] * (sound.channels > 1)
+    _tell(path, told + _heard(samples, [f"clip {place}" for place in range(len(samples))]))
+    return Dataset(path.stem, samples, kind="audio", details={"sample_rate": sound.rate})
 
 
 def _folder(path: Path) -> Dataset:
-    files = sorted(_walk(path))
+    others: Counter[str] = Counter()
+    files = sorted(_walk(path, others))
     if not files:
         raise GanzooError(f"{path}: no files of sound in it: {', '.join(SUFFIXES)}")
-    sounds = [_opened(file) for file in files]
-    first = sounds[0]
+    sounds: list[Sound] = []
+    broken: list[str] = []
+    for file in files:
+        try:
+            sounds.append(open_sound(file))
+        except (OSError, ValueError) as error:
+            broken.append(f"{file.relative_to(path)} ({error})")
+    rate = max(counts := Counter(s.rate for s in sounds), key=lambda r: (counts[r], r), default=0)
+    length = _nearest(statistics.median([s.length(rate) for s in sounds] or [0]))
+    _check_memory(path.stem, len(sounds), length)
+    samples = torch.zeros(len(sounds), 1, length)
+    good: list[Sound] = []
     for sound in sounds:
-        if sound.rate != first.rate:
-            raise GanzooError(
-                f"sample rates differ: {first.path} has {first.rate}, {sound.path} has "
-                f"{sound.rate}. Bring them to one, such as: ffmpeg -i IN -ar {first.rate} OUT.wav"
-            )
-    length = _nearest(statistics.median(sound.frames for sound in sounds))
-    parts = [file.relative_to(path).parts for file in files]
-    if any(len(names) < 2 for names in parts):
-        return _dataset(path.stem, [(sound, 0) for sound in sounds], length)
-    classes = sorted({names[0] for names in parts})
-    labels = torch.tensor([classes.index(names[0]) for names in parts])
-    return _dataset(path.stem, [(sound, 0) for sound in sounds], length, labels, tuple(classes))
+        try:
+            _fill(samples[len(good)], sound.read(0, length, rate))
+            good.append(sound)
+        except (OSError, ValueError) as error:
+            broken.append(f"{sound.path.relative_to(path)} ({error})")
+    if not good:
+        raise GanzooError(f"{path}: none of its {len(files)} files can be read: {broken[0]}")
+    samples = samples[: len(good)]
+    names = [str(sound.path.relative_to(path)) for sound in good]
+    told = [f"{len(broken)} of {len(files)} files left out: {_some(broken)}"] * bool(broken)
+    told += _left_out(others) + _changed(good, rate, length) + _heard(samples, names)
+    parts = [Path(name).parts for name in names]
+    classes = sorted({part[0] for part in parts})
+    beside = [part[0] for part in parts if len(part) == 1]
+    if beside and len(beside) < len(parts):
+        told.append(f"no classes, since {_some(beside)} lies beside the subfolders")
+    _tell(path, told)
+    details = {"sample_rate": rate}
+    if beside:
+        return Dataset(path.stem, samples, kind="audio", details=details)
+    labels = torch.tensor([classes.index(part[0]) for part in parts])
+    return Dataset(path.stem, samples, labels, tuple(classes), "audio", details=details)
 
 
-def _walk(path: Path) -> Iterator[Path]:
-    """The files of sound below a folder. Hidden ones are left out: some systems put them beside."""
+def _changed(sounds: list[Sound], rate: int, length: int) -> list[str]:
+    """What is done to files to make them clips, in words."""
+    told = []
+    count = len(sounds)
+    rates = Counter(sound.rate for sound in sounds if sound.rate != rate)
+    if rates:
+        said = ", ".join(f"{number} from {other}" for other, number in sorted(rates.items()))
+        told.append(f"resampled to {rate} samples a second, as most have: {said}")
+    mixed = sum(sound.channels > 1 for sound in sounds)
+    if mixed:
+        told.append(f"{mixed} of {count} files have several channels, of which the mean is taken")
+    cut = sum(length < _CUT * sound.length(rate) for sound in sounds)
+    if cut:
+        told.append(f"{cut} of {count} files are cut after {length} values, {length / rate:.2g} s")
+    short = sum(2 * sound.length(rate) < length for sound in sounds)
+    if short:
+        told.append(
+            f"{short} of {count} files have less than half of {length} values; zeros follow"
+        )
+    return told
+
+
+def _heard(samples: Tensor, names: list[str]) -> list[str]:
+    """Which clips are silent or cut at the limits, in words. samples: (N, 1, length)."""
+    loudest = samples.abs().amax((1, 2))
+    silent = [name for name, peak in zip(names, loudest.tolist(), strict=True) if peak < _SILENT]
+    full = samples[:, 0].abs() >= _FULL
+    # A value is cut where it and its two neighbours are at the limit.
+    runs = full.unfold(1, _AT_LIMIT, 1).all(2).sum(1) / full.shape[1]
+    clipped = [name for name, share in zip(names, runs.tolist(), strict=True) if share > _CLIPPED]
+    told = [(silent, "silent"), (clipped, "clipped, at the limits for several values on end")]
+    return [f"{len(bad)} of {len(names)} are {what}: {_some(bad)}" for bad, what in told if bad]
+
+
+def _left_out(others: Counter[str]) -> list[str]:
+    if not others:
+        return []
+    ends = [f"{number} {end or 'without an ending'}" for end, number in others.most_common()]
+    return [f"{others.total()} files left out by their ending: {_some(ends)}"]
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _tell(path: Path, told: list[str]) -> None:
+    if told:
+        warnings.warn(" ".join(f"{path}: {'; '.join(told)}".split()), GanzooWarning, stacklevel=2)
+
+
+def _walk(path: Path, others: Counter[str]) -> Iterator[Path]:
+    """The files of sound below a folder. Hidden ones are left out: some systems put them beside.
+
+    others: counts the endings of all other files.
+    """
     seen = set()
     for folder, subfolders, names in os.walk(path, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()
@@ -68,20 +166,16 @@ def _walk(path: Path) -> Iterator[Path]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in names:
             file = Path(folder, name)
-            # is_file: a pipe would never end
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and file.is_file():
+            if name.startswith(".") or not file.is_file():  # a pipe would never end
+                continue
+            if name.lower().endswith(SUFFIXES):
                 yield file
+            else:
+                others[file.suffix.lower()] += 1
 
 
 def _refuse(error: OSError) -> None:
     raise GanzooError(f"{error.filename}: cannot be read: {error.strerror}")
-
-
-def _opened(path: Path) -> Sound:
-    try:
-        return open_sound(path)
-    except (OSError, ValueError) as error:
-        raise GanzooError(f"{path}: {error}") from None
 
 
 def _nearest(frames: float) -> int:
@@ -90,25 +184,14 @@ def _nearest(frames: float) -> int:
     return min(max(1 << power, LENGTHS[0]), LENGTHS[-1])
 
 
-def _dataset(
-    name: str,
-    parts: list[tuple[Sound, int]],
-    length: int,
-    labels: Tensor | None = None,
-    classes: tuple[str, ...] = (),
-) -> Dataset:
-    """The clips in memory. parts: (file, first value) of each."""
-    if len(parts) * length > _MOST_VALUES:
+def _fill(row: Tensor, values: npt.NDArray[np.float32]) -> None:
+    """row: (1, length), zeros. values: at most so many."""
+    row[0, : len(values)] = torch.from_numpy(values)
+
+
+def _check_memory(name: str, count: int, length: int) -> None:
+    if count * length > _MOST_VALUES:
         raise GanzooError(
-            f"data set {name!r}: {len(parts)} clips of {length} values take more than "
+            f"data set {name!r}: {count} clips of {length} values take more than "
             f"{_MOST_VALUES >> 28} GiB of memory; take fewer or shorter files"
         )
-    samples = torch.zeros(len(parts), 1, length)
-    for row, (sound, start) in zip(samples, parts, strict=True):
-        try:
-            values = torch.from_numpy(sound.read(start, length))
-        except (OSError, ValueError) as error:
-            raise GanzooError(f"{sound.path}: {error}") from None
-        row[0, : len(values)] = values
-    rate = parts[0][0].rate
-    return Dataset(name, samples, labels, classes, "audio", details={"sample_rate": rate})

@@ -1,5 +1,7 @@
 """One file of sound: WAV, FLAC or Ogg, as libsndfile reads them."""
 
+import io
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import IO, Final
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from scipy.signal import resample_poly
 
 _MOST_CHUNKS: Final = 1000
 _MOST_RATE: Final = 1_000_000
@@ -16,22 +19,48 @@ _LOSSY: Final = ("VORBIS", "OPUS")  # decoded values may lie a little beyond 1; 
 _OGG_PAGE: Final = 65_307  # the most bytes of a page (RFC 3533, section 6)
 
 
+_STREAMED: Final = 0x7FFF0000  # a size from here on is of a WAV that went through a pipe
+_UNTOLD: Final = 1 << 50  # frames that libsndfile says where a header does not
+_AROUND: Final = 64  # frames more that are read to resample, in those of the lower rate
+
+
 @dataclass(frozen=True)
 class Sound:
-    """What a file's header says. rate: samples a second. frames: samples of each channel."""
+    """What a file's header says. rate: samples a second. frames: samples of each channel.
+
+    data: where the size of a WAV's data stands that is 0 because the file went through a pipe.
+    """
 
     path: Path
     rate: int
     frames: int
+    channels: int = 1
+    data: int | None = None
 
-    def read(self, start: int, count: int) -> npt.NDArray[np.float32]:
-        """Mono float32 in [-1, 1], at most `count` from `start` on: the channels' mean.
+    def length(self, rate: int) -> int:
+        """The number of values at another sample rate."""
+        return -(-self.frames * rate // self.rate)
+
+    def read(self, start: int, count: int, rate: int) -> npt.NDArray[np.float32]:
+        """Mono float32 in [-1, 1], at most `count` from `start` on, at the sample rate `rate`: the
+        channels' mean.
 
         Raises OSError or ValueError where the file is broken.
         """
+        if rate == self.rate:
+            return self._read(start, count)
+        assert start == 0  # only whole files are brought to another rate
+        shared = math.gcd(rate, self.rate)
+        up, down = rate // shared, self.rate // shared
+        around = _AROUND * max(1, self.rate // rate)
+        values = self._read(0, -(-count * down // up) + around)
+        made = resample_poly(values.astype(np.float64), up, down)[: min(count, self.length(rate))]
+        return made.clip(-1, 1).astype(np.float32)
+
+    def _read(self, start: int, count: int) -> npt.NDArray[np.float32]:
         count = min(count, self.frames - start)
         try:
-            with soundfile.SoundFile(self.path) as file:
+            with soundfile.SoundFile(_source(self.path, self.data)) as file:
                 file.seek(start)
                 # In float64, which holds an integer of 32 bits exactly.
                 values = file.read(count, dtype="float64", always_2d=True)
@@ -51,12 +80,21 @@ class Sound:
         return values.clip(-1, 1).mean(1).astype(np.float32)
 
 
+def _source(path: Path, data: int | None) -> Path | io.BytesIO:
+    """A file as libsndfile takes it. data: where a size stands that it would believe."""
+    if data is None:
+        return path
+    content = bytearray(path.read_bytes())
+    content[data : data + 4] = min(len(content) - data - 4, 0xFFFFFFFF).to_bytes(4, "little")
+    return io.BytesIO(content)
+
+
 def open_sound(path: Path) -> Sound:
     """Read a file's header. Raises OSError or ValueError that says what is wrong with it."""
     with path.open("rb") as file:
-        _check_complete(file)
+        data = _check_complete(file)
     try:
-        header = soundfile.info(path)
+        header = soundfile.info(_source(path, data))
     except soundfile.LibsndfileError as error:
         if error.code == _UNKNOWN_FORMAT:
             raise ValueError("not a WAV, FLAC or Ogg file") from None
@@ -68,23 +106,37 @@ def open_sound(path: Path) -> Sound:
         raise ValueError(f"a damaged header: {header.samplerate} samples a second")
     if not header.frames:
         raise ValueError("there is no sound in it")
-    return Sound(path, header.samplerate, header.frames)
+    if header.frames > _UNTOLD:
+        raise ValueError(
+            "its header does not say how long it is, as where FLAC went through a pipe. Write it "
+            "anew: ffmpeg -i IN OUT.flac"
+        )
+    return Sound(path, header.samplerate, header.frames, header.channels, data)
 
 
-def _check_complete(file: IO[bytes]) -> None:
+def _check_complete(file: IO[bytes]) -> int | None:
     """Raises ValueError where the file is cut short, of which libsndfile says nothing: it reads a
-    WAV or Ogg file up to where it ends. FLAC it refuses itself."""
+    WAV or Ogg file up to where it ends. FLAC it refuses itself.
+
+    A WAV that went through a pipe has 0 or the largest size for its data, which then go to the end
+    of the file; returns where a 0 stands that means this.
+    """
     size = os.fstat(file.fileno()).st_size
     start = file.read(12)
     if start[:4] == b"RIFF":
+        whole = int.from_bytes(start[4:8], "little") + 8 == size
         for _ in range(_MOST_CHUNKS):
             if len(chunk := file.read(8)) < 8:
                 raise ValueError("the file is cut short: there is no data in it")
             length, rest = int.from_bytes(chunk[4:], "little"), size - file.tell()
+            if chunk[:4] == b"data" and length >= _STREAMED and rest:
+                return None
+            if chunk[:4] == b"data" and not length and rest and not whole:
+                return file.tell() - 4
             if length > rest:
                 raise ValueError(f"the file is cut short: {rest} bytes of {length}")
             if chunk[:4] == b"data":
-                return
+                return None
             file.seek(length + length % 2, os.SEEK_CUR)
         raise ValueError(f"no data in its first {_MOST_CHUNKS} chunks")
     if start[:4] == b"OggS":
@@ -93,6 +145,7 @@ def _check_complete(file: IO[bytes]) -> None:
         page = tail[max(0, tail.rfind(b"OggS")) :]
         if not _is_last_page(page):
             raise ValueError("the file is cut short: its last page is missing or incomplete")
+    return None
 
 
 def _is_last_page(page: bytes) -> bool:
