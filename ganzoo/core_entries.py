@@ -43,8 +43,10 @@ def ganzoo_objectives() -> Iterator[ObjectiveEntry]:
 def ganzoo_penalties() -> Iterator[PenaltyEntry]:
     where = "ganzoo.penalties"
     yield PenaltyEntry("wgan-gp", f"{where}:wgan_gp", "Gulrajani 2017, equation 3")
-    yield PenaltyEntry("r1", f"{where}:r1", "Mescheder 2018, equation 9: on real samples")
-    yield PenaltyEntry("r2", f"{where}:r2", "Mescheder 2018: on fakes")
+    yield PenaltyEntry(
+        "r1", f"{where}:r1", "Mescheder 2018, equation 9: on real samples", at="real"
+    )
+    yield PenaltyEntry("r2", f"{where}:r2", "Mescheder 2018: on fakes", at="fake")
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ganzoo.targets import check_target, load_target
 
@@ -264,10 +264,23 @@ class ScheduleEntry(Entry):
 @dataclass(frozen=True)
 class PenaltyEntry(Entry):
     """A penalty on the discriminator: ``--set objective.penalty=NAME``. The target is called with
-    the `ganzoo.Game` and returns one number, a tensor that gradients go through."""
+    the `ganzoo.Game` and returns one number, a tensor that gradients go through.
+
+    at: ``real`` or ``fake`` where the target asks for `Game.score_gradient` of the game's own
+    batch, once. Penalties on both are then computed in one pass, which is faster.
+    """
 
     label: ClassVar[str] = "penalty"
     check: ClassVar[str] = "ganzoo.testing.entries:penalty"
+
+    at: Literal["", "real", "fake"] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.at not in ("", "real", "fake"):
+            raise ValueError(
+                f"PenaltyEntry {self.name!r}: at must be 'real' or 'fake', not {self.at!r}"
+            )
 
 
 @dataclass(frozen=True)

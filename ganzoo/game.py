@@ -72,6 +72,7 @@ class Game:
     record: Callable[[str, Tensor], None] | None = None
     joined: bool = False
     _scored: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False, repr=False)
+    _slopes: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False, repr=False)
 
     def due(self, every: int) -> bool:
         """Whether what is done every so many steps is done in this one. The warm-up is all of step
@@ -102,7 +103,7 @@ class Game:
 
         Right after `score_gradient` of the same samples, it gives the scores of that pass.
         """
-        scores = None if inputs else self._taken(samples)
+        scores = None if inputs else _taken(self._scored, samples)
         if scores is None:
             return score_of(self.discriminate(samples, **inputs))
         if self.watch is not None:
@@ -115,7 +116,9 @@ class Game:
         The discriminator is called once for all of them where it judges each sample by itself:
         without batch statistics, and without buffers that a call changes. That is faster.
         """
-        if not self.joined or any(self._position(samples) is not None for samples in batches):
+        if not self.joined or any(
+            _position(self._scored, samples) is not None for samples in batches
+        ):
             return [self.score(samples) for samples in batches]
         labels = None if self.labels is None else self.labels.repeat(len(batches))
         together = torch.cat([self.shown(samples) for samples in batches])
@@ -124,17 +127,6 @@ class Game:
             for samples, own in zip(batches, scores, strict=True):
                 self.watch(self, samples, own)
         return list(scores)
-
-    def _position(self, samples: Tensor) -> int | None:
-        """Where in `_scored` the scores of `samples` are."""
-        places = (n for n, (known, _) in enumerate(self._scored) if known is samples)
-        return next(places, None)
-
-    def _taken(self, samples: Tensor) -> Tensor | None:
-        """The scores that a penalty has left of `samples`. They serve once: an objective that asks
-        twice wants two draws of dropout or of an augmentation."""
-        position = self._position(samples)
-        return None if position is None else self._scored.pop(position)[1]
 
     def generate(self, latent: Tensor) -> Tensor:
         """Samples for `latent`, the labels bound."""
@@ -167,13 +159,52 @@ class Game:
         differentiated again. Computed in float32 outside autocast: second-order penalties overflow
         in half precision.
         """
-        shown = self.shown(samples.detach().float()).detach().requires_grad_()
-        with torch.autocast(shown.device.type, enabled=False):
-            scores = score_of(call(self.discriminator, shown, self.labels, **inputs))
-            (gradient,) = torch.autograd.grad(scores.sum(), shown, create_graph=True)
+        known = None if inputs else _taken(self._slopes, samples)
+        if known is not None:
+            return known
+        scores, gradient = self._differentiated(self._bare(samples), self.labels, **inputs)
         if not inputs:
             self._scored.append((samples, scores))
-        return gradient.reshape(min(len(scores), len(shown)), -1)
+        return gradient
+
+    def foresee_gradients(self, *batches: Tensor) -> None:
+        """Compute in one pass what `score_gradient` will be asked for each of `batches`, equally
+        long. It does nothing where the discriminator does not judge each sample by itself."""
+        if not self.joined:
+            return
+        labels = None if self.labels is None else self.labels.repeat(len(batches))
+        together = torch.cat([self._bare(samples) for samples in batches])
+        scores, gradients = self._differentiated(together, labels)
+        parts = scores.chunk(len(batches)), gradients.chunk(len(batches))
+        for samples, own, gradient in zip(batches, *parts, strict=True):
+            self._scored.append((samples, own))
+            self._slopes.append((samples, gradient))
+
+    def _bare(self, samples: Tensor) -> Tensor:
+        """Samples in float32 as they are shown, without what they were computed from."""
+        return self.shown(samples.detach().float()).detach()
+
+    def _differentiated(
+        self, shown: Tensor, labels: Tensor | None, **inputs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """The scores and their gradients with respect to `shown`, a row a score."""
+        shown.requires_grad_()
+        with torch.autocast(shown.device.type, enabled=False):
+            scores = score_of(call(self.discriminator, shown, labels, **inputs))
+            (gradient,) = torch.autograd.grad(scores.sum(), shown, create_graph=True)
+        return scores, gradient.reshape(min(len(scores), len(shown)), -1)
+
+
+def _position(kept: list[tuple[Tensor, Tensor]], samples: Tensor) -> int | None:
+    """Where in `kept` there is something of `samples`."""
+    return next((n for n, (known, _) in enumerate(kept) if known is samples), None)
+
+
+def _taken(kept: list[tuple[Tensor, Tensor]], samples: Tensor) -> Tensor | None:
+    """What a penalty's pass has left of `samples`. It serves once: an objective that asks twice
+    wants two draws of dropout or of an augmentation."""
+    position = _position(kept, samples)
+    return None if position is None else kept.pop(position)[1]
 
 
 def call(network: nn.Module, values: Tensor, labels: Tensor | None, **inputs: Any) -> Any:

@@ -18,7 +18,8 @@ from ganzoo.entries import PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.game import Game, Networks
 from ganzoo.options import Options
-from ganzoo.training import PLAYERS, find, one_of
+from ganzoo.plugins import catalogue
+from ganzoo.training import PLAYERS, one_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ class AdversarialObjective(Objective):
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         names = [] if self.config.penalty == "none" else self.config.penalty.split("+")
-        self.chosen = {name: find(PenaltyEntry, name) for name in names}
+        entries = {name: catalogue().find(PenaltyEntry, name) for name in names}
+        self.chosen = {name: entry.load() for name, entry in entries.items()}
+        #: The game's batches whose gradients several penalties ask for.
+        self._at = sorted({entry.at for entry in entries.values() if entry.at}, reverse=True)
 
     def real_loss(self, scores: Tensor) -> Tensor:
         """The discriminator's loss on the scores of real samples."""
@@ -159,6 +163,8 @@ class AdversarialObjective(Objective):
         if not due:
             return {}
         weight = self.config.penalty_weight * due
+        if len(self._at) > 1:
+            game.foresee_gradients(*(getattr(game, name) for name in self._at))
         return {f"penalty_{name}": weight * of(game) for name, of in self.chosen.items()}
 
 
@@ -204,7 +210,9 @@ class NonSaturating(LabelledObjective):
 
     def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
         # Binary cross-entropy: -log sigma(s) and -log(1 - sigma(s)), weighted by the label. With a
-        # label of 1 or 0 it is one of the two to the bit.
+        # label of 1 or 0 it is one of the two, and the other is not computed.
+        if isinstance(labels, float) and labels in (0.0, 1.0):
+            return F.softplus(-scores if labels else scores)
         return labels * F.softplus(-scores) + (1 - labels) * F.softplus(scores)
 
     def generator_loss(self, scores: Tensor) -> Tensor:

@@ -91,11 +91,27 @@ def test_the_scores_of_a_penalty_serve_the_loss_once():
     assert len(calls) == 4  # the real ones' are there, the fakes' are not
 
 
+def test_penalties_on_real_samples_and_fakes_are_one_pass():
+    match = make_match("r3gan", IMAGES, width=16)
+    alone, joined = round_of(match), round_of(match)
+    apart = [alone.score_gradient(alone.real), alone.score_gradient(alone.fake)]
+    calls = counted(match.networks.discriminator)
+    joined.foresee_gradients(joined.real, joined.fake)
+    together = [joined.score_gradient(joined.real), joined.score_gradient(joined.fake)]
+    assert len(calls) == 1
+    joined.scores(joined.real, joined.fake)
+    assert len(calls) == 1
+    for one, other in zip(apart, together, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    joined.score_gradient(joined.real)
+    assert len(calls) == 2  # what was foreseen serves once
+
+
 def test_a_whole_step_calls_the_discriminator_no_more_than_it_must():
     match = make_match("r3gan", IMAGES, width=16)
     calls = counted(match.networks.discriminator)
     match.play()
-    assert len(calls) == 4  # real and fake once for loss and penalty, and once for the generator
+    assert len(calls) == 3  # once for loss and penalties, and each batch once for the generator
 
 
 class Mixing(nn.Module):

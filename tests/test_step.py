@@ -158,8 +158,8 @@ def test_moving_average_is_the_sum_it_should_be(digits):
 def test_terms_may_change_from_step_to_step():
     totals = Totals()
     one, three = torch.tensor(1.0), torch.tensor(3.0)
-    totals.add("d", ["real"], one, torch.stack([one]))
-    totals.add("d", ["real", "penalty"], three + one, torch.stack([three, one]))
+    totals.add("d", ["real"], [one, one])
+    totals.add("d", ["real", "penalty"], [three + one, three, one])
     means = totals.means(Processes())
     assert means == {"d_loss": 2.5, "d_real": 2.0, "d_penalty": 1.0}
 

@@ -41,10 +41,11 @@ class MovingAverage:
                 steps = torch._foreach_sub(news, averages)
                 torch._foreach_mul_(steps, self.weight)
                 torch._foreach_add_(averages, steps)
-        with torch.no_grad():
-            for mean, new in self._pairs:
-                if not mean.is_floating_point():
-                    mean.copy_(new)
+        counters = [pair for pair in self._pairs if not pair[0].is_floating_point()]
+        if counters:
+            means, newest = zip(*counters, strict=True)
+            with torch.no_grad():
+                torch._foreach_copy_(means, newest)
 
 
 def _state(module: nn.Module) -> list[Tensor]:

@@ -158,9 +158,9 @@ class Captured:
     def _feed(self, rounds: int) -> None:
         """Fill in where the real samples of the next rounds are."""
         places = list(itertools.islice(self._places, rounds))
-        self._index[:rounds].copy_(torch.stack([index for index, _ in places]))
+        torch.stack([index for index, _ in places], out=self._index[:rounds])
         if self._other is not self._index:
-            self._other[:rounds].copy_(torch.stack([other for _, other in places]))
+            torch.stack([other for _, other in places], out=self._other[:rounds])
         self.match.source = self._batches()
 
     def _batches(self) -> Iterator[Batch]:

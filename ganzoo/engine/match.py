@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -223,7 +224,7 @@ class Match:
         """
         parts = self.training.accumulate
         player.begin()
-        whole = None
+        losses: list[Tensor] = []
         for game in games:
             if player is self.discriminator:
                 game = replace(game, fake=game.fake.detach())
@@ -233,12 +234,15 @@ class Match:
                     game.watch = watch.judged
             with self.device.autocast():
                 terms = self.objective.terms(player.name, game)
-            values = torch.stack([term.float() for term in terms.values()])
-            loss = values.sum()
-            player.learn(loss / parts)
-            whole = loss.detach() / parts if whole is None else whole + loss.detach() / parts
-            self.totals.add(player.name, list(terms), loss, values)
+            values = [term.float() for term in terms.values()]
+            # Few operations: on a GPU, each of a scalar takes as long as one of a small network.
+            loss = functools.reduce(torch.add, values)
+            player.learn(loss if parts == 1 else loss / parts)
+            self.totals.add(
+                player.name, list(terms), [loss.detach(), *(v.detach() for v in values)]
+            )
+            losses.append(loss.detach())
         norm = player.update(watch is not None)
-        if watch is not None and norm is not None and whole is not None:
+        if watch is not None and norm is not None:
             watch.note(f"{player.name}_gradient", norm)
-            watch.note(f"{player.name}_loss", whole)
+            watch.note(f"{player.name}_loss", torch.stack(losses).mean())

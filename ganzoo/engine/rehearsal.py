@@ -85,7 +85,7 @@ def _rehearse_terms(
         with calling(method, inside), match.device.autocast():
             terms = match.objective.terms(player, seen)
         check_terms(method, terms)
-        match.totals.add(player, list(terms), torch.zeros(1), torch.zeros(len(terms)))
+        match.totals.add(player, list(terms), [torch.zeros(())] * (1 + len(terms)))
     for name, value in logged.items():
         match.totals.log(name, value)
 

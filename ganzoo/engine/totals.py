@@ -28,16 +28,17 @@ class Totals:
         self._sums: dict[str, Tensor] = {}  # by the names, joined with spaces
         self._counts: dict[str, int] = {}  # of those that the line has so far
 
-    def add(self, player: str, names: list[str], loss: Tensor, terms: Tensor) -> None:
-        """Add one update's loss and terms. Waits for nothing."""
+    def add(self, player: str, names: list[str], values: list[Tensor]) -> None:
+        """Add one update's loss and its terms, named by `names`: float32 scalars. Waits for
+        nothing."""
         key = " ".join(f"{player}_{name}" for name in ("loss", *names))
-        self._add(key, torch.cat([loss.detach().view(1), terms.detach()]))
+        self._add(key, values)
 
-    def _add(self, key: str, values: Tensor) -> None:
+    def _add(self, key: str, values: list[Tensor]) -> None:
         if key in self._sums:
-            self._sums[key].add_(values)
+            torch._foreach_add_(self._sums[key].unbind(), values)  # one kernel for all of them
         else:
-            self._sums[key] = values
+            self._sums[key] = torch.stack(values)
         self._counts[key] = self._counts.get(key, 0) + 1
 
     @property
@@ -66,8 +67,7 @@ class Totals:
         losses = {loss for key in self._counts for loss in key.split(" ") if key != name}
         if not name.isidentifier() or name in losses | RESERVED or name.startswith("health_"):
             raise GanzooError(f"game.log({name!r}, ...): a line of metrics has no place for it")
-        # A copy: a buffer that is logged may change before the line is written.
-        self._add(name, value.detach().float().reshape(1).clone())
+        self._add(name, [value.detach().float().reshape(())])
 
     def means(self, processes: Processes) -> dict[str, float]:
         """The mean of each loss and term, over all processes. Waits for the device once."""
