@@ -36,6 +36,17 @@ def pasted(path: str | os.PathLike[str]) -> str:
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
+#: What no name on Windows may have, on any system, so that a folder can be copied there.
+_RESERVED: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def portable(name: str) -> str:
+    """A name for a file or folder on any system: reserved characters become dashes."""
+    name = _RESERVED.sub("-", name).rstrip(". ") or "-"
+    return f"{name}-" if _DEVICES.fullmatch(name) else name
+
+
 def public_name(path: str) -> str:
     """A name as it is, of a path only the last part: the folders of this machine are private."""
     return Path(path).name if Path(path).is_absolute() else path
@@ -89,7 +100,7 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
         fill(beside)
         for file in beside.rglob("*"):
             if file.is_file() and not file.is_symlink():
-                with file.open("rb") as opened:
+                with file.open("r+b") as opened:  # Windows flushes only what can be written
                     os.fsync(opened.fileno())
         sync_folder(beside)
         if not replace:

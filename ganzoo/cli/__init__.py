@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.streams import usable_streams
 from ganzoo.entries import CommandEntry, Entry
 from ganzoo.errors import FULL, GanzooError, GanzooWarning, memory_message, plain, unknown
 from ganzoo.plugins import catalogue, use
@@ -86,13 +87,15 @@ def _entries() -> Mapping[str, Entry]:
 
 def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
+    usable_streams()
     warnings.formatwarning = _one_line  # type: ignore[assignment]
     warnings.simplefilter("always", GanzooWarning)
     # Its own warnings and retries; what came of them is told in one message.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     # Until training listens, Ctrl-C ends the process: an import that it breaks into may be
     # swallowed and leave half a module behind.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of a shell's background job
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         commands(prog_name="ganzoo")
     except SystemExit as done:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ganzoo.cli.streams import say
 from ganzoo.engine.observers import Observer
 from ganzoo.figure_name import quality_figures
 from ganzoo.runs.folder import RunFolder
@@ -39,9 +39,7 @@ class Lines(Observer):
         )
 
     def say(self, text: str) -> None:
-        # A reader that left, or a full disk behind a redirection, must not stop the training.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def left(self, step: int) -> str:
         """The time left at the pace so far."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganzoo.cli.base import TEXT, parse_settings
+from ganzoo.cli.streams import say
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
 from ganzoo.plugins import command_line
@@ -110,11 +111,11 @@ def _follow(work: Callable[[Observer], Run]) -> None:
             run = work(observer)
     except Interrupted as stopped:
         if observer.telling:
-            click.echo(f"Stopped at step {stopped.step}; nothing is lost. Go on with:", err=True)
-            click.echo(f"  {stopped.resume}", err=True)
+            say(f"Stopped at step {stopped.step}; nothing is lost. Go on with:")
+            say(f"  {stopped.resume}")
         sys.exit(128 + stopped.signal)
     if observer.telling:
-        click.echo(f"Samples: {run.path / 'samples'}", err=True)
-        click.echo(f"Model:   {run.model_path}", err=True)
-        click.echo(f"Next:    {command_line('sample', run.path)}", err=True)
+        say(f"Samples: {run.path / 'samples'}")
+        say(f"Model:   {run.model_path}")
+        say(f"Next:    {command_line('sample', run.path)}")
         click.echo(str(run.path))

@@ -85,7 +85,7 @@ def benchmark(
     device, processes = find_device(config.schedule.device), Processes()
     data = config.data.model_copy(update={"cache": "no"})
     config = config.model_copy(update={"data": data})
-    config, made, dataset, _ = prepare(architecture, config, dataset, device, processes)
+    config, made, dataset, _ = prepare(architecture, config, dataset, processes)
     grouped = has_grouped(made)
     (first, *_) = candidates(config.schedule, device, grouped, captured=False)
     trials = Trials(config, made, dataset, device, processes)

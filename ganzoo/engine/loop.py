@@ -143,7 +143,7 @@ class Loop:
             return number
         if not logging:
             return 0
-        return self.match.processes.any(number, self.match.device.device)
+        return self.match.processes.any(number)
 
     @contextlib.contextmanager
     def _off_the_clock(self) -> Iterator[None]:
@@ -161,16 +161,17 @@ class Loop:
         return self.seconds
 
     def _measure(self) -> dict[str, float]:
-        """The figures of the averaged generator as it is now; none in the other processes."""
-        if self.judge is None:
-            return {}
+        """The figures of the averaged generator as it is now; none in the other processes, which
+        wait for the first one."""
         with self._off_the_clock():
-            return self.judge.measure(self.sampler())
+            figures = self.judge.measure(self.sampler()) if self.judge is not None else {}
+            self.match.processes.wait()
+        return figures
 
     def _is_best(self) -> bool:
         """Whether no step before was measured as better. All processes get the same answer."""
         best = self.first and self._best() == self.match.step
-        return bool(self.match.processes.any(int(best), self.match.device.device))
+        return bool(self.match.processes.any(int(best)))
 
     def _best(self) -> int | None:
         """The best step that can be gone back to: one with a checkpoint, or the current one."""
@@ -258,7 +259,7 @@ class Loop:
         with self._off_the_clock():
             means = match.totals.means(match.processes)
             bad = not all(math.isfinite(v) for v in means.values()) or bool(broken_tensors(match))
-            if match.processes.any(int(bad), match.device.device):
+            if match.processes.any(int(bad)):
                 fail(match, self.run, means, self._logged[0])
             groups, values = capture(match)
             if self._examples is not None:

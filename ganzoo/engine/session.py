@@ -19,6 +19,7 @@ from ganzoo.engine.setup import make_match, prepare
 from ganzoo.engine.signals import StopRequest
 from ganzoo.engine.tuning import choose
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.files import portable
 from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.checkpoint import stored_at
@@ -30,7 +31,7 @@ from ganzoo.models.save import write_model
 from ganzoo.plugins import command_line
 from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig
-from ganzoo.runs.folder import free_number, model_step, model_training
+from ganzoo.runs.folder import Taken, free_number, model_step, model_training
 from ganzoo.sampler import Sampler
 from ganzoo.spec import differing
 
@@ -68,9 +69,8 @@ class Session:
     def begin(self, out: Path | None) -> Run:
         """Train a new run, and return it finished. out: its folder [runs/ARCH-DATA-N]."""
         self._initialise()
-        folder = out or self._free_folder()
         first = self.processes.first
-        run = Run.create(folder, self.config) if first else Run(folder, self.config)
+        run = self._created(out)
         with run.lock() if first else contextlib.nullcontext():
             return self._play(Loop(self.match, run, self.observers, self.judge))
 
@@ -87,7 +87,7 @@ class Session:
             before = run.config
             newest = _newest(run) if first else NONE
             # The first process alone looks, because it alone may rename a damaged one.
-            step = self.processes.any(newest, self.match.device.device)
+            step = self.processes.any(newest)
             if step == NONE:
                 self._initialise()
             loop = Loop(self.match, Run(run.path, self.config), self.observers, self.judge)
@@ -108,11 +108,21 @@ class Session:
         match.derive()  # slow copies are of the weights that training starts from
         self.config = self.config.model_copy(update={"init": named})
 
-    def _free_folder(self) -> Path:
-        name, data = self.config.architecture, self.match.batches.dataset.name
-        number = free_number(Path("runs"), name, data) if self.processes.first else 0
-        number = self.processes.any(number, self.match.device.device)
-        return Path("runs") / f"{name}-{data}-{number}"
+    def _created(self, out: Path | None) -> Run:
+        """The run's folder, made by the first process; where `out` is None, with the next number
+        that is free, also where other runs begin at the same moment."""
+        first, config = self.processes.first, self.config
+        if out is not None:
+            return Run.create(out, config) if first else Run(out, config)
+        name = portable(f"{config.architecture}-{self.match.batches.dataset.name}")
+        number = 0
+        while first:
+            number = free_number(Path("runs"), name, number)
+            with contextlib.suppress(Taken):
+                Run.create(Path("runs") / f"{name}-{number}", config)
+                break
+        number = self.processes.any(number)
+        return Run(Path("runs") / f"{name}-{number}", config)
 
     def _play(self, loop: Loop) -> Run:
         stop, run = StopRequest(), Run(loop.run.path, loop.config)
@@ -121,6 +131,7 @@ class Session:
                 following.enter_context(self.observers.following(run, self.match.step))
                 for note in self.notes:
                     self.observers.tell(Observer.noted, note)
+                self.processes.wait()  # the first one may have measured real samples until now
                 loop.train(stop)
             if self.processes.first:
                 self._export(loop, run)
@@ -141,7 +152,7 @@ def _prepare(
 ) -> tuple[Match, RunConfig, list[str]]:
     """The match, the configuration with what was decided on the way, and what is told of it."""
     device = find_device(config.schedule.device, processes.local_rank)
-    config, made, dataset, notes = prepare(architecture, config, dataset, device, processes)
+    config, made, dataset, notes = prepare(architecture, config, dataset, processes)
     config = with_extractor(config, dataset.spec)
     execution = config.execution
     if execution is None:
@@ -149,6 +160,7 @@ def _prepare(
         notes += [execution.line()] if execution.line() else []
         config = config.model_copy(update={"execution": execution})
     computing = Device(device, execution.precision, execution.layout)
+    processes.wait()  # reading the data takes one longer than another
     match = make_match(config, made, dataset, computing, processes)
     return match, config, notes
 

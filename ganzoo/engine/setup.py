@@ -45,7 +45,6 @@ def prepare(
     architecture: type[Architecture],
     config: RunConfig,
     dataset: Dataset,
-    device: torch.device,
     processes: Processes,
 ) -> tuple[RunConfig, Architecture, Dataset, list[str]]:
     """The configuration, which says where the data is, the architecture for the data, and the data
@@ -57,7 +56,7 @@ def prepare(
     dataset = prepare_data(dataset, architecture, name, config.data)
     if config.data.in_memory == "auto":
         # Decided once for all processes and for good: a broken image counts otherwise in memory.
-        stream = processes.any(int(not fits_in_memory(dataset)), device)
+        stream = processes.any(int(not fits_in_memory(dataset)))
         data = config.data.model_copy(update={"in_memory": "no" if stream else "yes"})
         config = config.model_copy(update={"data": data})
     notes: list[str] = []

@@ -1,17 +1,27 @@
-"""SIGINT and SIGTERM: finish the step, write a checkpoint, leave."""
+"""SIGINT, SIGTERM and SIGHUP: finish the step, write a checkpoint, leave."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 from ganzoo.plugins import command_line
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Windows has no SIGHUP, and SIGBREAK where a console closes.
+SIGNALS: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+#: Signals within so many seconds of the first are the same wish: a terminal and a wrapper that
+#: forwards what it got both send one.
+_ONE_WISH: Final = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -31,18 +41,29 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """The number of the signal that arrived, or 0. A second one stops at once."""
+    """The number of the signal that arrived, or 0.
+
+    A second Ctrl-C, of a person who does not want to wait, stops at once; other signals that
+    follow the first change nothing.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
+        self._since = 0.0
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[None]:
-        """Listen while training. Python allows this in the main thread alone."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._received) for number in SIGNALS}
+        """Listen while training. Python allows this in the main thread alone.
+
+        A signal that is ignored, as by nohup, stays so. One that another program handles, of which
+        this Python is a part, is left to it: Python could not give it back.
+        """
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                handler = signal.getsignal(number)
+                if handler is not None and handler != signal.SIG_IGN:
+                    before[number] = signal.signal(number, self._received)
         try:
             yield
         finally:
@@ -50,6 +71,8 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:
+        now = time.monotonic()
+        if not self.signal:
+            self.signal, self._since = number, now
+        elif number == signal.SIGINT and now - self._since > _ONE_WISH:
             raise KeyboardInterrupt
-        self.signal = number

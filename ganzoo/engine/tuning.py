@@ -63,7 +63,7 @@ def choose(
         return first.model_copy(update={"reason": few})
     kept = Kept.of(config, architecture, device, processes)
     rates, reason = kept.read() if processes.first else ({}, "")
-    known = processes.any(len(rates), device)
+    known = processes.any(len(rates))
     grouped = bool(known) or has_grouped(architecture)
     first, *others = candidates(config.schedule, device, grouped, captured=False)
     if not others and not graphs and step != "captured":
@@ -78,7 +78,7 @@ def choose(
         rates = trials.measure(asked)
         if processes.first:
             kept.write(rates, reason)
-    chosen = asked[processes.any(_fastest(asked, rates), device)]
+    chosen = asked[processes.any(_fastest(asked, rates))]
     told = {"measured": rates, "reason": reason if graphs else ""}
     return chosen.model_copy(update=told)
 
@@ -226,9 +226,8 @@ def in_turns(
     for trial in trials:
         trial.warm()
     once = [trial.seconds(1) for trial in trials]
-    device = trials[0].match.device.device
-    steps = processes.any(max(1, int(_TURN / max(once))), device)
-    turns = processes.any(int(budget / (steps * sum(once))), device)
+    steps = processes.any(max(1, int(_TURN / max(once))))
+    turns = processes.any(int(budget / (steps * sum(once))))
     taken = [] if steps > 1 else [once]
     taken += [
         [trial.seconds(steps) for trial in trials]

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from filelock import FileLock, Timeout
-
 from ganzoo.errors import GanzooError, WorkFailed, cannot_write
 from ganzoo.files import (
     read_json,
@@ -23,12 +21,17 @@ from ganzoo.files import (
     write_json,
 )
 from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
+from ganzoo.locks import Busy, locked
 from ganzoo.plugins import command_line
 from ganzoo.runs.checkpoints import STATE, Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
 from ganzoo.spec import SampleSpec
 
 LOCK: Final = ".lock"
+
+
+class Taken(GanzooError):
+    """Something is there already where a run was to begin."""
 
 
 class RunFolder:
@@ -43,8 +46,8 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> Self:
-        """Make a new run folder, whole or not at all. Raises GanzooError where something is there
-        already, or it cannot be written."""
+        """Make a new run folder, whole or not at all. Raises Taken where something is there
+        already, GanzooError where it cannot be written."""
 
         def fill(folder: Path) -> None:
             (folder / GRIDS).mkdir()
@@ -153,25 +156,18 @@ class RunFolder:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second process from training in the same folder.
-
-        The lock goes with this process, however it ends: processes that it forks, such as those
-        that decode data, do not hold it. A symbolic link in its place is not followed.
-        """
+        """Keep a second process from training in the same folder."""
         path = self.path / LOCK
-        lock = FileLock(path, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise GanzooError(f"{self.path}: another process is training in it") from None
-        except OSError as error:
-            if path.is_symlink():
-                raise GanzooError(f"{path} is a symbolic link, which is not followed") from None
-            raise cannot_write(path, error) from None
-        try:
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(path))
+            except Busy:
+                raise GanzooError(f"{self.path}: another process is training in it") from None
+            except OSError as error:
+                if path.is_symlink():
+                    raise GanzooError(f"{path} is a symbolic link, which is not followed") from None
+                raise cannot_write(path, error) from None
             yield
-        finally:
-            lock.release()
 
 
 def _no_constant(name: str) -> float:
@@ -195,19 +191,19 @@ def model_training(model: Path) -> dict[str, Any]:
     return {}
 
 
-def exists(path: Path) -> GanzooError:
+def exists(path: Path) -> Taken:
     """The error for an output folder that is there already."""
     if is_run(path):
         resume = command_line("resume", path)
         advice = f"It holds a run: go on with it by: {resume}, or choose another --out."
     else:
         advice = "Choose another --out, or rename it."
-    return GanzooError(f"--out {path} exists already; nothing is written into it. {advice}")
+    return Taken(f"--out {path} exists already; nothing is written into it. {advice}")
 
 
-def free_number(root: Path, architecture: str, data: str) -> int:
-    """The first N for which ``root/ARCH-DATA-N`` is not there."""
-    number = 1
-    while (root / f"{architecture}-{data}-{number}").exists():
+def free_number(root: Path, name: str, after: int = 0) -> int:
+    """The first N after `after` for which ``root/NAME-N`` is not there."""
+    number = after + 1
+    while (root / f"{name}-{number}").exists():
         number += 1
     return number

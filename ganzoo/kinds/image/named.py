@@ -15,6 +15,7 @@ from torch import Tensor
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.home import data_home
+from ganzoo.locks import locked
 
 DIGITS = tuple("0123456789")
 
@@ -27,9 +28,12 @@ def _torchvision(dataset: str, name: str, split: str) -> Any:
     maker = getattr(datasets, dataset)
     if "MNIST" in dataset:
         maker = _one_half(maker, split)
+    home = data_home()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return maker(str(data_home()), train=split == "train", download=True)
+        home.mkdir(parents=True, exist_ok=True)
+        # A second process that needs them waits: it would read the half of a file.
+        with locked(home / f".{dataset}.lock", -1), contextlib.redirect_stdout(sys.stderr):
+            return maker(str(home), train=split == "train", download=True)
     except (URLError, RuntimeError, OSError) as error:
         raise WorkFailed(
             f"{name} could not be downloaded to {data_home()}: {error}. Without a network, use "

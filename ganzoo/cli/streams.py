@@ -1,0 +1,42 @@
+"""Standard output and standard error as they come: closed, not in UTF-8, gone on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+def usable_streams() -> None:
+    """Make the standard streams ones that can be written to.
+
+    A closed one leads nowhere from now on: else the next file that is opened would get its number,
+    and what torch's own code writes there would go into that file. Letters that an encoding does
+    not have are written as their numbers.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere_to = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, nowhere_to)
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """A line on standard error, for whoever is there: a terminal that was closed, a reader that
+    left, or a full disk behind a redirection stops nothing."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        click.echo(text, err=True)
