@@ -331,6 +331,26 @@ def test_the_mark_of_decimals_is_that_of_the_file(tmp_path):
         assert first == pytest.approx(1107 if whole else 1.107)
 
 
+@pytest.mark.parametrize(("rows", "batch"), [(50, 50), (59, 50), (10, 10)])
+def test_the_usual_batch_fits_the_table(rows, batch, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + lines([n / 7 for n in range(rows)], range(rows)))
+    told = call("train", "ctgan", "--data", tmp_path / "t.csv", "--steps", 1, "--set", "width=8",
+                "--out", tmp_path / "run")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    assert f"batches of {batch}: the data set 't' has {rows} samples" in told.stderr
+    run = package.Run.open(tmp_path / "run")
+    assert run.config.training.batch_size == batch
+
+
+def test_a_table_that_is_less_than_a_pack_or_what_is_asked_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(GanzooError, match="'t' has only 1 samples, and packs of 10 are judged"):
+        package.train("ctgan", tmp_path / "t.csv", steps=1, out=tmp_path / "run")
+    (tmp_path / "t.csv").write_text("a,b\n" + lines([n / 7 for n in range(50)], range(50)))
+    with pytest.raises(GanzooError, match="batch_size=60: the data set 't' has only 50 samples"):
+        package.train("ctgan", tmp_path / "t.csv", steps=1, batch_size=60, out=tmp_path / "run")
+
+
 TABLES = sorted(
     [
         *(Path(vega_datasets.__file__).parent / "_data").glob("*.csv"),

@@ -65,7 +65,26 @@ def prepare(
         dataset, notes = keep_decoded(dataset, cache)
     if resident:
         dataset = read_all(dataset)
-    return config, make_architecture(architecture, name, config, dataset.spec), dataset, notes
+    made = make_architecture(architecture, name, config, dataset.spec)
+    batch = _fitting_batch(config, made, len(dataset), processes.world)
+    if batch != config.training.batch_size:
+        notes.append(
+            f"batches of {batch}: the data set {dataset.name!r} has {len(dataset)} samples"
+        )
+        training = config.training.model_copy(update={"batch_size": batch})
+        config = config.model_copy(update={"training": training})
+        made = make_architecture(architecture, name, config, dataset.spec)
+    return config, made, dataset, notes
+
+
+def _fitting_batch(config: RunConfig, architecture: Architecture, count: int, world: int) -> int:
+    """The batch size of a run. Where it is the recipe's, and more than the `count` samples of the
+    data, it is the largest that can be played with those."""
+    training, recipe = config.training, type(architecture).training
+    if training.batch_size != recipe.batch_size or training.batch_size <= count:
+        return training.batch_size
+    part = architecture.pack * training.accumulate * world
+    return count // part * part or training.batch_size
 
 
 def make_match(
@@ -76,11 +95,11 @@ def make_match(
     processes: Processes,
 ) -> Match:
     """All parts of a run, ready to play. Seeds every random state of this process."""
-    batch, world = config.training.batch_size, processes.world
+    batch, world, pack = config.training.batch_size, processes.world, architecture.pack
     if batch > len(dataset):
         raise GanzooError(
             f"training.batch_size={batch}: the data set {dataset.name!r} has only {len(dataset)} "
-            "samples"
+            + (f"samples, and packs of {pack} are judged" if pack > len(dataset) else "samples")
         )
     if batch % world:
         raise GanzooError(f"training.batch_size={batch} cannot be shared by {world} processes")
