@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganzoo.convolutions import twice_differentiable
+
 
 @dataclass
 class Networks:
@@ -189,7 +191,8 @@ class Game:
     ) -> tuple[Tensor, Tensor]:
         """The scores and their gradients with respect to `shown`, a row a score."""
         shown.requires_grad_()
-        with torch.autocast(shown.device.type, enabled=False):
+        device = shown.device
+        with torch.autocast(device.type, enabled=False), twice_differentiable(device):
             scores = score_of(call(self.discriminator, shown, labels, **inputs))
             (gradient,) = torch.autograd.grad(scores.sum(), shown, create_graph=True)
         return scores, gradient.reshape(min(len(scores), len(shown)), -1)

@@ -77,14 +77,8 @@ class Batches:
             finally:
                 atexit.unregister(stream.close)
             return
-        for index, other in self.places(position):
+        for index, other in self.places(position, self.resident.device):
             yield self.take(index, other)
-
-    def places(self, position: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Where the batches from the `position`-th on are among samples that are kept: the numbers
-        of the samples and of their inputs, (N,) int64 each."""
-        assert self.resident is not None
-        return self._indices(position, self.resident.device)
 
     def take(self, index: Tensor, other: Tensor) -> Batch:
         """The batch of these places among samples that are kept. All chance is of `rng`."""
@@ -117,9 +111,9 @@ class Batches:
                 return samples.cpu()
         return samples.to(self.device)
 
-    def _indices(self, position: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch, the numbers of this process's samples and of their inputs, which are the
-        same where they are pairs."""
+    def places(self, position: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Where this process's part of each batch from the `position`-th on is: on `device`, the
+        numbers of the samples and of their inputs, (N,) int64, the same where they are pairs."""
         share = self.batch_size // self.world
         own = self._own_order(position, share) if not self.dataset.paired else None
         while True:
@@ -160,7 +154,7 @@ class Batches:
         pinned = self.device.type == "cuda"
         loader = torch_data.DataLoader(
             Readable(self.dataset),
-            batch_sampler=Lists(self._indices(position, torch.device("cpu"))),
+            batch_sampler=Lists(self.places(position, torch.device("cpu"))),
             num_workers=self.workers,
             collate_fn=as_read,
             pin_memory=pinned,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.sgd import sgd
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 # torch's AveragedModel is not used: it asks whether a counter on the device is zero at every
@@ -37,15 +39,32 @@ class MovingAverage:
         if self.weight is None:
             get_ema_multi_avg_fn(self.decay_at(updates))(averages, news, updates)
         else:
-            with torch.no_grad():
-                steps = torch._foreach_sub(news, averages)
-                torch._foreach_mul_(steps, self.weight)
-                torch._foreach_add_(averages, steps)
+            _descend(averages, news, self.weight)
         counters = [pair for pair in self._pairs if not pair[0].is_floating_point()]
         if counters:
             means, newest = zip(*counters, strict=True)
             with torch.no_grad():
                 torch._foreach_copy_(means, newest)
+
+
+def _descend(averages: Sequence[Tensor], news: Sequence[Tensor], weight: Tensor) -> None:
+    """``average += weight * (new - average)``, with a weight that lies on the device.
+
+    It is a step of gradient descent with the rate `weight` along ``average - new``, which torch's
+    SGD computes for all tensors at once from weight decay and a gradient that is climbed.
+    """
+    sgd(
+        list(averages),
+        list(news),
+        [None] * len(averages),
+        fused=True,
+        weight_decay=1.0,
+        momentum=0.0,
+        lr=weight,
+        dampening=0.0,
+        nesterov=False,
+        maximize=True,
+    )
 
 
 def _state(module: nn.Module) -> list[Tensor]:

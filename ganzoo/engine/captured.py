@@ -2,17 +2,15 @@
 
 A step of a GAN is many small kernels, and on a GPU Python takes longer to start them than they
 take to run. A CUDA graph starts all of them at once. What changes from step to step lies on the
-device, where it is filled in before a replay: learning rates, the weight of the moving average,
-the amplitude of instance noise, the numbers of the real samples. What a step does beside that
-depends on what is due in it: a penalty every few steps, what is measured of the game's health.
+device (see ahead.py): learning rates, the weight of the moving average, the amplitude of instance
+noise, the numbers of the real samples. What a step does beside that depends on what is due in it:
+a penalty every few steps, what is measured of the game's health.
 Each such kind of step has a graph of its own. See docs/captured.md.
 """
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
@@ -20,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
-from ganzoo.data.batches import Batch
+from ganzoo.engine.ahead import AHEAD, Ahead
 from ganzoo.engine.match import Match
 from ganzoo.engine.recorder import Recorder, Step
 from ganzoo.engine.rehearsal import last_line
@@ -88,7 +86,7 @@ class Captured:
         self.kinds: list[Kind] = []
         # What an architecture does between a step and its average is not recorded, nor is that.
         self._whole = type(match.architecture).after_step is Architecture.after_step
-        self._dials: list[Dial] = []
+        self._ahead: Ahead | None = None
         self._watch: Watch | None = None
         self._addresses: list[int] = []
 
@@ -98,13 +96,14 @@ class Captured:
         if self.reason:
             match.play()
             return
-        if not self._dials:
-            self._prepare()
+        if self._ahead is None:
+            self._ahead = Ahead(match, AHEAD if self._whole else 1)
+            self._look_where()
         while match.warming_up:
-            self._feed(1)
+            match.source = None
             self.recorder.warm(match.warm_up)
-        match.begin()
-        self._fill()
+        match.step += 1
+        self._ahead.fill()
         kind = self._kind()
         if kind is None or not self._recordable(kind):
             self._warm()
@@ -121,25 +120,6 @@ class Captured:
         if self.reason:
             self._release()
 
-    def _prepare(self) -> None:
-        """Put what changes from step to step on the device."""
-        match, device = self.match, self.match.device.device
-        for player in match.players.values():
-            player.prepare_to_capture()
-        weight, noise = torch.ones((), device=device), torch.ones((), device=device)
-        match.average.weight = weight
-        match.view = replace(match.view, amplitude=noise)
-        self._dials = [
-            Dial(weight, lambda: 1 - match.average.decay_at(match.step)),
-            Dial(noise, lambda: match.view.noise(match.step)),
-        ]
-        batches, rounds = match.batches, match.training.discriminator_steps
-        shape = (rounds, batches.batch_size // batches.world)
-        self._places = batches.places(match.rounds)
-        self._index = torch.zeros(shape, dtype=torch.int64, device=device)
-        self._other = self._index if batches.inputs is None else torch.zeros_like(self._index)
-        self._look_where()
-
     def _release(self) -> None:
         """Give the match back as one that is played without recordings."""
         match = self.match
@@ -148,24 +128,6 @@ class Captured:
         match.source = None
         match.observe = lambda game: game
         self._forget()
-
-    def _fill(self) -> None:
-        """Fill in what this step has for others. Learning rates are, by now."""
-        for dial in self._dials:
-            dial.turn()
-        self._feed(self.match.training.discriminator_steps)
-
-    def _feed(self, rounds: int) -> None:
-        """Fill in where the real samples of the next rounds are."""
-        places = list(itertools.islice(self._places, rounds))
-        torch.stack([index for index, _ in places], out=self._index[:rounds])
-        if self._other is not self._index:
-            torch.stack([other for _, other in places], out=self._other[:rounds])
-        self.match.source = self._batches()
-
-    def _batches(self) -> Iterator[Batch]:
-        for index, other in zip(self._index, self._other, strict=True):
-            yield self.match.batches.take(index, other)
 
     def _kind(self) -> Kind | None:
         """The kind of this step, where such a step was played before."""
@@ -183,6 +145,9 @@ class Captured:
 
     def _step(self) -> None:
         """What is recorded of a step."""
+        assert self._ahead is not None
+        self._ahead.advance()
+        self.match.source = self._ahead.batches()
         self._watch = self.match.alternate()
         if self._whole:
             self.match.average.update(self.match.step)
@@ -244,7 +209,6 @@ class Captured:
                 module._buffers.update(before)
             for player in match.players.values():
                 player.renew_scaler(match.device)
-            match.source = self._batches()
             self.recorder.warm(self._step)
             return
         kind.counts = {
@@ -279,20 +243,6 @@ class Captured:
     def _forget(self) -> None:
         self.match.device.synchronize()  # one may still be running
         self.kinds.clear()
-
-
-class Dial:
-    """A number on the device that Python sets, where it has changed. value: what it is now."""
-
-    def __init__(self, tensor: Tensor, value: Callable[[], float]) -> None:
-        self.tensor, self.value = tensor, value
-        self._last: float | None = None
-
-    def turn(self) -> None:
-        value = self.value()
-        if value != self._last:
-            self.tensor.fill_(value)
-            self._last = value
 
 
 def told(error: Exception) -> str:

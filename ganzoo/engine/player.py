@@ -37,20 +37,27 @@ class Player:
 
     def set_lr(self, rate: float) -> None:
         """Set the learning rate; groups made with another than the recipe's keep their ratio."""
-        for group, ratio in zip(self.optimizer.param_groups, self._ratios, strict=True):
+        for group, own in zip(self.optimizer.param_groups, self.rates(rate), strict=True):
             if not isinstance(group["lr"], Tensor):
-                group["lr"] = rate * ratio
+                group["lr"] = own
             elif rate != self._rate:  # a captured step reads it there
-                group["lr"].fill_(rate * ratio)
+                group["lr"].fill_(own)
         self._rate = rate
 
-    def prepare_to_capture(self) -> None:
-        """Put what the optimizer reads from step to step on the device: rates and counters."""
+    def rates(self, rate: float) -> list[float]:
+        """The learning rate of each group where the recipe's is `rate`."""
+        return [rate * ratio for ratio in self._ratios]
+
+    def prepare_to_capture(self, rates: list[Tensor]) -> None:
+        """Put what the optimizer reads from step to step on the device: rates and counters.
+
+        rates: scalars there, of which each group takes the first.
+        """
         for group in self.optimizer.param_groups:
-            device = group["params"][0].device
-            group["lr"] = torch.tensor(float(group["lr"]), device=device)
+            rate = float(group["lr"])
+            group["lr"] = rates.pop(0).fill_(rate)
             self._rate = None
-            if device.type == "cuda" and "capturable" in group:
+            if group["lr"].device.type == "cuda" and "capturable" in group:
                 group["capturable"] = True
         for parameter, state in self.optimizer.state.items():
             if isinstance(state.get("step"), Tensor):
