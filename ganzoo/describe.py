@@ -48,7 +48,7 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def _run(run: RunFolder) -> dict[str, Any]:
-    metrics = run.metrics()
+    metrics = run.log.newest(1)
     return {
         "run": str(run.path),
         "finished": run.finished,

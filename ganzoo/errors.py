@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk's fault, not the place's
+_UNSUPPORTED: Final = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class GanzooError(Exception):
-    """Something the user can mend: a name, a value, a file, a folder. Exit status 2."""
+    """Something the user can mend: a name, a value, a file, a folder. Exit status 2.
+
+    Its text is safe to print, whatever was put into it.
+    """
 
     exit_status = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(plain(str(message)))
 
 
 class WorkFailed(GanzooError):
@@ -23,14 +32,39 @@ class WorkFailed(GanzooError):
 
 
 class GanzooWarning(UserWarning):
-    """Something the user should know of that stops nothing."""
+    """Something the user should know of that stops nothing. Its text is safe to print."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(plain(str(message)))
 
 
 def cannot_write(what: object, error: OSError) -> GanzooError:
     """The error for a file or folder that could not be written: a full disk, or a wrong place."""
+    kind = WorkFailed if error.errno in FULL else GanzooError
+    advice = mending(error)
+    return kind(f"{what}: cannot be written: {one_line(error)}" + (f". {advice}" if advice else ""))
+
+
+def mending(error: OSError) -> str:
+    """What to do about what the system says of a file or a connection; empty where it says so."""
     if error.errno in FULL:
-        return WorkFailed(f"{what}: cannot be written: {one_line(error)}. Make room and try again")
-    return GanzooError(f"{what}: cannot be written: {one_line(error)}")
+        return "Make room and try again"
+    if error.errno in _UNSUPPORTED:
+        return "Its file system cannot do that; choose a folder on a local disk"
+    if isinstance(error, ConnectionError | TimeoutError):
+        return "The other side has ended or cannot be reached; start it again, and then this"
+    return ""
+
+
+@contextlib.contextmanager
+def named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have what the system says of an open file name it: of a file's number alone it does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = os.fspath(path)
+        raise
 
 
 def one_line(error: BaseException) -> str:
@@ -72,6 +106,24 @@ def unknown(
 
 
 def plain(text: str) -> str:
-    """A text from a file or the net, safe to print: no codes that steer a terminal."""
-    kept = (letter for letter in text if letter in "\n\t" or letter.isprintable())
-    return "".join(kept)
+    """A text from a file, a name or the net as one line that is safe to print.
+
+    Line breaks, which could forge a line, become spaces; codes that steer a terminal, or turn the
+    direction of writing, are dropped.
+    """
+    return _printable(" ".join(text.splitlines()).replace("\t", " "))
+
+
+def plain_lines(text: str) -> str:
+    """The same of a text that has lines of its own, such as a card."""
+    return "\n".join(_printable(line.replace("\t", "    ")) for line in text.splitlines())
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that is no text
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter if letter.isprintable() or letter == "\xa0" else ""

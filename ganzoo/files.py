@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -15,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, named
+from ganzoo.links import is_link, open_file
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -59,11 +61,11 @@ def write_bytes(path: Path, content: bytes, size: int = 0) -> None:
     """
     beside = _beside(path, "tmp")
     try:
-        with beside.open("xb") as file:
+        with named(path), beside.open("xb") as file:
             file.write(content)
             file.truncate(max(len(content), size))
             file.flush()
-            os.fsync(file.fileno())
+            _flush(file.fileno())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -77,45 +79,41 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises GanzooError that names the file where it is missing or damaged."""
+    """Read JSON. Raises GanzooError that names the file where it is missing, damaged, or a link
+    out of its folder."""
     try:
-        return json.loads(path.read_bytes())
+        with open_file(path) as file:
+            return json.load(file)
     except OSError as error:
         raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise GanzooError(f"{path}: not valid JSON: {error}") from None
 
 
-def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True) -> None:
+def write_folder(
+    path: Path, fill: Callable[[Path], None], replace: bool = True, parents: bool = False
+) -> None:
     """Make a folder whole: `fill` writes into one beside, which is flushed, then renamed.
 
-    A folder that is there already is replaced only when the new one is complete; where not
-    `replace`, FileExistsError is raised, also where another process has made it meanwhile.
+    A folder that is there already is replaced only when the new one is complete, and so is a
+    link, whose target is left alone; where not `replace`, FileExistsError is raised, also where
+    another process has made it meanwhile. parents: make the folders that it is to lie in.
     """
-    _make_parent(path)
-    path = path.resolve()  # a link stays one, and what it leads to is replaced
+    if parents:
+        make_parent(path)
+    put_back(path)
     beside = _beside(path, "tmp")
     beside.mkdir()
     try:
         fill(beside)
         for file in beside.rglob("*"):
             if file.is_file() and not file.is_symlink():
-                with file.open("r+b") as opened:  # Windows flushes only what can be written
-                    os.fsync(opened.fileno())
+                _flush_file(file)
         sync_folder(beside)
-        if not replace:
-            _rename_new(beside, path)
-        elif path.exists():
-            old = _beside(path, "old")
-            path.replace(old)
-            try:
-                beside.replace(path)
-            except BaseException:
-                old.replace(path)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
+        if replace:
+            _rename_over(beside, path)
         else:
-            beside.replace(path)
+            _rename_new(beside, path)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -123,19 +121,43 @@ def write_folder(path: Path, fill: Callable[[Path], None], replace: bool = True)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, out of sight in one move, so that no half of it is ever found."""
-    if path.is_symlink():
-        path.unlink()
-        return
+    """Remove a folder, out of sight in one move, so that no half of it is ever found. Of a link,
+    the link alone."""
     away = _beside(path, "tmp")
     path.rename(away)
-    shutil.rmtree(away, ignore_errors=True)
+    _remove(away)
+
+
+def _remove(path: Path) -> None:
+    """Remove what is out of sight already; what cannot be removed now is swept later."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not is_link(path):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _rename_over(beside: Path, path: Path) -> None:
+    """Rename to a name, where a folder or a link may be."""
+    if not os.path.lexists(path):
+        beside.replace(path)
+        return
+    if not is_link(path) and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is in the place of a folder", str(path))
+    old = _beside(path, "old")
+    path.replace(old)
+    try:
+        beside.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    _remove(old)
 
 
 def _rename_new(beside: Path, path: Path) -> None:
     """Rename to a name that is free. A folder is never renamed over one with files in it."""
     try:
-        if path.exists():
+        if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, "exists already", str(path))
         beside.rename(path)
     except OSError as error:
@@ -144,7 +166,7 @@ def _rename_new(beside: Path, path: Path) -> None:
         raise
 
 
-def _make_parent(path: Path) -> None:
+def make_parent(path: Path) -> None:
     """Make the folder that `path` is to lie in. Raises OSError that says what is in its place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,27 +188,79 @@ def _beside(path: Path, what: str) -> Path:
     return path.with_name(f".{name}{end}")
 
 
-_LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.ganzoo-(?P<what>tmp|old)")
+_LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.ganzoo-(?P<what>tmp|old)", re.DOTALL)
+_SAVING: Final = 0.2  # seconds; far longer than a name is free while a folder is replaced
 
 
-def remove_leftovers(folder: Path, seconds: float = 0.0) -> None:
+def is_leftover(path: Path) -> bool:
+    """Whether a name is one that ganzoo gives to what it has not written whole."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def put_back(path: Path) -> bool:
+    """Put a folder back that a killed process had moved aside and not yet replaced.
+
+    Returns whether it did. One that is only just being replaced is left to the process that does.
+    """
+    if os.path.lexists(path) or not (aside := _moved_aside(path)):
+        return False
+    time.sleep(_SAVING)
+    with contextlib.suppress(OSError):  # it may not be ours to write
+        if not os.path.lexists(path):
+            aside[-1].rename(path)
+            return True
+    return False
+
+
+def _moved_aside(path: Path) -> list[Path]:
+    """What was moved aside of a folder, the oldest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for other in path.parent.iterdir():
+            match = _LEFTOVER.fullmatch(other.name)
+            if match and match["what"] == "old" and match["name"] == path.name:
+                found.append((other.lstat().st_mtime, other))
+    return [other for _, other in sorted(found)]
+
+
+def remove_leftovers(folder: Path, seconds: float = 0.0, of: str = "") -> None:
     """Remove what a killed process left half-written in a folder that is ganzoo's alone.
 
     A folder that was being replaced, and whose new one had not yet its name, is put back.
-    seconds: how old it must be, where another process may still be writing.
+    seconds: how old it must be, where another process may still be writing. of: the one name
+    whose leftovers are meant, where the folder is not ganzoo's alone.
     """
     files = list(folder.iterdir()) if folder.is_dir() else []
     for left in sorted(files, key=lambda path: "old" not in path.suffix):
         match = _LEFTOVER.fullmatch(left.name)
-        if match is None or time.time() - left.lstat().st_mtime < seconds:
+        if match is None or (of and match["name"] != of):
             continue
-        kept = left.with_name(match["name"])
-        if match["what"] == "old" and not kept.exists():
-            left.rename(kept)
-        elif left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process has swept it
+            if time.time() - left.lstat().st_mtime < seconds:
+                continue
+            kept = left.with_name(match["name"])
+            if match["what"] == "old" and not os.path.lexists(kept):
+                left.rename(kept)
+            else:
+                _remove(left)
+
+
+#: What a file system says that cannot flush; it keeps what it can.
+_NO_FLUSH: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def _flush(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
+
+
+def _flush_file(path: Path) -> None:
+    """Flush a file that is written already; Windows does so only where it is open for writing."""
+    with contextlib.suppress(PermissionError), named(path), path.open("r+b") as file:
+        _flush(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
@@ -194,14 +268,15 @@ def sync_folder(path: Path) -> None:
     if os.name == "posix":
         handle = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            with named(path):
+                _flush(handle)
         finally:
             os.close(handle)
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
-    with path.open("rb") as file:
+    """The file's SHA-256 in hexadecimal. Raises as `open_file` does."""
+    with named(path), open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

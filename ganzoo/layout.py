@@ -12,6 +12,7 @@ METRICS_LOG: Final = "metrics.jsonl"
 GRIDS: Final = "samples"
 CHECKPOINTS: Final = "checkpoints"
 MODEL: Final = "model"
+LOCK: Final = ".lock"  # of a run, and of a model folder that is written into
 NETWORKS: Final = "networks"  # the group of a checkpoint's tensors that `ganzoo.load` reads too
 
 # A model folder, which is also the layout of its repository on the Hub.
@@ -22,6 +23,7 @@ PARTNERS: Final = "partners.safetensors"
 INPUTS: Final = "inputs.safetensors"  # examples of what it works from
 METRICS: Final = "metrics.json"
 TRAINING: Final = "training.json"
+MANIFEST: Final = "manifest.json"  # the sizes and SHA-256 of its weights; of a checkpoint, of all
 SAMPLES: Final = "samples"  # with the end that the kind of sample has
 
 

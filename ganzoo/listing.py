@@ -3,14 +3,22 @@ torch, no pydantic."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, Final
+
 from ganzoo.entries import Entry, ModelEntry
 from ganzoo.errors import GanzooError, unknown
+from ganzoo.files import read_json
 from ganzoo.hookspecs import HOOKS
+from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.models.hub import list_remote
-from ganzoo.models.references import NamedReference, matches, named_models, summary
+from ganzoo.models.references import NamedReference, matches, named_models
 from ganzoo.plugins import catalogue
 
 Row = dict[str, str]
+
+_MOST_BYTES: Final = 16 << 20  # of a file that is read for a list
+_MOST_LETTERS: Final = 300  # of one line
 
 
 def parse(words: tuple[str, ...]) -> tuple[type[Entry] | None, str]:
@@ -78,8 +86,39 @@ def _model(reference: NamedReference) -> Row:
         known = catalogue()
         source = known.plugin_of(known.entries(ModelEntry)[reference.name])
         plugin, origin = source.name, f"bundled with {source.reference.origin}"
-    return _row(ModelEntry.label, reference.name, summary(reference.path), plugin, origin)
+    return _row(ModelEntry.label, reference.name, _summary(reference), plugin, origin)
 
 
 def _row(kind: str, name: str, summary: str, plugin: str, origin: str) -> Row:
     return {"kind": kind, "name": name, "summary": summary, "plugin": plugin, "origin": origin}
+
+
+def _summary(reference: NamedReference) -> str:
+    """One line on a model folder."""
+    try:
+        reference.check()
+        text = _about(reference.path)
+    except (KeyError, TypeError, AttributeError):
+        return f"damaged: {CONFIG} or {TRAINING} is not a model's"
+    except GanzooError as error:
+        return f"damaged: {error}"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
+
+
+def _about(path: Path) -> str:
+    config: Any = _small_json(path / CONFIG)
+    shape = "x".join(str(length) for length in config["spec"]["shape"])
+    text = f"{config['architecture']}, {config['spec']['kind']} {shape}"
+    if (path / TRAINING).is_file():
+        data: Any = _small_json(path / TRAINING).get("data")
+        text += f", trained on {data['source'] or data['name']}" if data else ""
+    return text
+
+
+def _small_json(path: Path) -> Any:
+    # A list must not wait for a pipe, nor read a file without end.
+    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        raise GanzooError(f"{path.name} is no small file")
+    return read_json(path)

@@ -12,6 +12,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import GanzooWarning, one_line
+from ganzoo.links import check_replaceable
 
 #: What a file system says that has no locks: Lustre without ``-o flock``, some NFS, some of FUSE.
 _WITHOUT: Final = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -26,10 +27,12 @@ def locked(path: Path, seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock that is the file at `path`, which is made and stays there.
 
     seconds: how long to wait for it; -1: for ever. The lock goes with this process, however it
-    ends: processes that it forks do not hold it. A symbolic link in its place is not followed.
+    ends: processes that it forks do not hold it.
 
-    Raises Busy where another process holds it, OSError where the file cannot be made.
+    Raises Busy where another process holds it, GanzooError where a link or anything else that is
+    no file is in its place, OSError where the file cannot be made.
     """
+    check_replaceable(path)
     lock = FileLock(path, timeout=seconds, fallback_to_soft=False)
     try:
         lock.acquire()

@@ -42,7 +42,7 @@ def catalogue(strict: bool = True) -> Catalogue:
     broken = [p for p in _catalogue.plugins if p.problems]
     if strict and broken and os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
         raise GanzooError(
-            "\n".join(f"plugin {p.name}: {why}" for p in broken for why in p.problems)
+            "; ".join(f"plugin {p.name}: {why}" for p in broken for why in p.problems)
         )
     return _catalogue
 

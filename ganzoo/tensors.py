@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import io
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +18,7 @@ from torch import Tensor, contiguous_format
 
 from ganzoo.errors import GanzooError
 from ganzoo.files import umask
+from ganzoo.links import open_file
 
 _DTYPES: Final = {
     "F64": torch.float64,
@@ -58,10 +59,19 @@ class Weights:
     fill: Callable[[Mapping[str, Tensor]], None]
 
     @classmethod
-    def of_file(cls, path: Path) -> Weights:
-        """Those in a safetensors file. Raises GanzooError where it is missing or damaged."""
+    def of_file(cls, path: Path, check: Callable[[], None] | None = None) -> Weights:
+        """Those in a safetensors file. Raises GanzooError where it is missing or damaged.
+
+        check: what is to be done before they are read; it raises where they are not to be.
+        """
         header = read_header(path)
-        return cls(str(path), header, lambda own: fill_tensors(own, path, header))
+
+        def fill(own: Mapping[str, Tensor]) -> None:
+            if check is not None:
+                check()
+            fill_tensors(own, path, header)
+
+        return cls(str(path), header, fill)
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor], where: str) -> Weights:
@@ -105,7 +115,8 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
         # The library's error tells the system's number in its text alone.
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from error
-    path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
+    with contextlib.suppress(OSError):  # some file systems have no such bits
+        path.chmod(0o666 & ~umask())  # the library's file is for its owner alone
 
 
 def read_header(path: Path) -> dict[str, Stored]:
@@ -114,12 +125,12 @@ def read_header(path: Path) -> dict[str, Stored]:
     Raises GanzooError that names the file where it is missing, damaged, or of another format.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             if file.read(len(_POINTER)) == _POINTER:
                 raise GanzooError(f"{path} is a pointer of git-lfs, not the file: git lfs pull")
         with safe_open(path, framework="pt"):
             pass  # the library checks that the header fits the file
-        with path.open("rb") as file:
+        with open_file(path) as file:
             length = int.from_bytes(file.read(8), "little")
             entries = json.loads(file.read(length))
         entries.pop("__metadata__", None)
@@ -160,7 +171,7 @@ def fill_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, St
     that names the file where it is damaged.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             for name, stored in sorted(header.items(), key=lambda item: item[1].begin):
                 tensor = tensors[name]
                 direct = tensor.dtype == stored.dtype and tensor.is_contiguous()
@@ -174,14 +185,14 @@ def fill_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, St
         raise GanzooError(f"{path}: cannot be read: {error}") from None
 
 
-def _fill(tensor: Tensor, file: io.RawIOBase, begin: int) -> None:
+def _fill(tensor: Tensor, file: BinaryIO, begin: int) -> None:
     """Read a contiguous tensor's bytes. Raises OSError where the file ends before."""
     if not tensor.nbytes:
         return
     file.seek(begin)
     left = tensor.detach().reshape(-1).view(torch.uint8).numpy().data
     while left:
-        count = file.readinto(left)
+        count = file.readinto(left)  # type: ignore[attr-defined]
         if not count:
             raise OSError("the file ends too early")
         left = left[count:]

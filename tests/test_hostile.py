@@ -36,6 +36,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def weights(path: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    (path / "manifest.json").unlink(missing_ok=True)  # else it is only said that they changed
     tensors = load_file(path / "model.safetensors")
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     change(tensors)
@@ -126,8 +127,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
         "text that is none",
     ),
     "another kind": (lambda path: edit(path, spec={**spec_of(path), "kind": "video"}), "not video"),
-    "linked weights": (linked("model.safetensors"), "outside of the model folder"),
-    "linked card": (linked("README.md"), "outside of the model folder"),
+    "linked weights": (linked("model.safetensors"), "outside of its folder"),
+    "linked card": (linked("README.md"), "outside of its folder"),
     "a folder for a card": (
         lambda path: [(path / "README.md").unlink(), (path / "README.md").mkdir()],
         "is no file",
@@ -165,7 +166,7 @@ def test_a_link_is_never_published(hub, folder):
     linked("samples.png")(folder)
     refused = call("publish", folder, "hf://alice/linked")
     assert refused.exit_code == 2
-    assert "outside of the model folder" in refused.stderr
+    assert "outside of its folder" in refused.stderr
     assert hub.requests == []
 
 
@@ -235,6 +236,7 @@ def test_weights_are_in_memory_once(trained, models, tmp_path):
         shape = [4096 if length == 4 else length for length in tensor.shape]
         wide[name] = torch.zeros(shape, dtype=tensor.dtype)
     save_file(wide, folder / "model.safetensors")
+    (folder / "manifest.json").unlink()
     size = (folder / "model.safetensors").stat().st_size
     assert size > 60 << 20
     taken, error = memory_taken(trained, folder)

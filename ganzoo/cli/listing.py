@@ -8,7 +8,7 @@ import click
 
 from ganzoo.catalogue import Plugin
 from ganzoo.cli.base import TEXT, print_json, print_table
-from ganzoo.errors import plain
+from ganzoo.errors import plain, plain_lines
 from ganzoo.plugins import catalogue
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -71,9 +71,9 @@ def info(name: str, as_json: bool) -> None:
         from ganzoo.models.own_text import body
 
         # Without the metadata, which is for the Hub.
-        Console().print(Markdown(plain(body(described["card"])), hyperlinks=False))
+        Console().print(Markdown(plain_lines(body(described["card"])), hyperlinks=False))
     else:
-        click.echo(plain(text(described)))
+        click.echo(plain_lines(text(described)))
 
 
 @click.command()

@@ -89,8 +89,7 @@ class Loop:
             if "evaluations" in values:
                 self.history.load_state(values["evaluations"])
             elif self.first:  # a checkpoint of ganzoo 0.1
-                lines = self.run.metrics()
-                self.history.load_state(line for line in lines if line["step"] <= step)
+                self.history.load_state(line for line in self.run.log if line["step"] <= step)
         except GanzooError as error:
             raise GanzooError(f"{error}{versions_note(name, plugin)}") from None
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -204,7 +203,7 @@ class Loop:
         self.history.add(match.step, figures)
         if self.first:
             with self.run.writing(f"the metrics of step {match.step}"):
-                self.run.log(line)
+                self.run.log.append(line)
         self.observers.tell(Observer.logged, line)
         if figures:
             self.observers.tell(Observer.evaluated, match.step, figures)
@@ -225,6 +224,11 @@ class Loop:
             with self.run.writing(f"the samples of step {self.match.step}"):
                 write_bytes(path, sampler.kind.render(samples, suffix))
         self.observers.tell(Observer.sampled, self.match.step, path)
+
+    @property
+    def shown(self) -> int:
+        """How many real samples the discriminator had seen when the last line was logged."""
+        return int(self._logged[1] * self.config.training.batch_size)
 
     def provenance(self) -> dict[str, Any]:
         """Where the networks, as they are now, come from."""
@@ -252,6 +256,11 @@ class Loop:
         if self.match.architecture.input_spec is None:
             return None
         return examples_of(self.match, MOST_EXAMPLES)
+
+    def prune(self) -> None:
+        """Remove the checkpoints that a straight run would not have kept: a killed one may not
+        have come to it."""
+        self.run.checkpoints.prune(self.config.schedule.keep_checkpoints, self._best())
 
     def checkpoint(self) -> None:
         """Write a checkpoint of this step, unless something in it is not finite."""

@@ -95,7 +95,8 @@ class Session:
                 warnings.warn(f"{run.path}: {note}", GanzooWarning, stacklevel=3)
             if first:  # until here, a run that cannot go on is as it was
                 run.reconfigure(self.config)
-                run.forget_metrics_after(step)
+                run.log.forget_after(step)
+                loop.prune()
             return self._play(loop)
 
     def _initialise(self) -> None:
@@ -206,7 +207,7 @@ def _model(loop: Loop, run: Run) -> tuple[Sampler, About]:
         training = {**loop.provenance(), "step": step, "seconds": about.training.get("seconds")}
         metrics = about.metrics | _judged(run, step) | _measured(loop, step, len(ranked))
         return generator, replace(about, training=training, metrics=metrics)
-    metrics = of_training(run.metrics()) | _measured(loop, match.step, len(ranked))
+    metrics = of_training(run.log.newest(2), loop.shown) | _measured(loop, match.step, len(ranked))
     about = About(run.config.plugin, loop.provenance(), metrics, read_card(run.model_path))
     return loop.sampler(), about
 

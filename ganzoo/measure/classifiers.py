@@ -86,8 +86,9 @@ class Classifier(Extractor):
 
     def __init__(self, weights: Path | None = None) -> None:
         path = weights or Path(__file__).with_name("weights") / self.file
+        stem, path = path.stem, path.resolve()  # the user's file may be a link
         # Other weights give other features, whatever their file is called.
-        self.name = path.stem if weights is None else f"{path.stem}-{_digest(path)}"
+        self.name = stem if weights is None else f"{stem}-{_digest(path)}"
         record = read_record(path)
         self.classes, self.channels = record.classes, record.channels
         self.about = (

@@ -32,8 +32,8 @@ class Inception(Extractor):
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         path = weights or _download()
-        state = _state(path)
-        digest = sha256(path)
+        state = _state(path.resolve())  # the user's file may be a link
+        digest = sha256(path.resolve())
         known = path.suffix != ".safetensors" and digest.startswith(PUBLISHED)
         self.name = NAME if known else f"inception-{digest[:8]}"
         self.about = "Inception v3, the weights of torch-fidelity" if known else f"of {path.name}"

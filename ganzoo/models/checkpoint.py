@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,9 @@ from ganzoo.runs.config import made_by
 from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.spec import SampleSpec
 from ganzoo.tensors import Weights, select
+
+_TRIES: Final = 20
+_PAUSE: Final = 0.05  # seconds; a model that is written anew has no name for less
 
 #: The group of a checkpoint's tensors with examples of what the generator works from.
 INPUTS: Final = "inputs"
@@ -69,13 +73,19 @@ class CheckpointModel(StoredModel):
     @functools.cached_property
     def about(self) -> About:
         training = self._state.get("training")
-        lines = [line for line in self.run.metrics() if line["step"] <= self.step]
         return About(
             self.config.plugin,
             training if isinstance(training, dict) else {},
-            of_training(lines),
+            of_training(self.run.log.newest(2, self.step), self._shown()),
             read_card(self.run.model_path),
         )
+
+    def _shown(self) -> int:
+        """How many real samples had been shown when the last line was logged."""
+        try:
+            return int(self._state["clock"]["logged"][1]) * self.run.config.training.batch_size
+        except (KeyError, IndexError, TypeError, ValueError):
+            return 0  # of a checkpoint that was changed by hand
 
     def weights(self, network: str) -> Weights | None:
         tensors = select(self._groups[NETWORKS], network)
@@ -103,6 +113,10 @@ def stored_of(run: RunFolder, step: int | None, source: str) -> StoredModel:
             kept = ", ".join(str(s) for s in sorted(steps)) or "none"
             raise GanzooError(f"--step {step}: {run.path} has no checkpoint of it; it has: {kept}")
         return CheckpointModel(run, step, source)
+    return _while_it_trains(run, lambda: _newest(run, source))
+
+
+def _newest(run: RunFolder, source: str) -> StoredModel:
     newest, exported = run.checkpoints.newest_good(), model_step(run.model_path)
     # The model of a finished run may be that of an earlier, better step.
     current = newest is None or run.finished or (exported is not None and exported >= newest)
@@ -115,10 +129,27 @@ def stored_of(run: RunFolder, step: int | None, source: str) -> StoredModel:
 
 def newest_of(run: RunFolder, source: str) -> StoredModel:
     """The newest good checkpoint of a run. Raises GanzooError where there is none."""
-    step = run.checkpoints.newest_good()
-    if step is None:
-        raise GanzooError("the run has no good checkpoint")
-    return CheckpointModel(run, step, source)
+
+    def newest() -> StoredModel:
+        step = run.checkpoints.newest_good()
+        if step is None:
+            raise GanzooError("the run has no good checkpoint")
+        return CheckpointModel(run, step, source)
+
+    return _while_it_trains(run, newest)
+
+
+def _while_it_trains(run: RunFolder, read: Callable[[], StoredModel]) -> StoredModel:
+    """What `read` reads of a run, again where a training has replaced it meanwhile."""
+    for _ in range(_TRIES):
+        before = run.checkpoints.steps()
+        try:
+            return read()
+        except (GanzooError, OSError):
+            if before and run.checkpoints.steps() == before:
+                raise  # nothing has changed: it is damaged
+            time.sleep(_PAUSE)
+    return read()
 
 
 def stored_at(run: RunFolder, step: int) -> StoredModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import stat
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +17,20 @@ from ganzoo.layout import (
     CONFIG,
     DISCRIMINATOR,
     INPUTS,
+    MANIFEST,
     METRICS,
     PARTNERS,
     TRAINING,
     WEIGHTS,
 )
-from ganzoo.models.hub_name import is_commit
+from ganzoo.links import open_file
+from ganzoo.manifest import Entry, read_manifest
 from ganzoo.options import Options, make
 from ganzoo.spec import SampleSpec
 
 FORMAT: Final = 1
-NAMES: Final = (CARD, CONFIG, METRICS, WEIGHTS, DISCRIMINATOR, PARTNERS, INPUTS, TRAINING)
+TENSORS: Final = (WEIGHTS, DISCRIMINATOR, PARTNERS, INPUTS)  # of which the manifest tells
+NAMES: Final = (CARD, CONFIG, METRICS, *TENSORS, TRAINING, MANIFEST)
 _MOST_BYTES: Final = 16 << 20  # of a file other than weights and samples
 _MOST_DEPTH: Final = 50  # of objects and lists in one another
 
@@ -49,25 +52,40 @@ class ModelConfig(Options):
 
 
 def inside(path: Path, name: str) -> Path:
-    """A file of a model folder. Raises GanzooError where it is no file, or a link out of it.
-
-    A link could make a model of somebody else publish a private file of the user's.
-    """
+    """A file of a model folder. Raises GanzooError where it is missing, no file, or a link out of
+    it: such a link could make a model of somebody else publish a private file of the user's."""
     file = path / name
     try:
-        target = file.resolve(strict=True)
-        if not stat.S_ISREG(target.stat().st_mode):
-            raise GanzooError(f"{file} is no file")
+        open_file(file).close()
     except FileNotFoundError:
         raise GanzooError(f"{file} is missing") from None
-    except (OSError, RuntimeError) as error:  # a link to itself
-        raise GanzooError(f"{file}: cannot be read: {error}") from None
-    folder = path.resolve()
-    # The Hub's cache keeps the files of all revisions beside, and links to them.
-    cache = folder.parent.parent / "blobs" if is_commit(folder.name) else folder
-    if not (target.is_relative_to(folder) or target.is_relative_to(cache)):
-        raise GanzooError(f"{file} is a link to {target}, outside of the model folder; copy it in")
+    except OSError as error:  # among them a link to itself
+        raise GanzooError(f"{file}: cannot be read: {error.strerror}") from None
     return file
+
+
+def check_tensors(path: Path, name: str) -> None:
+    """Compare a file of tensors with what the folder's manifest claims of it.
+
+    A folder from before there were manifests claims nothing. Raises GanzooError where they differ.
+    """
+    if not (path / MANIFEST).exists() or (claim := _claims(path).get(name)) is None:
+        return
+    try:
+        claim.check(inside(path, name))
+    except GanzooError as error:
+        if _claims(path).get(name) != claim:  # the folder was replaced meanwhile
+            check_tensors(path, name)
+            return
+        raise GanzooError(
+            f"{error}. Copy or download it again; of a run, ganzoo resume writes it anew. If you "
+            f"have put other weights there yourself, remove {path / MANIFEST}"
+        ) from None
+
+
+def _claims(path: Path) -> dict[str, Entry]:
+    small(path, MANIFEST)
+    return read_manifest(path)
 
 
 def read_config(path: Path) -> tuple[ModelConfig, SampleSpec]:
@@ -97,7 +115,7 @@ def read_config(path: Path) -> tuple[ModelConfig, SampleSpec]:
 
 def small_json(path: Path, name: str) -> Any:
     """The JSON of a small file. Raises GanzooError where it is damaged or absurd."""
-    value = read_json(_small(path, name))
+    value = read_json(small(path, name))
     if not _sound(value):
         raise GanzooError(f"{path / name}: nested too deep, or with a number or text that is none")
     return value
@@ -105,7 +123,7 @@ def small_json(path: Path, name: str) -> Any:
 
 def read_object(path: Path, name: str) -> dict[str, Any]:
     """An optional file of a model folder with a JSON object; empty where there is none."""
-    if not (path / name).exists():
+    if not os.path.lexists(path / name):
         return {}
     value = small_json(path, name)
     if not isinstance(value, dict):
@@ -115,12 +133,14 @@ def read_object(path: Path, name: str) -> dict[str, Any]:
 
 def read_card(path: Path) -> str:
     """The card of a model folder; empty where there is none."""
-    if not (path / CARD).exists():
+    if not os.path.lexists(path / CARD):
         return ""
-    return _small(path, CARD).read_text(encoding="utf-8", errors="replace")
+    with open_file(small(path, CARD)) as file:
+        return file.read().decode("utf-8", "replace")
 
 
-def _small(path: Path, name: str) -> Path:
+def small(path: Path, name: str) -> Path:
+    """The same of a file that is never large. Raises GanzooError where it is."""
     file = inside(path, name)
     size = file.stat().st_size
     if size > _MOST_BYTES:

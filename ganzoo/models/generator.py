@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ganzoo.architecture import Architecture
 from ganzoo.devices import checked_device, checked_dtype
 from ganzoo.errors import GanzooError, cannot_write, one_line
-from ganzoo.files import user_path, write_bytes
+from ganzoo.files import make_parent, user_path, write_bytes
 from ganzoo.kinds import kind_of
 from ganzoo.layout import is_model
 from ganzoo.models.card import NAMELESS, render
@@ -178,7 +178,8 @@ class Generator(Sampler):
             hint = "give overwrite=True" if is_model(folder) else "choose another folder"
             raise GanzooError(f"{folder} exists already; nothing is written into it: {hint}")
         try:
-            write_model(folder, self, self.about, name, license)
+            make_parent(folder)
+            write_model(folder.resolve(), self, self.about, name, license)  # a link stays one
         except OSError as error:
             raise cannot_write(folder, error) from None
         return folder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.files import sha256
-from ganzoo.layout import CARD, CONFIG, METRICS, TRAINING, WEIGHTS
+from ganzoo.layout import CARD, CONFIG, MANIFEST, METRICS, TRAINING, WEIGHTS
 from ganzoo.models.hub_errors import explained, patiently, unreachable
 from ganzoo.models.hub_name import PREFIX, HubName, is_commit
 from ganzoo.version import __version__
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TAG: Final = "ganzoo"
 
 #: The small files that tell what a model is. The weights are fetched when these are known.
-ABOUT: Final = (CARD, CONFIG, METRICS, TRAINING)
+ABOUT: Final = (CARD, CONFIG, MANIFEST, METRICS, TRAINING)
 
 
 @dataclass(frozen=True)

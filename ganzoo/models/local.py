@@ -12,6 +12,7 @@ from ganzoo.errors import GanzooError, cannot_write, unknown
 from ganzoo.files import remove_folder, remove_leftovers, write_folder
 from ganzoo.home import models_home
 from ganzoo.layout import DISCRIMINATOR
+from ganzoo.links import is_link, open_file
 from ganzoo.models.publish import packaged
 from ganzoo.models.references import local_path, named_models
 from ganzoo.plugins import catalogue
@@ -26,7 +27,7 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
     """
     path = local_path(name)
     taken = GanzooError(f"{name!r} is in the registry already; remove it (ganzoo remove {name})")
-    if path.exists():
+    if os.path.lexists(path):
         raise taken
     if name in catalogue().entries(ArchitectureEntry):
         raise GanzooError(f"{name!r} is the name of an architecture; choose another")
@@ -36,13 +37,15 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
 
         def fill(beside: Path) -> None:
             for file, content in files.items():
-                if isinstance(content, Path):
-                    shutil.copyfile(content, beside / file)
-                else:
-                    (beside / file).write_bytes(content)
+                with (beside / file).open("xb") as copy:
+                    if isinstance(content, bytes):
+                        copy.write(content)
+                        continue
+                    with open_file(content) as original:
+                        shutil.copyfileobj(original, copy)
 
         try:
-            write_folder(path, fill, replace=False)
+            write_folder(path, fill, replace=False, parents=True)
         except FileExistsError:
             raise taken from None
         except OSError as error:
@@ -53,7 +56,7 @@ def add(model: str | os.PathLike[str], name: str) -> Path:
 def remove(name: str) -> Path:
     """Remove a model from the local registry. Raises GanzooError where there is none."""
     path = local_path(name)
-    if not path.is_dir():
+    if not path.is_dir() and not is_link(path):
         bundled = {reference.name: reference.bundled for reference in named_models()}
         if bundled.get(name):
             raise GanzooError(f"{name!r} comes with a plugin and cannot be removed")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ganzoo.errors import GanzooError, GanzooWarning, cannot_write
 from ganzoo.files import sha256, write_bytes, write_json
-from ganzoo.layout import CARD, METRICS, SAMPLES, WEIGHTS
+from ganzoo.layout import CARD, LOCK, METRICS, SAMPLES, WEIGHTS
+from ganzoo.links import held
+from ganzoo.locks import Busy, locked
 from ganzoo.models.card import NAMELESS, render
 from ganzoo.models.folder import inside, read_card, read_object
 from ganzoo.models.generator import Generator
@@ -19,6 +22,8 @@ from ganzoo.models.own_text import name_in, read_own
 from ganzoo.models.records import FORMAT, Measured, metrics_json, read_metrics
 from ganzoo.models.references import reference_to
 from ganzoo.models.save import describe
+
+_WAIT: Final = 60.0  # seconds, for another evaluation to write what it found; that takes a moment
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,34 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
     Only metrics.json and ganzoo's part of the card are written; nothing, with a warning, where the
     weights are no longer those that were measured.
     """
+    with _alone(target.folder):
+        _write_figures(target, generator, figures)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from writing into a model folder between what is read there and written."""
+    with contextlib.ExitStack() as locks:
+        try:
+            locks.enter_context(locked(folder / LOCK, _WAIT))
+        except Busy:
+            raise GanzooError(
+                f"{folder}: another process has been writing into it for {_WAIT:.0f} s, so the "
+                "figures were not written down; end it, and measure again"
+            ) from None
+        except OSError as error:
+            raise cannot_write(folder / LOCK, error) from None
+        yield
+
+
+def _write_figures(target: Target, generator: Generator, figures: Mapping[str, Measured]) -> None:
     folder = target.folder
     if sha256(inside(folder, WEIGHTS)) != target.weights:
         warnings.warn(
             f"{folder} has other weights now than those that were measured: the figures are not "
             "written down",
             GanzooWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         return
     record = _record(folder)
@@ -82,13 +108,13 @@ def write_figures(target: Target, generator: Generator, figures: Mapping[str, Me
     merged = {**record.get("metrics", {}), **metrics_json(dict(figures))["metrics"]}
     card = read_card(folder)
     try:
-        write_json(folder / METRICS, {**record, "metrics": merged})
+        write_json(held(folder / METRICS), {**record, "metrics": merged})
         about = replace(generator.about, metrics=read_metrics(folder))
         grid = f"{SAMPLES}{generator.kind.suffixes[0]}"
         shown = grid if (folder / grid).exists() else ""
         where = str(folder / CARD)
         facts = describe(generator, about, name_in(card, where) or NAMELESS, shown)
-        write_bytes(folder / CARD, render(facts, read_own(card, where)).encode())
+        write_bytes(held(folder / CARD), render(facts, read_own(card, where)).encode())
     except OSError as error:
         raise cannot_write(folder, error) from None
 
@@ -104,6 +130,6 @@ def _warn_of_other_data(before: Mapping[str, Measured], figures: Mapping[str, Me
             warnings.warn(
                 f"figures against {old_name} are replaced by those against {new_name}",
                 GanzooWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             return

@@ -14,9 +14,11 @@ from ganzoo.options import Options
 BEGIN: Final = "<!-- ganzoo writes what is between these two lines; it keeps what is outside -->"
 UNKNOWN: Final = "unknown"  # the Hub's identifier of a licence that nobody stated
 
-_END: Final = re.compile(r"<!-- ganzoo: end (\{.*\}) -->")
+_END: Final = "<!-- ganzoo: end "
+_CLOSE: Final = "-->"
 _FRONT: Final = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _MOST_FRONT: Final = 64 << 10  # letters of metadata
+_MOST_BRACKETS: Final = 2000  # in metadata; the time to read it grows with their square
 
 
 class Ours(Options):
@@ -54,6 +56,36 @@ def body(card: str) -> str:
     return _FRONT.sub("", card, count=1)
 
 
+@dataclass(frozen=True)
+class _End:
+    """A last line of ganzoo's part that stands in a card, and what it tells, as JSON."""
+
+    start: int
+    stop: int
+    state: str
+
+
+def _ends(text: str) -> list[_End]:
+    """Those in a text, in order. The time grows with its length alone, whatever it says."""
+    found = []
+    close = text.find(_CLOSE)
+    begin = 0
+    while close >= 0:
+        start = text.rfind(_END, begin, close)
+        state = "" if start < 0 else text[start + len(_END) : close].strip()
+        if state[:1] == "{" and state[-1:] == "}" and "\n" not in state:
+            found.append(_End(start, close + len(_CLOSE), state))
+        begin = close + len(_CLOSE)
+        close = text.find(_CLOSE, begin)
+    return found
+
+
+def _without_ends(text: str) -> str:
+    stops = [0, *(end.stop for end in _ends(text))]
+    starts = [*(end.start for end in _ends(text)), len(text)]
+    return "".join(text[stop:start] for stop, start in zip(stops, starts, strict=True))
+
+
 def read_own(card: str, where: str) -> Own:
     """The user's part of a card. One without ganzoo's part is all the user's.
 
@@ -61,13 +93,13 @@ def read_own(card: str, where: str) -> Own:
     """
     text = body(card)
     before, begin, rest = text.partition(BEGIN)
-    ends = list(_END.finditer(rest))
+    ends = _ends(rest)
     ours = Ours()
     if begin and ends:
-        ours = _ours(ends[-1][1])
-        after = rest[ends[-1].end() :]
+        ours = _ours(ends[-1].state)
+        after = rest[ends[-1].stop :]
     else:  # a line of the two is gone: nobody can tell what is ganzoo's
-        before, after = _END.sub("", before + rest), ""
+        before, after = _without_ends(before + rest), ""
     metadata, results = _metadata(card, where)
     if metadata.get("license") == UNKNOWN:
         del metadata["license"]
@@ -132,8 +164,8 @@ def _paragraphs(text: str) -> Iterator[str]:
 def name_in(card: str, where: str) -> str:
     """What ganzoo's part of a card says to load; empty where nothing says it, as in older cards of
     models without a name."""
-    ends = _END.findall(card)
-    if ends and (name := _ours(ends[-1]).name):
+    ends = _ends(card)
+    if ends and (name := _ours(ends[-1].state).name):
         return name
     model_name = str(getattr(_parsed(card, where), "model_name", None) or "")
     return "" if model_name == "folder" else model_name  # the end of "path/to/this/folder"
@@ -164,6 +196,8 @@ def _parsed(card: str, where: str) -> Any:
     try:
         if len(front[1]) > _MOST_FRONT:
             raise ValueError(f"it has {len(front[1])} letters")
+        if sum(map(front[1].count, "[{")) > _MOST_BRACKETS:
+            raise ValueError(f"it has more than {_MOST_BRACKETS} brackets")
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(front[1])):
             raise ValueError("it has YAML aliases, by which a few lines fill all memory")
         return ModelCard(f"---\n{front[1]}\n---\n", ignore_metadata_errors=True).data

@@ -130,16 +130,18 @@ def metrics_json(metrics: dict[str, Measured]) -> dict[str, Any]:
     return {"format": FORMAT, "metrics": written}
 
 
-def of_training(lines: list[dict[str, Any]]) -> dict[str, Measured]:
-    """Figures from the logged steps of a run, up to the one that a model is of."""
-    needed = ("seconds", "samples_per_second", "generator_loss", "discriminator_loss")
-    lines = [line for line in lines if all(isinstance(line.get(k), int | float) for k in needed)]
+def of_training(newest: list[dict[str, Any]], samples: int) -> dict[str, Measured]:
+    """Figures from a run's metrics, up to the step that a model is of.
+
+    newest: the last two logged lines, or as many as there are. samples: that were shown to the
+    discriminator until the last of them.
+    """
+    needed = ("seconds", "generator_loss", "discriminator_loss")
+    lines = [line for line in newest if all(isinstance(line.get(k), int | float) for k in needed)]
     if not lines:
         return {}
-    last, seconds, samples = lines[-1], 0.0, 0.0
-    for line in lines:
-        samples += line["samples_per_second"] * (line["seconds"] - seconds)
-        seconds = line["seconds"]
+    last = lines[-1]
+    seconds = last["seconds"]
     first = lines[-2]["step"] + 1 if len(lines) > 1 else 1
     mean = f"mean over steps {first} to {last['step']}, on training batches"
     speed = samples / max(seconds, 1e-9)

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ganzoo.entries import ArchitectureEntry, ModelEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
-from ganzoo.files import read_json
+from ganzoo.files import put_back
 from ganzoo.home import models_home
-from ganzoo.layout import CONFIG, TRAINING, WEIGHTS, is_model, is_run
+from ganzoo.layout import CONFIG, WEIGHTS, is_model, is_run
+from ganzoo.links import held
 from ganzoo.models.hub import Access, list_remote
 from ganzoo.models.hub_name import PREFIX, HubName, is_repo
 from ganzoo.plugins import catalogue
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ganzoo.models.stored import ModelFolder, StoredModel
     from ganzoo.runs.folder import RunFolder
 
-_MOST_BYTES: Final = 16 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -112,8 +112,19 @@ class NamedReference(FolderReference):
     def place(self) -> str:  # type: ignore[override]
         return "bundled" if self.bundled else "local"
 
+    def papers(self, access: Access) -> ModelFolder:
+        self.check()
+        return super().papers(access)
+
     def figures_folder(self) -> Path | None:
+        self.check()
         return None if self.bundled else self.path
+
+    def check(self) -> None:
+        """Raise GanzooError where it lies outside of the registry. A plugin says itself where its
+        model lies."""
+        if not self.bundled:
+            held(self.path)
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,7 @@ def reference_to(model: str | os.PathLike[str]) -> ModelReference:
         return HubReference(text, HubName.parse(text))
     try:
         path = Path(text).expanduser()
+        put_back(path)
         if is_model(path):
             return FolderReference(text, path)
         if is_run(path):
@@ -217,14 +229,26 @@ def reference_to(model: str | os.PathLike[str]) -> ModelReference:
 
 def named_models() -> Iterator[NamedReference]:
     """The models that have a name here; one of the local registry hides a bundled one."""
-    home = models_home()
-    local = sorted(path for path in home.glob("*") if _NAME.fullmatch(path.name) and path.is_dir())
+    local = _folders(models_home())
     for path in local:
         yield NamedReference(path.name, path)
     names = {path.name for path in local}
     for name, entry in catalogue().entries(ModelEntry).items():
         if name not in names:
             yield NamedReference(name, Path(entry.target), bundled=True)
+
+
+def _folders(home: Path) -> list[Path]:
+    """The folders in the registry that have a model's name; none where it cannot be read."""
+    try:
+        paths = sorted(home.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        text = f"{home}, where your models are, cannot be read: {error.strerror}"
+        warnings.warn(text, GanzooWarning, stacklevel=2)
+        return []
+    return [path for path in paths if _NAME.fullmatch(path.name) and path.is_dir()]
 
 
 def local_path(name: str) -> Path:
@@ -258,26 +282,3 @@ def list_models(pattern: str = "*", remote: bool = False) -> list[str]:
 def matches(name: str, pattern: str) -> bool:
     """Whether a name is meant by a pattern with the wildcards of a shell; with hf:// or without."""
     return fnmatch(name, pattern) or fnmatch(name.removeprefix(PREFIX), pattern)
-
-
-def summary(path: Path) -> str:
-    """One line on a model folder, for a list."""
-    try:
-        config: Any = _small_json(path / CONFIG)
-        shape = "x".join(str(length) for length in config["spec"]["shape"])
-        text = f"{config['architecture']}, {config['spec']['kind']} {shape}"
-        if (path / TRAINING).is_file():
-            data: Any = _small_json(path / TRAINING).get("data")
-            text += f", trained on {data['source'] or data['name']}" if data else ""
-    except (KeyError, TypeError, AttributeError):
-        return f"damaged: {CONFIG} or {TRAINING} is not a model's"
-    except GanzooError as error:
-        return f"damaged: {error}"
-    return text
-
-
-def _small_json(path: Path) -> Any:
-    # A list must not wait for a pipe, nor read a file without end.
-    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-        raise GanzooError(f"{path.name} is no small file")
-    return read_json(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,20 +14,23 @@ from typing import Any
 from torch import Tensor
 
 from ganzoo.errors import GanzooError, cannot_write
-from ganzoo.files import write_folder, write_json
+from ganzoo.files import is_leftover, write_folder, write_json
 from ganzoo.layout import (
     CARD,
     CONFIG,
     DISCRIMINATOR,
     INPUTS,
+    LOCK,
     METRICS,
     PARTNERS,
     SAMPLES,
     TRAINING,
     WEIGHTS,
 )
+from ganzoo.links import is_link
+from ganzoo.manifest import write_manifest
 from ganzoo.models.card import NAMELESS, Facts, render
-from ganzoo.models.folder import NAMES, ModelConfig, inside, read_card
+from ganzoo.models.folder import NAMES, TENSORS, ModelConfig, check_tensors, inside, read_card
 from ganzoo.models.own_text import Own, joined, read_own
 from ganzoo.models.records import About, Measured, TrainingRecord, metrics_json
 from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
@@ -45,7 +49,7 @@ def write_model(
     partners: Mapping[str, Tensor] | None = None,
     inputs: Tensor | None = None,
 ) -> None:
-    """Write a model folder whole, over one that is there.
+    """Write a model folder whole, over one that is there; in the place of a link, not behind it.
 
     The user's text in the card of the one before stays, and files that the user put beside;
     its discriminator, which is of another step, does not.
@@ -65,7 +69,7 @@ def write_model(
     about = replace(about, metrics={**about.metrics, "parameters": parameters})
     facts = describe(sampler, about, name, f"{SAMPLES}{suffix}")
     own = read_own(about.card, "the model's card")
-    if (path / CARD).is_file():
+    if (path / CARD).is_file() and not is_link(path):
         own = joined(read_own(read_card(path), str(path / CARD)), own)
     card = render(facts, own, license)
 
@@ -81,6 +85,7 @@ def write_model(
             save_tensors(dict(partners), folder / PARTNERS)
         if inputs is not None:
             save_tensors({EXAMPLES: inputs[:MOST_EXAMPLES]}, folder / INPUTS)
+        write_manifest(folder, [folder / name for name in TENSORS if (folder / name).exists()])
         (folder / f"{SAMPLES}{suffix}").write_bytes(grid)
         (folder / CARD).write_text(card, encoding="utf-8")
         _carry_over(path, folder, {*NAMES, f"{SAMPLES}{suffix}"})
@@ -98,14 +103,14 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
 
 def _carry_over(old: Path, new: Path, ours: set[str]) -> None:
     """Copy what the user has put beside the files of a model folder that is replaced."""
-    for file in old.iterdir() if old.is_dir() else ():
-        if file.name in ours:
+    for file in old.iterdir() if old.is_dir() and not is_link(old) else ():
+        if file.name in {*ours, LOCK} or is_leftover(file):
             continue
         if file.is_symlink():
             (new / file.name).symlink_to(file.readlink())
         elif file.is_dir():
             shutil.copytree(file, new / file.name, symlinks=True)
-        else:
+        elif file.is_file():  # no pipe, whose other end might never come
             shutil.copy2(file, new / file.name)
 
 
@@ -150,13 +155,16 @@ class Package:
         there: the user's part of the card that is there already. Raises GanzooError where a file
         is a link out of the folder, or a discriminator is asked for that there is not.
         """
-        names = [CONFIG, WEIGHTS, PARTNERS, INPUTS, METRICS, TRAINING, self.facts.samples]
-        names += [DISCRIMINATOR] if discriminator else []
+        names = [*(name for name in NAMES if name not in (CARD, DISCRIMINATOR)), self.facts.samples]
+        if discriminator:
+            names.append(DISCRIMINATOR)
         files: dict[str, Path | bytes] = {
             name: inside(self.folder, name)
             for name in names
-            if name and ((self.folder / name).exists() or (self.folder / name).is_symlink())
+            if name and os.path.lexists(self.folder / name)
         }
+        if DISCRIMINATOR in files:  # the others are those that were loaded
+            check_tensors(self.folder, DISCRIMINATOR)
         if discriminator and DISCRIMINATOR not in files:
             raise GanzooError(
                 f"{self.folder} has no {DISCRIMINATOR}; publish the run itself to have it along"
@@ -170,7 +178,7 @@ class Package:
 def package_of(folder: Path, sampler: Sampler, about: About, name: str) -> Package:
     """The package of a model folder that `sampler` and `about` were loaded from or saved to."""
     grid = f"{SAMPLES}{sampler.kind.suffixes[0]}"
-    there = grid if (folder / grid).exists() or (folder / grid).is_symlink() else ""
+    there = grid if os.path.lexists(folder / grid) else ""
     return Package(folder, describe(sampler, about, name, there))
 
 

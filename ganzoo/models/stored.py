@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,14 @@ from torch import Tensor
 from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError
 from ganzoo.layout import CONFIG, DISCRIMINATOR, INPUTS, PARTNERS, TRAINING, WEIGHTS
-from ganzoo.models.folder import ModelConfig, inside, read_card, read_config, read_object
+from ganzoo.models.folder import (
+    ModelConfig,
+    check_tensors,
+    inside,
+    read_card,
+    read_config,
+    read_object,
+)
 from ganzoo.models.hub import ABOUT, Access, download, require
 from ganzoo.models.hub_name import HubName
 from ganzoo.models.records import About, read_metrics, read_training
@@ -110,13 +118,16 @@ class ModelFolder(StoredModel):
         path = self.file(FILES[network])
         if path is None and network in ("average", "generator"):
             raise GanzooError(f"{self.path / WEIGHTS} is missing")
-        return None if path is None else Weights.of_file(path)
+        return None if path is None else self._checked(path)
+
+    def _checked(self, path: Path) -> Weights:
+        return Weights.of_file(path, lambda: check_tensors(self.path, path.name))
 
     def inputs(self) -> Tensor | None:
         path = self.file(INPUTS)
         if path is None:
             return None
-        weights = Weights.of_file(path)
+        weights = self._checked(path)
         if list(weights.header) != [EXAMPLES] or len(weights.header[EXAMPLES].shape) < 2:
             raise GanzooError(f"{path}: it should hold one tensor, {EXAMPLES!r}, (N, *shape)")
         return weights.tensors()[EXAMPLES]
@@ -132,8 +143,7 @@ class ModelFolder(StoredModel):
 
     def file(self, name: str) -> Path | None:
         """A file of the folder; None where there is none. Raises GanzooError for a link out."""
-        there = (self.path / name).exists() or (self.path / name).is_symlink()
-        return inside(self.path, name) if there else None
+        return inside(self.path, name) if os.path.lexists(self.path / name) else None
 
 
 class HubFolder(ModelFolder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +11,11 @@ from typing import Any, Final
 from torch import Tensor
 
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.files import read_json, remove_folder, sha256, write_folder, write_json
+from ganzoo.files import read_json, remove_folder, write_folder, write_json
+from ganzoo.links import held, real_folder
+from ganzoo.manifest import read_manifest, write_manifest
 from ganzoo.tensors import load_tensors, save_tensors
 
-MANIFEST: Final = "manifest.json"
 STATE: Final = "state.json"
 
 
@@ -31,10 +32,11 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, newest first, good or not."""
         steps = []
-        for path in self.folder.glob("step-*"):
+        for path in held(self.folder).glob("step-*"):
             number = path.name.removeprefix("step-")
-            if number.isdecimal() and path.name == folder_name(int(number)) and path.is_dir():
-                steps.append(int(number))
+            # No longer than any number of steps, and no link.
+            if number.isdecimal() and len(number) < 20 and path.name == folder_name(int(number)):
+                steps += [int(number)] if real_folder(path) else []
         return sorted(steps, reverse=True)
 
     def path(self, step: int) -> Path:
@@ -60,12 +62,18 @@ class Checkpoints:
             write_json(folder / STATE, values)
             write_manifest(folder)
 
+        with contextlib.suppress(FileExistsError):
+            held(self.folder).mkdir()  # without the run's folder, which may have been moved
         write_folder(path, fill)
+        self.prune(keep, best)
+        return path
+
+    def prune(self, keep: int, best: int | None = None) -> None:
+        """Remove all but the newest `keep` and that of the step `best`."""
         for old in self.steps()[keep:]:
             if old != best:
                 with contextlib.suppress(OSError):
                     remove_folder(self.path(old))
-        return path
 
     def read(self, step: int) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
         """The tensors and values of a checkpoint. Raises GanzooError where it is damaged."""
@@ -86,6 +94,8 @@ class Checkpoints:
             try:
                 check_manifest(self.path(step))
             except GanzooError as error:
+                if not self.path(step).exists():
+                    continue  # a training has just removed it
                 warnings.warn(
                     f"{error}; the checkpoint of step {step} is not used",
                     GanzooWarning,
@@ -93,38 +103,19 @@ class Checkpoints:
                 )
                 if set_aside:
                     aside = self.path(step).with_name(f"damaged-{folder_name(step)}")
-                    shutil.rmtree(aside, ignore_errors=True)
+                    if os.path.lexists(aside):
+                        remove_folder(aside)
                     self.path(step).rename(aside)
             else:
                 return step
         return None
 
 
-def write_manifest(folder: Path) -> None:
-    """List each file of `folder` with its size and SHA-256."""
-    files = {
-        file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
-        for file in sorted(folder.iterdir())
-    }
-    write_json(folder / MANIFEST, {"format": 1, "files": files})
-
-
 def check_manifest(folder: Path) -> None:
-    """Raise GanzooError where a file of `folder` is missing or not what was written."""
-    manifest = read_json(folder / MANIFEST)
-    try:
-        files = {
-            str(name): (entry["bytes"], entry["sha256"])
-            for name, entry in manifest["files"].items()
-        }
-    except (KeyError, TypeError, AttributeError):
-        raise GanzooError(f"{folder / MANIFEST}: not a manifest") from None
-    for name, (size, digest) in files.items():
-        file = folder / name
-        if not file.is_file() or "/" in name:
-            raise GanzooError(f"{file} is missing")
-        if file.stat().st_size != size or sha256(file) != digest:
-            raise GanzooError(f"{file} is damaged: it is not what was written")
+    """Raise GanzooError where a file of a checkpoint is missing or not what was written."""
+    files = read_manifest(folder)
+    for name, entry in files.items():
+        entry.check(folder / name)
     for needed in (STATE, "networks.safetensors"):
         if needed not in files:
             raise GanzooError(f"{folder / needed} is missing")

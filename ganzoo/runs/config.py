@@ -189,7 +189,7 @@ def read_config(path: Path) -> dict[str, Any]:
         except (ValueError, RecursionError) as error:
             raise GanzooError(f"{path}: not valid TOML: {error}") from None
     else:
-        values = read_json(path)
+        values = read_json(path.resolve())  # the user's file may be a link
     return checked(values, str(path))
 
 

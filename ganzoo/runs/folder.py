@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from ganzoo.errors import GanzooError, WorkFailed, cannot_write
+from ganzoo.errors import GanzooError, WorkFailed, cannot_write, mending
 from ganzoo.files import (
+    put_back,
     read_json,
     remove_leftovers,
     user_path,
-    write_bytes,
     write_folder,
     write_json,
 )
-from ganzoo.layout import CHECKPOINTS, CONFIG, GRIDS, METRICS_LOG, MODEL, TRAINING, is_run
+from ganzoo.layout import (
+    CHECKPOINTS,
+    CONFIG,
+    GRIDS,
+    LOCK,
+    METRICS_LOG,
+    MODEL,
+    TRAINING,
+    is_model,
+    is_run,
+)
+from ganzoo.links import held, is_link
 from ganzoo.locks import Busy, locked
 from ganzoo.plugins import command_line
 from ganzoo.runs.checkpoints import STATE, Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
+from ganzoo.runs.metrics import MetricsLog
 from ganzoo.spec import SampleSpec
 
-LOCK: Final = ".lock"
+_DAY: Final = 24 * 3600.0  # seconds; what is older, no process is still writing
 
 
 class Taken(GanzooError):
@@ -43,6 +53,8 @@ class RunFolder:
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path, self.config = path, config
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
+        self.log = MetricsLog(path / METRICS_LOG)
+        self._identity = _identity(path)
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> Self:
@@ -54,7 +66,8 @@ class RunFolder:
             write_json(folder / CONFIG, config.model_dump(mode="json"))
 
         try:
-            write_folder(path, fill, replace=False)
+            remove_leftovers(path.parent, _DAY, of=path.name)
+            write_folder(path, fill, replace=False, parents=True)
         except FileExistsError:
             raise exists(path) from None
         except OSError as error:
@@ -63,11 +76,14 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """The run in a folder. Raises GanzooError where it holds none."""
+        """The run in a folder. Raises GanzooError where it holds none, or a part of it is a link
+        that leads out of it."""
         folder = user_path(path)
         if not is_run(folder):
             what = "is not a run folder" if folder.is_dir() else "does not exist"
             raise GanzooError(f"{folder} {what}. A run folder is what ganzoo train makes.")
+        for name in (GRIDS, CHECKPOINTS, MODEL):
+            held(folder / name)
         return cls(folder, load_run_config(folder / CONFIG))
 
     def __fspath__(self) -> str:
@@ -75,8 +91,10 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the last step is done and the model of it written."""
-        training = model_training(self.model_path)
+        """Whether the last step is done and the model of it written, and still there."""
+        model = self.model_path
+        put_back(model)
+        training = model_training(model) if is_model(model) else {}
         return bool(training) and training.get("steps") == self.config.training.steps
 
     def spec(self) -> SampleSpec | None:
@@ -96,82 +114,97 @@ class RunFolder:
     @property
     def model_path(self) -> Path:
         """The model folder, written when the run is finished."""
-        return self.path / MODEL
+        return self.place(MODEL)
+
+    def place(self, name: str) -> Path:
+        """A file or folder of the run, for an observer of its own. There need be nothing.
+
+        Raises GanzooError where it is a link that leads out of the run.
+        """
+        return held(self.path / name)
 
     def sample_path(self, step: int, suffix: str) -> Path:
-        return self.path / GRIDS / f"step-{step:07d}{suffix}"
+        return self.place(GRIDS) / f"step-{step:07d}{suffix}"
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The logged steps, in order. A line that was cut short by a crash is left out."""
-        lines: list[dict[str, Any]] = []
-        if not (self.path / METRICS_LOG).is_file():
-            return lines  # not there yet, or something that would never end
-        with contextlib.suppress(FileNotFoundError):
-            for text in (self.path / METRICS_LOG).read_text("utf-8", "replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text, parse_constant=_no_constant)
-                    if isinstance(line, dict) and isinstance(line.get("step"), int):
-                        lines.append(line)
-        return lines
+        """The logged steps, in order; `log` gives them one at a time. A line that was cut short by
+        a crash is left out."""
+        return list(self.log)
 
     def samples(self) -> list[tuple[int, Path]]:
         """The files of samples that were made while training, with their steps, in order."""
-        named = [(re.fullmatch(r"step-(\d+)", f.stem), f) for f in (self.path / GRIDS).iterdir()]
+        files = [f for f in self.place(GRIDS).iterdir() if f.is_file() and not is_link(f)]
+        named = [(re.fullmatch(r"step-(\d+)", file.stem), file) for file in files]
         return sorted((int(match[1]), file) for match, file in named if match)
 
     def clean(self) -> None:
-        """Remove what a killed process left half-written."""
-        for folder in (self.path, self.path / GRIDS, self.checkpoints.folder):
+        """Remove what a killed process left half-written, and put back what it had moved aside."""
+        for folder in (self.path, self.place(GRIDS), self.checkpoints.folder, self.model_path):
             remove_leftovers(folder)
-
-    def log(self, line: dict[str, Any]) -> None:
-        """Append one object to metrics.jsonl."""
-        with (self.path / METRICS_LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-
-    def forget_metrics_after(self, step: int) -> None:
-        """Drop the lines that a resumed run will write again."""
-        kept = [line for line in self.metrics() if line["step"] <= step]
-        content = "".join(json.dumps(line) + "\n" for line in kept)
-        write_bytes(self.path / METRICS_LOG, content.encode())
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
-        """Turn an error of the disk into WorkFailed that says what is kept and how to go on."""
+        """Turn an error of the disk into WorkFailed that says what is kept and how to go on.
+
+        Raises it, too, where the folder is no longer the one that it was: it was moved.
+        """
+        self._check_place(what)
         try:
             yield
         except OSError as error:
-            steps = self.checkpoints.steps()
-            kept = (
-                f"The checkpoint of step {steps[0]} is kept."
-                if steps
-                else "No checkpoint was written yet."
-            )
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            mend = "Make room on that disk, then" if full else "When that is mended"
+            self._check_place(what)
+            advice = mending(error)
+            mend = f"{advice}; then" if advice else "When that is mended"
             raise WorkFailed(
-                f"{what} could not be written to {self.path}: {error}. {kept} {mend}: "
+                f"{what} could not be written to {self.path}: {error}. {self._kept()} {mend}: "
                 f"{command_line('resume', self.path)}"
             ) from error
+
+    def _check_place(self, what: str) -> None:
+        if self._identity is None or _identity(self.path) == self._identity:
+            return
+        moved = next((p for p in _beside(self.path) if _identity(p) == self._identity), None)
+        now = "a place that is not known" if moved is None else str(moved)
+        kept = "" if moved is None else f" {RunFolder(moved, self.config)._kept()}"
+        resume = command_line("resume", *([] if moved is None else [moved]))
+        raise WorkFailed(
+            f"{what} could not be written: {self.path} was moved to {now}, or removed, while it "
+            f"trained.{kept} Go on where it is now: {resume}{' FOLDER' if moved is None else ''}"
+        )
+
+    def _kept(self) -> str:
+        steps = self.checkpoints.steps()
+        if not steps:
+            return "No checkpoint was written yet."
+        return f"The checkpoint of step {steps[0]} is kept."
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second process from training in the same folder."""
         path = self.path / LOCK
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as locks:
             try:
-                held.enter_context(locked(path))
+                locks.enter_context(locked(path))
             except Busy:
                 raise GanzooError(f"{self.path}: another process is training in it") from None
             except OSError as error:
-                if path.is_symlink():
-                    raise GanzooError(f"{path} is a symbolic link, which is not followed") from None
                 raise cannot_write(path, error) from None
             yield
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from any other, wherever it is moved; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _beside(path: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return list(path.parent.iterdir())
+    return []
 
 
 def model_step(model: Path) -> int | None:

@@ -54,7 +54,7 @@ def write_plugin(name: str, folder: str | None = None) -> Path:
         if path.exists():
             fill(path)  # not replaced: the user's shell may be in it
         else:
-            write_folder(path, fill)
+            write_folder(path.resolve(), fill, parents=True)
     except OSError as error:
         raise cannot_write(path, error) from None
     return path

@@ -22,7 +22,7 @@ def tensorboard(runs: tuple[str, ...]) -> None:
     for run in folders:
         with run.lock():  # a training with --observer tensorboard writes there too
             write(run)
-        click.echo(str(run.path / FOLDER))
+        click.echo(str(run.place(FOLDER)))
     click.echo(
         f"Next: tensorboard --logdir {os.path.commonpath([run.path.resolve() for run in folders])}",
         err=True,
@@ -32,6 +32,6 @@ def tensorboard(runs: tuple[str, ...]) -> None:
 def write(run: RunFolder) -> None:
     """A run's metrics and samples as events, as if it had been followed."""
     board = TensorBoard()
-    steps = [line["step"] for line in run.metrics()] + [step for step, _ in run.samples()]
+    steps = [line["step"] for line in run.log.newest(1)] + [step for step, _ in run.samples()]
     board.started(run, max(steps, default=0))
     board.ended(run)

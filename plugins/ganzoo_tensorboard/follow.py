@@ -40,13 +40,14 @@ class TensorBoard(Observer):
     def started(self, run: RunFolder, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        for old in (run.path / FOLDER).glob("events.out.tfevents.*"):
+        for old in run.place(FOLDER).glob("events.out.tfevents.*"):
             old.unlink()
-        self.writer = SummaryWriter(run.path / FOLDER)
-        lines = [line for line in run.metrics() if line["step"] <= step]
-        began = time.time() - (lines[-1].get("seconds", 0.0) if lines else 0.0)
-        for line in lines:
-            self._scalars(line, began + line.get("seconds", 0.0))
+        self.writer = SummaryWriter(run.place(FOLDER))
+        newest = run.log.newest(1, step)
+        began = time.time() - (newest[0].get("seconds", 0.0) if newest else 0.0)
+        for line in run.log:
+            if line["step"] <= step:
+                self._scalars(line, began + line.get("seconds", 0.0))
         for sample_step, path in run.samples():
             if sample_step <= step:
                 self.sampled(sample_step, path)
