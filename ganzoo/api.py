@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture
+from ganzoo.chance import Chance
 from ganzoo.data.dataset import Dataset
+from ganzoo.devices import find_device, usual_settings
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
 from ganzoo.entries import ArchitectureEntry
@@ -25,7 +28,7 @@ from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, reference_of
-from ganzoo.processes import processes_of
+from ganzoo.processes import Processes, processes_of
 from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
@@ -72,7 +75,7 @@ def train(
         raise exists(folder)
     cls, name = _architecture(architecture)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
-    with processes_of(resolved.schedule.device) as processes:
+    with _machine(resolved) as processes:
         dataset, names = _dataset(data, labels, resolved), resolved.schedule.observers
         return Session(cls, resolved, dataset, processes, observers, names).begin(folder)
 
@@ -105,7 +108,7 @@ def resume(
     else:
         cls, _ = _architecture(architecture)
     config = brought_up_to_date(opened, config, cls)
-    with processes_of(config.schedule.device) as processes:
+    with _machine(config) as processes:
         dataset = _dataset(data, labels, config, opened.spec())
         return Session(cls, config, dataset, processes, observers, observers).go_on(opened)
 
@@ -128,16 +131,30 @@ def benchmark(
     cls, name = _architecture(architecture)
     asked = _asked({}, data, (), options)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
-    if data is None:
-        if cls.kinds and "image" not in cls.kinds:
-            raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
-        side = options.get("image_size") or 32
-        count = max(1024, resolved.training.batch_size)
-        images = torch.randint(0, 256, (count, 3, int(side), int(side)), dtype=torch.uint8)
-        dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
-    else:
-        dataset = _dataset(data, None, resolved)
-    return measured_speeds(resolved, cls, dataset, seconds)
+    if data is None and cls.kinds and "image" not in cls.kinds:
+        raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
+    with usual_settings(), Chance(find_device(resolved.schedule.device)):
+        if data is None:
+            side = options.get("image_size") or 32
+            count = max(1024, resolved.training.batch_size)
+            images = torch.randint(0, 256, (count, 3, int(side), int(side)), dtype=torch.uint8)
+            dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
+        else:
+            dataset = _dataset(data, None, resolved)
+        return measured_speeds(resolved, cls, dataset, seconds)
+
+
+@contextlib.contextmanager
+def _machine(config: RunConfig) -> Iterator[Processes]:
+    """The processes that train together, with torch's usual settings and chance of their own: the
+    caller's stay as they are."""
+    name = config.schedule.device
+    with (
+        usual_settings(),
+        processes_of(name) as processes,
+        Chance(find_device(name, processes.local_rank)),
+    ):
+        yield processes
 
 
 def _parameters() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -100,6 +101,28 @@ def checked_device(device: str | torch.device) -> torch.device:
         first = str(error).partition("\n")[0]
         raise GanzooError(f"device {str(device)!r} cannot be used: {first}") from None
     return usable
+
+
+@contextlib.contextmanager
+def usual_settings() -> Iterator[None]:
+    """torch's settings of this thread as a script finds them, whatever the caller has made of
+    them: gradients on, no inference mode, no autocast, new tensors on the CPU."""
+    with contextlib.ExitStack() as settings:
+        settings.enter_context(torch.inference_mode(False))
+        settings.enter_context(torch.enable_grad())
+        for kind in {"cpu", find_device("auto").type}:
+            if torch.is_autocast_enabled(kind):
+                settings.enter_context(torch.autocast(kind, enabled=False))
+        settings.enter_context(on_cpu())
+        yield
+
+
+@contextlib.contextmanager
+def on_cpu() -> Iterator[None]:
+    """New tensors are on the CPU where nothing else is said: the caller may have set a device."""
+    usual = torch.get_default_device().type == "cpu"
+    with contextlib.nullcontext() if usual else torch.device("cpu"):
+        yield
 
 
 def checked_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.chance import Chance
 from ganzoo.data.dataset import as_floats, range_fault
+from ganzoo.devices import on_cpu
 from ganzoo.errors import GanzooError, cannot_write
 from ganzoo.files import user_path, write_bytes
 from ganzoo.kinds import Kind, kind_of
@@ -53,7 +54,9 @@ class Sampler:
         """The shape of one latent."""
         if self.input_spec is None:
             return tuple(self.latents(1).shape[1:])
-        return tuple(self._latents_from(torch.zeros(1, *self.input_spec.shape), 1, 0).shape[1:])
+        return tuple(
+            self._latents_from(torch.zeros(1, *self.input_spec.shape, device="cpu"), 1, 0).shape[1:]
+        )
 
     @property
     def spec(self) -> SampleSpec:
@@ -132,6 +135,7 @@ class Sampler:
     def _title(self) -> str:
         return self.name or type(self.architecture).__name__
 
+    @on_cpu()
     def latents(self, count: int = 64, seed: int = 0) -> Tensor:
         """`count` latents, (count, *latent_shape) on the CPU.
 
@@ -143,7 +147,8 @@ class Sampler:
             return self._latents_from(self._examples(), count, seed)
         rng = _rng(seed)
         # Whole blocks, cut at the end: what torch draws depends on how much is asked for at once.
-        blocks = [self.architecture.sample_latent(BLOCK, rng) for _ in range(0, count, BLOCK)]
+        with Chance():
+            blocks = [self.architecture.sample_latent(BLOCK, rng) for _ in range(0, count, BLOCK)]
         return torch.cat(blocks)[:count]
 
     def _examples(self) -> Tensor:
@@ -154,10 +159,14 @@ class Sampler:
             )
         return self.inputs
 
+    @on_cpu()
     def _latents_from(self, inputs: Tensor, count: int, seed: int) -> Tensor:
         """Latents for `count` of `inputs`, taken in turns, with the noise of `seed`."""
         rng, order = _rng(seed), torch.arange(-(-count // BLOCK) * BLOCK) % len(inputs)
-        blocks = [self.architecture.latent_from(inputs[part], rng) for part in order.split(BLOCK)]
+        with Chance():
+            blocks = [
+                self.architecture.latent_from(inputs[part], rng) for part in order.split(BLOCK)
+            ]
         return torch.cat(blocks)[:count]
 
     def sample(
@@ -210,12 +219,15 @@ class Sampler:
         else:
             numbers = self._numbers(count, labels)
         # Noise that the network draws itself comes from the seed too, and from nowhere else.
-        with seeded(self.device, int(seed)):
-            for start in range(0, count, batch_size):
-                part = slice(start, start + batch_size)
-                some = None if numbers is None else numbers[part]
-                yield self._generate(latents[part], some, options).cpu()
+        chance = Chance(self.device, int(seed))
+        for start in range(0, count, batch_size):
+            part = slice(start, start + batch_size)
+            some = None if numbers is None else numbers[part]
+            with chance:
+                samples = self._generate(latents[part], some, options)
+            yield samples.cpu()
 
+    @on_cpu()
     def checked_inputs(self, inputs: Any) -> Tensor:
         """Inputs as a user gave them, (N, *input_spec.shape): 8-bit levels, or floats in its range.
         As float32 on the CPU. Raises GanzooError where they do not fit."""
@@ -236,10 +248,12 @@ class Sampler:
             raise GanzooError(f"inputs with {fault}")
         return values
 
+    @on_cpu()
     def turns(self, count: int) -> Tensor:
         """The places of classes that take turns, (count,): what a conditional one makes unasked."""
         return torch.arange(count) % len(self.spec.classes)
 
+    @on_cpu()
     def _numbers(self, count: int, labels: Labels) -> Tensor | None:
         """The places of the classes of `count` samples, (count,); None if not conditional."""
         if not self.architecture.conditional:
@@ -330,23 +344,3 @@ def as_tensor(value: Any, what: str) -> Tensor:
         return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise GanzooError(f"{what} {str(value)[:50]!r}: {error}") from None
-
-
-@contextlib.contextmanager
-def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's own generators of the CPU and of `device`, and put them back afterwards."""
-    accelerator = {"cuda": torch.cuda, "mps": torch.mps}.get(device.type)
-    places = (device,) if device.type == "cuda" else ()
-    before = torch.get_rng_state()
-    beside = accelerator.get_rng_state(*places) if accelerator else None
-    try:
-        torch.default_generator.manual_seed(seed)
-        # torch.cuda.manual_seed seeds the current device, which may be another one.
-        if accelerator:
-            with torch.cuda.device(device) if places else contextlib.nullcontext():
-                accelerator.manual_seed(seed)
-        yield
-    finally:
-        torch.set_rng_state(before)
-        if accelerator:
-            accelerator.set_rng_state(beside, *places)

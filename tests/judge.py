@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganzoo.chance import Chance
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.named import mnist_5k
-from ganzoo.sampler import seeded
 
 HELD_OUT = 1000  # of the 5,000 images
 EPOCHS = 8
@@ -48,7 +48,7 @@ def judge(size: int) -> Judge:
     data = fit_images(mnist_5k("train"), size, 1)
     assert isinstance(data.samples, Tensor)
     assert data.labels is not None
-    with seeded(torch.device("cpu"), 0), torch.enable_grad():
+    with Chance(torch.device("cpu"), 0), torch.enable_grad():
         order = torch.randperm(len(data.samples))
         images, labels = data.samples[order].float() / 127.5 - 1, data.labels[order]
         network = _train(images[HELD_OUT:], labels[HELD_OUT:], size)

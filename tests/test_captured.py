@@ -17,13 +17,13 @@ from tape import Tape
 from torch import Tensor, nn
 
 from ganzoo import Architecture, GanzooWarning, NonSaturating, Options, Regulariser, Training
+from ganzoo.chance import seed_everything
 from ganzoo.engine.captured import Captured
 from ganzoo.engine.match import Match
 from ganzoo.engine.obstacle import differing, obstacle
 from ganzoo.engine.reads import reads
 from ganzoo.engine.recorder import CudaGraphs
 from ganzoo.engine.session import Session
-from ganzoo.engine.setup import seed_everything
 from ganzoo.engine.state import capture, restore
 from ganzoo.engine.tuning import playing
 from ganzoo.game import Game

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganzoo.chance import aside, give_way
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
@@ -120,6 +121,7 @@ class Loop:
                     raise Interrupted(stop.signal, self.run.path, match.step)
                 continue
             play()
+            give_way()
             step, last = match.step, match.step == steps
             self.observers.tell(Observer.stepped, step)
             measuring = schedule.measures(step, last)
@@ -162,7 +164,7 @@ class Loop:
     def _measure(self) -> dict[str, float]:
         """The figures of the averaged generator as it is now; none in the other processes, which
         wait for the first one."""
-        with self._off_the_clock():
+        with self._off_the_clock(), aside():
             figures = self.judge.measure(self.sampler()) if self.judge is not None else {}
             self.match.processes.wait()
         return figures
@@ -286,7 +288,7 @@ class Loop:
             values["training"] = self.provenance()
             if self.first:
                 keep = self.config.schedule.keep_checkpoints
-                with self.run.writing(f"the checkpoint of step {match.step}"):
+                with aside(), self.run.writing(f"the checkpoint of step {match.step}"):
                     path = self.run.checkpoints.write(
                         match.step, groups, values, keep, self._best()
                     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVarTuple
 
+from ganzoo.chance import aside
 from ganzoo.entries import ObserverEntry
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 from ganzoo.plugins import catalogue
@@ -103,13 +104,18 @@ class Observers:
             self._tell(name, observer, event.__name__, *args)
 
     def _tell(self, name: str | None, observer: Observer, event: str, *args: object) -> None:
+        told = getattr(observer, event)
+        if getattr(told, "__func__", None) is getattr(Observer, event):
+            return
         # What one observer does to a line of metrics, the next one does not see.
         own = [dict(arg) if isinstance(arg, dict) else arg for arg in args]
         if name is None:
-            getattr(observer, event)(*own)
+            with aside():  # what it draws at random is the caller's chance, not the run's
+                told(*own)
             return
         try:
-            getattr(observer, event)(*own)
+            with aside():
+                told(*own)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit, too: no tracker may end a training

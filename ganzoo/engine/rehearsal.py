@@ -15,11 +15,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from ganzoo.chance import Chance
 from ganzoo.engine.match import Match
 from ganzoo.engine.totals import Totals
 from ganzoo.errors import GanzooError, memory_message, one_line
 from ganzoo.game import Game, call, score_of
-from ganzoo.sampler import seeded
 from ganzoo.training import PLAYERS
 
 GENERATOR: Final = "build_generator: its forward"
@@ -53,7 +53,7 @@ def rehearse(match: Match, name: str) -> None:
         )
     finite = True
     try:
-        with _untouched(match), seeded(match.device.device, 0), _inside(match) as inside:
+        with _untouched(match), Chance(match.device.device, 0), _inside(match) as inside:
             batch = match.batches.peek(count)
             finite = bool(batch.real.isfinite().all())
             with calling("condition", inside):
@@ -98,7 +98,7 @@ def judges_alone(match: Match) -> bool:
     even through weights that are still zero.
     """
     network, pack = match.networks.discriminator, match.architecture.pack
-    with _untouched(match), seeded(match.device.device, 0), torch.no_grad():
+    with _untouched(match), Chance(match.device.device, 0), torch.no_grad():
         before = [buffer.clone() for buffer in network.buffers()]
         batch = match.batches.peek(min(2, match.training.batch_size // pack) * pack)
         samples = torch.cat([batch.real, torch.full_like(batch.real, math.nan)])

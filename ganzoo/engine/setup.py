@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.architecture import Architecture, build_architecture
+from ganzoo.chance import Chance, seed_everything
 from ganzoo.data.batches import Batches
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.decoded import keep_decoded
@@ -28,7 +27,6 @@ from ganzoo.plugins import catalogue
 from ganzoo.processes import Processes
 from ganzoo.runs.config import RunConfig
 from ganzoo.runs.resolve import objective_class
-from ganzoo.sampler import seeded
 from ganzoo.spec import SampleSpec
 
 
@@ -94,7 +92,7 @@ def make_match(
     device: Device,
     processes: Processes,
 ) -> Match:
-    """All parts of a run, ready to play. Seeds every random state of this process."""
+    """All parts of a run, ready to play. Seeds all random states that are in place: `Chance`."""
     batch, world, pack = config.training.batch_size, processes.world, architecture.pack
     if batch > len(dataset):
         raise GanzooError(
@@ -109,7 +107,7 @@ def make_match(
             "batch in a process cannot be divided by that"
         )
     seed = config.schedule.seed
-    seed_everything(seed)
+    seed_everything(seed, device.device)
     objective_type = objective_class(config.objective, type(architecture))
     options = make(objective_type.Config, config.objective_options, config.objective)
     objective = objective_type(options)
@@ -143,7 +141,7 @@ def make_match(
     rehearse(match, config.architecture)
     match.joined = judges_alone(match)
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
-    seed_everything(seed + 2 + processes.rank)
+    seed_everything(seed + 2 + processes.rank, device.device)
     return match
 
 
@@ -159,12 +157,5 @@ def examples_of(match: Match, count: int) -> Tensor | None:
         return spread_samples(inputs, count)[0]
     samples, labels = spread_samples(dataset, count)
     labels = labels if architecture.conditional else None
-    with torch.no_grad(), seeded(torch.device("cpu"), 0):
+    with torch.no_grad(), Chance(torch.device("cpu"), 0):
         return architecture.condition(samples, labels, torch.Generator().manual_seed(0))
-
-
-def seed_everything(seed: int) -> None:
-    """Seed all sources of chance that a checkpoint keeps."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - for plugins that use numpy's global state
-    torch.manual_seed(seed)

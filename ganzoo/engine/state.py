@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.chance import device_state, set_device_state
 from ganzoo.engine.match import Match
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.layout import NETWORKS
@@ -121,10 +122,9 @@ def _random_states(match: Match) -> Tensors:
     device = match.device.device
     states = {"shared": match.batches.rng.get_state()}
     own = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        own["device"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        own["device"] = torch.mps.get_rng_state()
+    beside = device_state(device)
+    if beside is not None:
+        own["device"] = beside
     _, keys, position, *gauss = np.random.get_state(legacy=True)  # noqa: NPY002
     numbers = [*map(int, keys), int(position), int(gauss[0])]
     own["numpy"] = torch.tensor(numbers, dtype=torch.int64)
@@ -163,8 +163,6 @@ def _restore_random(match: Match, states: Tensors, python: Any) -> list[str]:
     gauss = float(states[f"numpy_gauss.{rank}"])
     keys = np.array(numbers[:-2], dtype=np.uint32)
     np.random.set_state(("MT19937", keys, numbers[-2], numbers[-1], gauss))  # noqa: NPY002
-    if f"device.{rank}" in states and device.type == "cuda":
-        torch.cuda.set_rng_state(states[f"device.{rank}"], device)
-    elif f"device.{rank}" in states and device.type == "mps":
-        torch.mps.set_rng_state(states[f"device.{rank}"])
+    if f"device.{rank}" in states:
+        set_device_state(states[f"device.{rank}"], device)
     return notes

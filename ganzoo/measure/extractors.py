@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ganzoo.chance import Chance
 from ganzoo.entries import DatasetEntry, ExtractorEntry
 from ganzoo.errors import GanzooError, one_line
 from ganzoo.figure_name import FigureName
@@ -16,7 +17,6 @@ from ganzoo.kinds import kind_of
 from ganzoo.measure.classifiers import Classifier
 from ganzoo.measure.features import Extractor
 from ganzoo.plugins import catalogue
-from ganzoo.sampler import seeded
 from ganzoo.spec import SampleSpec
 
 AUTO = "auto"
@@ -92,7 +92,7 @@ def _load(entry: ExtractorEntry, weights: Path | None = None) -> Extractor:
     """The extractor behind an entry. Raises GanzooError that names it for a fault of its plugin."""
     try:
         # The initial weights of its networks must not use up random numbers of a training.
-        with seeded(torch.device("cpu"), 0):
+        with Chance(torch.device("cpu"), 0):
             extractor = entry.load()(weights)
     except GanzooError:
         raise

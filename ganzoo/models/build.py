@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.catalogue import PluginReference
+from ganzoo.chance import Chance
 from ganzoo.errors import GanzooError, GanzooWarning, memory_message, one_line
 from ganzoo.models.stored import StoredModel
 from ganzoo.plugins import reference_of
@@ -181,15 +182,12 @@ class _NotBuilt(Exception):
 
 
 def _built(build: Callable[[], Network], device: str) -> Network:
-    """Build a network on a device, without a trace in torch's random state."""
-    state = torch.get_rng_state()
+    """Build a network on a device, without a trace in the caller's random states."""
     try:
-        with torch.device(device), _Unfilled():
+        with Chance(), torch.device(device), _Unfilled():
             return build()
     except Exception as error:
         raise _NotBuilt(error) from error
-    finally:
-        torch.set_rng_state(state)
 
 
 class _Unfilled(TorchFunctionMode):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
-from ganzoo.devices import checked_device, checked_dtype
+from ganzoo.devices import checked_device, checked_dtype, on_cpu
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.layout import INPUTS
@@ -25,6 +25,7 @@ from ganzoo.spec import differing_details
 from ganzoo.tensors import Stored
 
 
+@on_cpu()
 def load(
     model: str | os.PathLike[str],
     *,
@@ -57,6 +58,7 @@ def load(
     return generator_of(stored, architecture).to(target, weights_type)
 
 
+@on_cpu()
 def load_discriminator(
     model: str | os.PathLike[str],
     *,

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.chance import seed_everything
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device
 from ganzoo.engine.match import Match
-from ganzoo.engine.setup import make_architecture, make_match, seed_everything
+from ganzoo.engine.setup import make_architecture, make_match
 from ganzoo.entries import KindEntry
 from ganzoo.errors import one_line
 from ganzoo.game import Game, Networks, call, score_of

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ganzoo.chance import seed_everything
 from ganzoo.engine.rehearsal import check_samples, check_scores
-from ganzoo.engine.setup import seed_everything
 from ganzoo.game import call
 from ganzoo.options import Options
 from ganzoo.plugins import reference_of

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganzoo.chance import seed_everything
 from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import check_terms
-from ganzoo.engine.setup import seed_everything
 from ganzoo.game import Game, call
 from ganzoo.testing.case import CLASSES, Case, generated, judged
 from ganzoo.testing.check import DISCRIMINATOR, GENERATOR, Fault, NotHere, calling
