@@ -9,23 +9,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from ganzoo import Dataset, GanzooError, GanzooWarning
 from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
-from ganzoo_wavegan.sound import Sound, open_sound
+from ganzoo_wavegan.sound import Clip, Sound, open_sound
 
 USUAL: Final = 16_384  # the paper's length
-_MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB
+_MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB, twice while it is read
 _NAMED: Final = 5  # files or reasons that a message has
-_SILENT: Final = 1e-3  # a clip's largest value, 60 dB below the loudest
-_FULL: Final = 32_766 / 32_768  # values from here on are at the limit, one after another if cut
-_AT_LIMIT: Final = 3  # values one after another that sound by itself seldom has there
-_CLIPPED: Final = 1e-3  # share of a clip's values that are cut
 _CUT: Final = 0.9  # share of a file that a clip has at least, else it is told
 
 
@@ -47,14 +41,13 @@ def clips(path: Path) -> Dataset:
         length = min(USUAL, _nearest(sound.frames))
         starts = range(0, sound.frames, length)
         _check_memory(path.stem, len(starts), length)
-        samples = torch.zeros(len(starts), 1, length)
-        for row, start in zip(samples, starts, strict=True):
-            _fill(row, sound.read(start, length, sound.rate))
+        read = [sound.read(start, length, sound.rate) for start in starts]
     except (OSError, ValueError) as error:
         raise GanzooError(f"{path}: {error}") from None
     told = [f"{sound.channels} channels, of which the mean is taken"] * (sound.channels > 1)
-    _tell(path, told + _heard(samples, [f"clip {place}" for place in range(len(samples))]))
-    return Dataset(path.stem, samples, kind="audio", details={"sample_rate": sound.rate})
+    _tell(path, told + _heard(read, [f"clip {place}" for place in range(len(read))]))
+    details = {"sample_rate": sound.rate}
+    return Dataset(path.stem, _padded(read, length), kind="audio", details=details)
 
 
 def _folder(path: Path) -> Dataset:
@@ -72,27 +65,26 @@ def _folder(path: Path) -> Dataset:
     rate = max(counts := Counter(s.rate for s in sounds), key=lambda r: (counts[r], r), default=0)
     length = _nearest(statistics.median([s.length(rate) for s in sounds] or [0]))
     _check_memory(path.stem, len(sounds), length)
-    samples = torch.zeros(len(sounds), 1, length)
+    read: list[Clip] = []
     good: list[Sound] = []
     for sound in sounds:
         try:
-            _fill(samples[len(good)], sound.read(0, length, rate))
+            read.append(sound.read(0, length, rate))
             good.append(sound)
         except (OSError, ValueError) as error:
             broken.append(f"{sound.path.relative_to(path)} ({error})")
     if not good:
         raise GanzooError(f"{path}: none of its {len(files)} files can be read: {broken[0]}")
-    samples = samples[: len(good)]
     names = [str(sound.path.relative_to(path)) for sound in good]
     told = [f"{len(broken)} of {len(files)} files left out: {_some(broken)}"] * bool(broken)
-    told += _left_out(others) + _changed(good, rate, length) + _heard(samples, names)
+    told += _left_out(others) + _changed(good, rate, length) + _heard(read, names)
     parts = [Path(name).parts for name in names]
     classes = sorted({part[0] for part in parts})
     beside = [part[0] for part in parts if len(part) == 1]
     if beside and len(beside) < len(parts):
         told.append(f"no classes, since {_some(beside)} lies beside the subfolders")
     _tell(path, told)
-    details = {"sample_rate": rate}
+    details, samples = {"sample_rate": rate}, _padded(read, length)
     if beside:
         return Dataset(path.stem, samples, kind="audio", details=details)
     labels = torch.tensor([classes.index(part[0]) for part in parts])
@@ -121,14 +113,10 @@ def _changed(sounds: list[Sound], rate: int, length: int) -> list[str]:
     return told
 
 
-def _heard(samples: Tensor, names: list[str]) -> list[str]:
-    """Which clips are silent or cut at the limits, in words. samples: (N, 1, length)."""
-    loudest = samples.abs().amax((1, 2))
-    silent = [name for name, peak in zip(names, loudest.tolist(), strict=True) if peak < _SILENT]
-    full = samples[:, 0].abs() >= _FULL
-    # A value is cut where it and its two neighbours are at the limit.
-    runs = full.unfold(1, _AT_LIMIT, 1).all(2).sum(1) / full.shape[1]
-    clipped = [name for name, share in zip(names, runs.tolist(), strict=True) if share > _CLIPPED]
+def _heard(clips: list[Clip], names: list[str]) -> list[str]:
+    """Which clips are silent or cut at the limits, in words."""
+    silent = [name for name, clip in zip(names, clips, strict=True) if clip.silent]
+    clipped = [name for name, clip in zip(names, clips, strict=True) if clip.clipped]
     told = [(silent, "silent"), (clipped, "clipped, at the limits for several values on end")]
     return [f"{len(bad)} of {len(names)} are {what}: {_some(bad)}" for bad, what in told if bad]
 
@@ -184,9 +172,12 @@ def _nearest(frames: float) -> int:
     return min(max(1 << power, LENGTHS[0]), LENGTHS[-1])
 
 
-def _fill(row: Tensor, values: npt.NDArray[np.float32]) -> None:
-    """row: (1, length), zeros. values: at most so many."""
-    row[0, : len(values)] = torch.from_numpy(values)
+def _padded(clips: list[Clip], length: int) -> Tensor:
+    """(N, 1, length), with zeros where a clip has ended."""
+    samples = torch.zeros(len(clips), 1, length)
+    for row, clip in zip(samples, clips, strict=True):
+        row[0, : len(clip.values)] = torch.from_numpy(clip.values)
+    return samples
 
 
 def _check_memory(name: str, count: int, length: int) -> None:

@@ -3,7 +3,7 @@
 import io
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,6 +24,24 @@ _UNTOLD: Final = 1 << 50  # frames that libsndfile says where a header does not
 _AROUND: Final = 64  # frames more that are read to resample, in those of the lower rate
 
 
+_SILENT: Final = 2e-3  # between the lowest and the highest value, 60 dB below the loudest
+_FULL: Final = 32_766 / 32_768  # values from here on are at the limit
+_AT_LIMIT: Final = 3  # values one after another that sound by itself seldom has there
+_CLIPPED: Final = 1e-3  # share of such values in a sound that was cut
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What was read of a file: mono float32 in [-1, 1], (frames,).
+
+    silent: nothing can be heard. clipped: the file is cut at the limits of its values.
+    """
+
+    values: npt.NDArray[np.float32]
+    silent: bool
+    clipped: bool
+
+
 @dataclass(frozen=True)
 class Sound:
     """What a file's header says. rate: samples a second. frames: samples of each channel.
@@ -41,9 +59,8 @@ class Sound:
         """The number of values at another sample rate."""
         return -(-self.frames * rate // self.rate)
 
-    def read(self, start: int, count: int, rate: int) -> npt.NDArray[np.float32]:
-        """Mono float32 in [-1, 1], at most `count` from `start` on, at the sample rate `rate`: the
-        channels' mean.
+    def read(self, start: int, count: int, rate: int) -> Clip:
+        """At most `count` values from `start` on, at the sample rate `rate`: the channels' mean.
 
         Raises OSError or ValueError where the file is broken.
         """
@@ -53,11 +70,12 @@ class Sound:
         shared = math.gcd(rate, self.rate)
         up, down = rate // shared, self.rate // shared
         around = _AROUND * max(1, self.rate // rate)
-        values = self._read(0, -(-count * down // up) + around)
-        made = resample_poly(values.astype(np.float64), up, down)[: min(count, self.length(rate))]
-        return made.clip(-1, 1).astype(np.float32)
+        clip = self._read(0, -(-count * down // up) + around)
+        made = resample_poly(clip.values.astype(np.float64), up, down)
+        made = made[: min(count, self.length(rate))].clip(-1, 1).astype(np.float32)
+        return replace(clip, values=made)
 
-    def _read(self, start: int, count: int) -> npt.NDArray[np.float32]:
+    def _read(self, start: int, count: int) -> Clip:
         count = min(count, self.frames - start)
         try:
             with soundfile.SoundFile(_source(self.path, self.data)) as file:
@@ -77,7 +95,17 @@ class Sound:
                 f"values up to {peak:g}; sound lies in [-1, 1]. To bring it there: "
                 "ffmpeg -i IN -filter:a loudnorm -c:a pcm_s16le OUT.wav"
             )
-        return values.clip(-1, 1).mean(1).astype(np.float32)
+        mono = values.clip(-1, 1).mean(1).astype(np.float32)
+        return Clip(mono, silent=bool(np.ptp(mono) < _SILENT), clipped=_is_clipped(values))
+
+
+def _is_clipped(values: npt.NDArray[np.float64]) -> bool:
+    """values: (frames, channels)."""
+    if len(values) < _AT_LIMIT:
+        return False
+    full = np.abs(values) >= _FULL
+    runs = np.lib.stride_tricks.sliding_window_view(full, _AT_LIMIT, 0).all(-1)
+    return bool(runs.mean(0).max() > _CLIPPED)
 
 
 def _source(path: Path, data: int | None) -> Path | io.BytesIO:
