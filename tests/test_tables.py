@@ -331,6 +331,48 @@ def test_the_mark_of_decimals_is_that_of_the_file(tmp_path):
         assert first == pytest.approx(1107 if whole else 1.107)
 
 
+TRAINED = "colour,size,gain,when\n" + "".join(
+    f"{'red' if n % 3 else 'blue'},{n / 7 if n % 5 else ''},{n if n % 4 == 1 else 0},"
+    f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}\n"
+    for n in range(100)
+)
+
+
+def test_another_table_is_read_in_the_columns_of_a_model(tmp_path):
+    model, _ = table(tmp_path, TRAINED)
+    path = str(tmp_path / "t.csv")
+    assert torch.equal(find_dataset(path, model.spec).samples, model.samples)
+    some = TRAINED.splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([some[0], *some[10:60], ""]))
+    again = find_dataset(path, model.spec)
+    assert again.details == model.details
+    pd.testing.assert_frame_equal(back(again), back(model)[9:59].reset_index(drop=True))
+    more = ["green,1,0,2024-01-01", "red,1,0,noon", "red,99,0,2024-01-01", "red,x,0,2024-01-01"]
+    (tmp_path / "t.csv").write_text("\n".join([*some, *more, ""]))
+    with pytest.warns(GanzooWarning) as told:
+        again = find_dataset(path, model.spec)
+    assert len(again) == 101
+    assert back(again)["size"].max() == pytest.approx(99 / 7)
+    text = str(told[0].message)
+    assert "3 rows left out, which the model's table does not know: 'green' in column" in text
+    assert "brought to the model's smallest or largest: 1 in column 'size'" in text
+    (tmp_path / "t.csv").write_text("colour,size\nred,1\n")
+    with pytest.raises(GanzooError, match="other columns: 'gain', 'when' are not here"):
+        find_dataset(path, model.spec)
+
+
+def test_a_model_is_evaluated_on_rows_that_it_did_not_see(tmp_path):
+    (tmp_path / "t.csv").write_text(TRAINED)
+    settings = {"width": 8, "latent_size": 8, "training.batch_size": 10}
+    run = package.train(
+        "ctgan", tmp_path / "t.csv", steps=2, settings=settings, out=tmp_path / "run"
+    )
+    lines = TRAINED.splitlines()
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], *lines[1:70:2], ""]))
+    made = package.evaluate(run, data=tmp_path / "new.csv", samples=20)
+    assert made
+
+
 @pytest.mark.parametrize(("rows", "batch"), [(50, 50), (59, 50), (10, 10)])
 def test_the_usual_batch_fits_the_table(rows, batch, tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + lines([n / 7 for n in range(rows)], range(rows)))

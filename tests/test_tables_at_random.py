@@ -144,7 +144,8 @@ def check_table(drawn: dict[str, Any]) -> None:
     same = list(csv.DictReader(io.StringIO(kind.render(dataset.samples, ".csv").decode())))
     noise = torch.rand(50, dataset.spec.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     made = list(csv.DictReader(io.StringIO(kind.render(noise, ".csv").decode())))
-    assert ("between its cells" in told) is (delimiter != "," and len(header) > 1), told
+    if len(header) > 1:
+        assert ("between its cells" in told) is (delimiter != ","), told
     for name, cells in zip(header, columns, strict=True):
         if name not in details:
             assert "left out: column" in told and repr(name) in told

@@ -10,10 +10,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ganzoo import Dataset, GanzooError, GanzooWarning
+from ganzoo import Dataset, GanzooError, GanzooWarning, SampleSpec
 from ganzoo_ctgan.cells import CellError, Cells, LeftOut, understand
-from ganzoo_ctgan.columns import MOST_WIDTH, Column, to_details, width_of
+from ganzoo_ctgan.columns import MOST_WIDTH, Column, columns_of, to_details, width_of
 from ganzoo_ctgan.encoding import encode
+from ganzoo_ctgan.known import encode_as
 from ganzoo_ctgan.numerals import decimal_mark
 from ganzoo_ctgan.options import ColumnChoice, TableOptions
 from ganzoo_ctgan.sheet import Sheet, read_sheet
@@ -21,21 +22,29 @@ from ganzoo_ctgan.sheet import Sheet, read_sheet
 _SHOWN: Final = 8  # columns in a message
 
 
-def csv_table(path: Path, options: TableOptions) -> Dataset:
+def csv_table(path: Path, options: TableOptions, spec: SampleSpec | None = None) -> Dataset:
     """The rows of a CSV file.
 
     Its encoding, the delimiter and the mark of decimals are detected, where `options` does not say
     them; what a column holds follows from its cells, see `understand`. A missing cell is a value
     of its own for a category, and a mode of its own for a number, so that rows are kept and
-    samples may have gaps too. What is guessed and left out is told in warnings. Raises
-    GanzooError that names the file, the line and the column.
+    samples may have gaps too. spec: of a model of tables, in whose columns the rows are then put.
+    What is guessed and left out is told in warnings. Raises GanzooError that names the file, the
+    line and the column.
     """
     sheet = read_sheet(path, options)
-    return table(path.stem, sheet, options)
+    if spec is None or spec.kind != "table":
+        return table(path.stem, sheet, options)
+    try:
+        dataset = table(path.stem, sheet, options, tell=False)  # the model says what is guessed
+    except GanzooError:
+        return _as_known(path.stem, sheet, options, spec)
+    same = dataset.details == spec.details
+    return dataset if same else _as_known(path.stem, sheet, options, spec)
 
 
-def table(name: str, sheet: Sheet, options: TableOptions) -> Dataset:
-    """A data set of rows of texts."""
+def table(name: str, sheet: Sheet, options: TableOptions, tell: bool = True) -> Dataset:
+    """A data set of rows of texts. tell: whether to warn of what is guessed."""
     unknown = next((title for title in options.columns if title not in sheet.header), None)
     if unknown is not None:
         raise GanzooError(
@@ -63,7 +72,8 @@ def table(name: str, sheet: Sheet, options: TableOptions) -> Dataset:
         columns.append(column)
         parts.append(encoded)
         read.append(found)
-    _tell(sheet, read, left)
+    if tell:
+        _tell(sheet, read, left)
     if not columns:
         raise GanzooError(f"{sheet.where}: no column of it is taken")
     if width_of(columns) > MOST_WIDTH:
@@ -73,6 +83,40 @@ def table(name: str, sheet: Sheet, options: TableOptions) -> Dataset:
             'declares them as "drop"'
         )
     return Dataset(name, torch.cat(parts, 1), kind="table", details=to_details(columns))
+
+
+def _as_known(name: str, sheet: Sheet, options: TableOptions, spec: SampleSpec) -> Dataset:
+    """The rows in the terms of a model's columns."""
+    columns = columns_of(spec)
+    lacking = [column.name for column in columns if column.name not in sheet.header]
+    if lacking:
+        raise GanzooError(
+            f"{sheet.where}: the model's table has other columns: {_listed(map(repr, lacking))} "
+            f"{'is' if len(lacking) == 1 else 'are'} not here"
+        )
+    texts = [[cell.strip() for cell in cells] for cells in zip(*sheet.rows, strict=True)]
+    decimal = options.decimal or decimal_mark(texts, sheet.delimiter)
+    parts, strange, outside = [], dict[int, str](), []
+    for column in columns:
+        cells = texts[sheet.header.index(column.name)]
+        encoded, rows, moved = encode_as(column, cells, decimal)
+        parts.append(encoded)
+        strange |= {row: f"{cells[row][:40]!r} in column {column.name!r}" for row in rows}
+        outside += [f"{moved} in column {column.name!r}"] * bool(moved)
+    kept = [row for row in range(len(sheet.rows)) if row not in strange]
+    if not kept:
+        raise GanzooError(
+            f"{sheet.where}: no row of it is of the model's table: it does not know {strange[0]}"
+        )
+    told = [f"read with {'; '.join(sheet.notes)}"] * bool(sheet.notes)
+    if strange:
+        said = _listed(dict.fromkeys(strange.values()))
+        told.append(f"{len(strange)} rows left out, which the model's table does not know: {said}")
+    if outside:
+        told.append(f"brought to the model's smallest or largest: {_listed(outside)}")
+    if told:
+        _warn(f"{sheet.where}: {'; '.join(told)}")
+    return Dataset(name, torch.cat(parts, 1)[kept], kind="table", details=spec.details)
 
 
 def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, str]) -> None:
