@@ -49,6 +49,7 @@ def test_a_run_folder_holds_what_it_should(run):
         "checkpoints/step-0000004/manifest.json",
         "model/config.json",
         "model/model.safetensors",
+        "model/manifest.json",
         "model/training.json",
         "model/samples.png",
     } <= names

@@ -146,7 +146,7 @@ def publish(model: str, target: str, step: int | None, dry_run: bool, **options:
     asked = PublishOptions(**options)
     done = publish_model(model, target, asked, step=step, dry_run=dry_run)
     if dry_run:
-        click.echo(f"Would go to {done.url}:", err=True)
+        click.echo(f"Would go to {plain(done.url)}:", err=True)
         for name, size in done.files.items():
             click.echo(f"{size:>12} {name}")
         return
@@ -155,4 +155,4 @@ def publish(model: str, target: str, step: int | None, dry_run: bool, **options:
     elif not asked.create_pr:
         at = f"@{asked.revision}" if asked.revision else ""
         click.echo(f"Next: {command_line('sample', target + at)}", err=True)
-    click.echo(done.url)
+    click.echo(plain(done.url))

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ganzoo.cli.streams import say
 from ganzoo.engine.observers import Observer
+from ganzoo.errors import plain
 from ganzoo.figure_name import quality_figures
 from ganzoo.runs.folder import RunFolder
 
@@ -68,7 +69,7 @@ class Bar(Lines):
         self.say(f"step {step}: {path}")
 
     def say(self, text: str) -> None:
-        self.bar.console.print(text, highlight=False, markup=False)
+        self.bar.console.print(plain(text), highlight=False, markup=False)
 
 
 def numbers(line: dict[str, Any]) -> str:

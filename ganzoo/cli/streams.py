@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from ganzoo.errors import plain
+
 
 def usable_streams() -> None:
     """Make the standard streams ones that can be written to.
@@ -39,4 +41,4 @@ def say(text: str) -> None:
     """A line on standard error, for whoever is there: a terminal that was closed, a reader that
     left, or a full disk behind a redirection stops nothing."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        click.echo(text, err=True)
+        click.echo(plain(text), err=True)

@@ -15,11 +15,11 @@ from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.files import sha256
 from ganzoo.layout import CARD, CONFIG, MANIFEST, METRICS, TRAINING, WEIGHTS
 from ganzoo.models.hub_errors import explained, patiently, unreachable
-from ganzoo.models.hub_name import PREFIX, HubName, is_commit
+from ganzoo.models.hub_name import PREFIX, HubName, is_commit, is_repo
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 #: The tag by which the Hub's models of ganzoo are found.
 TAG: Final = "ganzoo"
@@ -89,7 +89,7 @@ def _online(name: HubName, files: Sequence[str], access: Access) -> Path:
             # The client itself would silently take an old copy where access was withdrawn.
             api = client(access.token)
             info = patiently(lambda: api.model_info(name.repo, revision=name.revision))
-            commit = info.sha or ""
+            commit = _commit_of(info)
         folder = patiently(lambda: _fetch(name, files, access))
         if commit and folder.name != commit:
             folder = patiently(lambda: _fetch(name.at_commit(commit), files, access))
@@ -106,6 +106,15 @@ def _online(name: HubName, files: Sequence[str], access: Access) -> Path:
             stacklevel=2,
         )
     return folder
+
+
+def _commit_of(info: ModelInfo) -> str:
+    """The commit that the Hub states, which will be the name of a folder."""
+    if not is_commit(info.sha or ""):
+        raise WorkFailed(
+            f"the Hub's answer was not understood: it states the commit {info.sha!r}, which is none"
+        )
+    return info.sha or ""
 
 
 def _fetch(name: HubName, files: Sequence[str], access: Access, local: bool = False) -> Path:
@@ -164,6 +173,7 @@ def list_remote(token: str | None = None) -> list[RemoteModel]:
         return [
             RemoteModel(f"{PREFIX}{model.id}", _summary(model.tags or ()))
             for model in client(token).list_models(filter=TAG)
+            if is_repo(model.id)
         ]
 
 

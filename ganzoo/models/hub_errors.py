@@ -12,6 +12,7 @@ from traceback import extract_tb
 from typing import Final, TypeVar
 
 from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.models.hub_guard import guard
 from ganzoo.models.hub_name import HubName
 
 Result = TypeVar("Result")
@@ -65,6 +66,7 @@ def explained(name: HubName | None, token: str | None = None) -> Iterator[None]:
     from huggingface_hub import errors
 
     what = str(name) if name else "the Hub"
+    guard()
     try:
         yield
     except GanzooError:

@@ -39,10 +39,13 @@ class Fault:
     corrupt: bool
     truncate: int | None
     echo_token: bool
+    silent: bool
 
     @property
     def is_error(self) -> bool:
-        return self.drop_after is None and self.truncate is None and not self.corrupt
+        return not self.silent and (
+            self.drop_after is None and self.truncate is None and not self.corrupt
+        )
 
     def reply(self, authorization: str) -> Reply:
         message = f"{self.message} {authorization}" if self.echo_token else self.message
@@ -157,6 +160,7 @@ class Hub(Site):
         corrupt: bool = False,
         truncate: int | None = None,
         echo_token: bool = False,
+        silent: bool = False,
     ) -> None:
         """Makes the next requests that match fail (times=None: all that come).
 
@@ -168,10 +172,11 @@ class Hub(Site):
         reset: such a connection ends with a reset instead of an orderly close.
         corrupt: other bytes of the same length. truncate: only that many bytes, as Content-Length
             says too; the other headers as they were.
+        silent: no answer at all; the connection stays open until the client leaves.
         """
         fault = Fault(
             method, path, status, times, code, message, headers or {},
-            drop_after, reset, corrupt, truncate, echo_token,
+            drop_after, reset, corrupt, truncate, echo_token, silent,
         )  # fmt: skip
         with self.lock:
             self._faults.append(fault)
@@ -235,6 +240,9 @@ class _Handler(BaseHTTPRequestHandler):
             hub.requests.append((method, self.path))
             hub.headers.append({name.lower(): value for name, value in self.headers.items()})
         fault = hub.take_fault(method, self.path)
+        if fault and fault.silent:
+            self.connection.recv(1 << 20)  # comes back when the client has left
+            return self.cut(False)
         drop = fault.drop_after if fault else None
         length = int(self.headers.get("Content-Length") or 0)
         uploads = method in ("PUT", "POST")
