@@ -4,6 +4,7 @@ what is written reads back as what was read."""
 from __future__ import annotations
 
 import io
+import json
 import random
 import warnings
 from pathlib import Path
@@ -127,6 +128,7 @@ def test_a_frequent_number_is_a_mode_of_its_own(often, tmp_path):
         ([f"{d}/{m}/2023" for m in (1, 12) for d in range(1, 29)], "%-d/%-m/%Y"),
         ([f"{d:02}.03.1999 {d % 24:02}:30" for d in range(1, 29)], "%d.%m.%Y %H:%M"),
         ([f"2020-02-{d:02}T12:00:{d:02}Z" for d in range(1, 29)], "%Y-%m-%dT%H:%M:%SZ"),
+        ([f"2021-{m:02}-03 08:{m:02}:00-05:00" for m in range(1, 12)], "%Y-%m-%d %H:%M:%S-05:00"),
         ([f"{h:02}:{m:02}" for h in range(24) for m in (0, 30)], "%H:%M"),
         ([f"Jan {d} 2001" for d in range(1, 29)], "%b %-d %Y"),
         ([f"200701{d:02}" for d in range(1, 29)], "%Y%m%d"),
@@ -207,15 +209,32 @@ def test_a_column_of_names_is_left_out_or_kept_as_it_is_asked(tmp_path):
     assert list(columns(dataset)) == ["x"]
     assert "'name' (300 different texts; at most 256" in told
     assert "'text' (a text of 1500 letters" in told
+    assert '--set \'data.columns={"name": "category"}\'' in told
     dataset, told = table(tmp_path, content, columns={"name": "category", "text": "drop"})
     assert list(columns(dataset)) == ["name", "x"]
     assert len(columns(dataset)["name"]["values"]) == 300
     assert not told
 
 
+@pytest.mark.parametrize("odd", ["oops", "inf", "-", "12 kg"])
+def test_a_text_among_numbers_is_told(odd, tmp_path):
+    for count, words in ((100, "taken as a category: column 'x', since"), (300, "it has numbers")):
+        content = "x,y\n" + lines([*[n / 7 for n in range(count)], odd], [1.5] * (count + 1))
+        dataset, told = table(tmp_path, content)
+        assert words in told
+        choice = {"type": "number", "missing": [odd]}
+        assert f"--set 'data.columns={json.dumps({'x': choice})}'" in told
+        dataset, told = table(tmp_path, content, columns={"x": choice})
+        assert not told
+        assert columns(dataset)["x"]["type"] == "number"
+        assert back(dataset)["x"].isna().sum() == 1
+
+
 @pytest.mark.parametrize(
     ("content", "kept", "words"),
     [
+        ("# by x\n# 2024\na,b\n1,x\n2,y\n", {"a": ["1", "2"], "b": ["x", "y"]}, "2 lines that"),
+        ('a, b\n1, "x, y"\n', {"a": ["1"], "b": ["x, y"]}, ""),
         ("a,b\nTrue,x\nFalse,y\n", {"a": ["False", "True"], "b": ["x", "y"]}, ""),
         ("a,b\n1,\n2,\n", {"a": ["1", "2"], "b": [""]}, ""),
         ("a,b\n5.0,x\n5.0,x\n", {"a": ["5.0"], "b": ["x"]}, ""),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ganzoo_ctgan import times
@@ -17,6 +17,7 @@ MISSING: Final = frozenset(
 )
 FEW: Final = 10  # different whole numbers that are categories
 USUAL_VALUES: Final = 256  # of a category that nobody asked for
+_MOST_ODD: Final = 5
 _REPEATED: Final = 10  # times that each value of a longer list of codes stands in a column
 
 
@@ -29,7 +30,11 @@ class CellError(ValueError):
 
 
 class LeftOut(Exception):
-    """A column that is not taken, and why, in words."""
+    """A column that is not taken, and why, in words. remedy: what can be declared of it."""
+
+    def __init__(self, text: str, remedy: object) -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Cells:
     """The cells of a column. texts: stripped, "" where one is missing.
 
     type: number, date or category. marks: of numbers. format: of dates; other: another format
-    that all of them have as well. gone: what was taken for missing, in words.
+    that all of them have as well. gone: what was taken for missing, in words. odd: the few texts
+    but for which all would be numbers.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Cells:
     format: str = ""
     other: str = ""
     gone: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
 
     @property
     def numbers(self) -> list[str]:
@@ -63,7 +70,7 @@ def understand(name: str, cells: Sequence[str], choice: ColumnChoice, decimal: s
     LeftOut where the column is not taken.
     """
     if choice.type == "drop":
-        raise LeftOut("as asked")
+        raise LeftOut("as asked", "drop")
     texts, gone = _present(cells, choice)
     found = Cells(name, texts, gone=gone)
     counts = Counter(text for text in texts if text)
@@ -83,7 +90,7 @@ def understand(name: str, cells: Sequence[str], choice: ColumnChoice, decimal: s
         return _date(found, *form)
     marks = marks_of(list(counts), decimal)
     if marks is None:
-        return _category(found, counts, USUAL_VALUES)
+        return _category(replace(found, odd=_odd(counts, decimal)), counts, USUAL_VALUES)
     numbers = {plain(text, marks): number for text, number in counts.items()}
     if is_identifier(numbers) or _are_codes(numbers):
         return _category(found, counts, USUAL_VALUES, numeric=True)
@@ -122,11 +129,27 @@ def _are_codes(counts: dict[str, int]) -> bool:
 def _category(found: Cells, counts: Counter[str], most: int, numeric: bool = False) -> Cells:
     longest = max(counts, key=len, default="")
     if len(longest) > MOST_TEXT:
-        raise LeftOut(f"a text of {len(longest)} letters; at most {MOST_TEXT} are taken")
-    if len(counts) > most:
-        what = "identifiers" if numeric else "texts"
-        raise LeftOut(f"{len(counts)} different {what}; at most {most} are taken as categories")
-    return found
+        raise LeftOut(f"a text of {len(longest)} letters; at most {MOST_TEXT} are taken", "drop")
+    if len(counts) <= most:
+        return found
+    remedy: object = "category" if len(counts) <= MOST_VALUES else "drop"
+    if found.odd:
+        remedy = {"type": "number", "missing": found.odd}
+        shown = ", ".join(repr(text[:40]) for text in found.odd)
+        raise LeftOut(f"it has numbers, but not in {shown}", remedy)
+    what = "identifiers" if numeric else "texts"
+    raise LeftOut(f"{len(counts)} different {what}; at most {most} are taken as categories", remedy)
+
+
+def _odd(counts: Counter[str], decimal: str) -> list[str]:
+    """The texts that are no numbers where nearly all others are."""
+    odd: list[str] = []
+    for text in counts:
+        if marks_of([text], decimal) is None:
+            odd.append(text)
+            if len(odd) > min(_MOST_ODD, len(counts) // 10):
+                return []
+    return odd
 
 
 def _declared_date(found: Cells, form: str | None, counts: Counter[str]) -> Cells:

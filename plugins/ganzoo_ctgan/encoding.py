@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -69,7 +68,8 @@ def _numbers(cells: Cells) -> tuple[Column, Tensor]:
         origin = int(min(known))
         if int(max(known)) - origin > _EXACT:
             raise CellError("whole numbers that lie too far apart; as a category they are exact")
-    written = max((_decimals(number) for number in known), default=0)
+    different = set(known)
+    written = max((_decimals(number) for number in different), default=0)
     decimals = max(written, int(fraction))  # 18.0 or 1e3 stays a fraction for who reads it
     values = [float(int(number) - origin if origin else number) for number in known]
     common, encoded = _modes([bool(text) for text in texts], values)
@@ -78,7 +78,7 @@ def _numbers(cells: Cells) -> tuple[Column, Tensor]:
         decimals=decimals,
         origin=origin,
         plus=any(text.startswith("+") for text in texts),
-        step=_step(known, decimals),
+        step=_step(different, decimals),
         **common,
     )
     return column, encoded
@@ -94,7 +94,7 @@ def _dates(cells: Cells) -> tuple[Column, Tensor]:
     except ValueError as error:
         raise CellError(str(error)) from None
     common, encoded = _modes([moment is not None for moment in moments], list(map(float, counts)))
-    step = _step([Decimal(count) for count in counts], 0)
+    step = _step({Decimal(count) for count in counts}, 0)
     column = DateColumn(
         name=cells.name, format=cells.format, unit=unit, start=start, step=step, **common
     )
@@ -105,7 +105,7 @@ def _decimals(number: Decimal) -> int:
     return min(max(0, -int(number.as_tuple().exponent)), MOST_DECIMALS)
 
 
-def _step(numbers: Sequence[Decimal], decimals: int) -> float | None:
+def _step(numbers: set[Decimal], decimals: int) -> float | None:
     """What all numbers lie apart, where that is more than their last decimal."""
     digits = max((_decimals(number.normalize(_DIGITS)) for number in numbers), default=0)
     units = {int(number.scaleb(digits, _DIGITS)) for number in numbers}

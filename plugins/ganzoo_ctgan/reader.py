@@ -56,7 +56,7 @@ def table(name: str, sheet: Sheet, options: TableOptions, tell: bool = True) -> 
     columns: list[Column] = []
     parts: list[Tensor] = []
     read: list[Cells] = []
-    left: dict[str, str] = {}
+    left: dict[str, LeftOut] = {}
     for title, cells in zip(sheet.header, texts, strict=True):
         choice = options.columns.get(title, ColumnChoice())
         try:
@@ -64,7 +64,7 @@ def table(name: str, sheet: Sheet, options: TableOptions, tell: bool = True) -> 
             column, encoded = encode(found)
         except LeftOut as reason:
             if choice.type != "drop":
-                left[title] = str(reason)
+                left[title] = reason
             continue
         except CellError as error:
             line = f", line {sheet.lines[error.row]}" if sheet.lines else ""
@@ -119,7 +119,7 @@ def _as_known(name: str, sheet: Sheet, options: TableOptions, spec: SampleSpec) 
     return Dataset(name, torch.cat(parts, 1)[kept], kind="table", details=spec.details)
 
 
-def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, str]) -> None:
+def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, LeftOut]) -> None:
     """Warn of what was guessed, once for each subject."""
     guessed = list(sheet.notes)
     for mark, what in ((",", "decimal commas"), ("", "marks between thousands")):
@@ -142,10 +142,16 @@ def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, str]) -> None:
         said = _listed(f"{f.name!r} as {f.format}, where {f.other} fits as well" for f in dates)
         remedy = _declared(dates[0].name, {"type": "date", "format": dates[0].other})
         _warn(f"{sheet.where}: read the dates of column {said}. If that is right: {remedy}")
+    odd = [found for found in read if found.odd]
+    if odd:
+        said = _listed(f"{f.name!r}, since {f.odd[0][:40]!r} is no number" for f in odd)
+        remedy = _declared(odd[0].name, {"type": "number", "missing": odd[0].odd})
+        _warn(f"{sheet.where}: taken as a category: column {said}. If it is of numbers: {remedy}")
     if left:
         said = _listed(f"{title!r} ({reason})" for title, reason in left.items())
-        remedy = _declared(next(iter(left)), "category")
-        _warn(f"{sheet.where}: left out: column {said}. To take it all the same: {remedy}")
+        title, reason = next(iter(left.items()))
+        remedy = _declared(title, reason.remedy)
+        _warn(f"{sheet.where}: left out: column {said}. To say what it is: {remedy}")
 
 
 def _declared(name: str, choice: object) -> str:

@@ -54,7 +54,8 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
     text = _text(path, options.encoding, notes)
     delimiter, text, skipped = _delimiter(path, text, options.delimiter, notes)
     # newline="": a line break within quotes is part of a cell, as it is.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    file = io.StringIO(text, newline="")
+    reader = csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
@@ -64,7 +65,10 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
             width = len(rows[0]) if rows else len(row)
             while len(row) > width and not row[-1].strip():
                 row.pop()  # a delimiter at the end of each line
-            if len(row) != width:
+            if rows and width < len(row) and all(_is_remark(row) for row in rows):
+                notes.append(f"{len(rows)} lines that begin with # as remarks")
+                rows, lines = [], []
+            elif len(row) != width:
                 raise _ragged(path, reader.line_num + skipped, rows[0], row, delimiter)
             rows.append(row)
             lines.append(reader.line_num + skipped)
@@ -82,6 +86,10 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
     _check_header(path, rows)
     header = _named(path, [name.strip() for name in rows[0]], notes)
     return Sheet(str(path), header, rows[1:], lines[1:], delimiter, notes)
+
+
+def _is_remark(row: list[str]) -> bool:
+    return row[0].lstrip().startswith("#")
 
 
 def _text(path: Path, asked: str | None, notes: list[str]) -> str:

@@ -33,7 +33,6 @@ _DATES: Final = (
     "%Y-%m",
 )
 _TIMES: Final = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
-_ZONES: Final = ("", "Z", "+00:00")  # of a time that has a date; no other is read
 #: What a format is made of.
 FORMAT: Final = r"([^%]|%[YmdHIMSfybBp]|%-[dmHI])+"
 #: Without zeros in front. Python's own code for it is not on every system.
@@ -52,7 +51,12 @@ def format_of(cells: Iterable[str]) -> tuple[str, str] | None:
     texts = list(cells)
     if not texts or not all(_SHAPE.fullmatch(text) and len(text) < 40 for text in texts):
         return None
-    found = [form for form in _formats() if all(_exact(text, form) for text in texts)]
+    zone = re.search(r"(?<=:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$", texts[0], re.ASCII)
+    found = [
+        form
+        for form in _formats(zone[2] if zone else "")
+        if all(_exact(text, form) for text in texts)
+    ]
     if not found:
         return None
     if found[0].startswith("%Y%m%d") and not all(int(t[:4]) in _YEARS for t in texts):
@@ -61,9 +65,10 @@ def format_of(cells: Iterable[str]) -> tuple[str, str] | None:
     return found[0], next(others, "")
 
 
-def _formats() -> Iterable[str]:
+def _formats(zone: str) -> Iterable[str]:
+    """zone: at the end of each time."""
     forms = [*_DATES, *_TIMES]
-    forms += ["".join(parts) for parts in product(_DATES, " T", _TIMES, _ZONES)]
+    forms += ["".join(parts) + zone for parts in product(_DATES, " T", _TIMES)]
     for form in forms:
         yield form
         short = form
@@ -87,7 +92,7 @@ def _exact(text: str, form: str) -> bool:
 
 
 def _with_six_digits(text: str) -> str:
-    return re.sub(r"(:\d\d\.)(\d{1,6})(?=Z|\+|$)", lambda m: m[1] + m[2].ljust(6, "0"), text)
+    return re.sub(r"(:\d\d\.)(\d{1,6})(?=Z|[+-]|$)", lambda m: m[1] + m[2].ljust(6, "0"), text)
 
 
 def read(text: str, form: str) -> datetime:
