@@ -37,7 +37,7 @@ def test_every_block_of_the_tutorial_runs(author, hub, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::ganzoo.GanzooWarning")  # of so few steps
 @pytest.mark.parametrize(
-    "page", ["precision", "versions", "families", "quality", "stability", "health"]
+    "page", ["precision", "versions", "families", "quality", "stability", "health", "data"]
 )
 def test_every_block_of_a_page_runs(page, hub, tmp_path, monkeypatch):
     """Its commands in this process; its Python in processes of their own."""
@@ -56,7 +56,7 @@ def test_every_page_is_run():
     pages = {path.stem for path in DOCS.glob("*.md")}
     assert pages == {
         *("writing-a-plugin", "precision", "versions", "families", "quality", "stability"),
-        *("health", "reference", "architecture", "performance", "captured"),
+        *("health", "data", "reference", "architecture", "performance", "captured"),
     }
 
 
