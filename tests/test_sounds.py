@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from ganzoo_wavegan.reader import clips
 
 from ganzoo import Dataset, GanzooError
 from ganzoo.sources.find import find_dataset
@@ -137,3 +138,27 @@ def test_stereo_and_what_is_left_out_are_told(tmp_path):
         "1 of 3 are silent: c.wav",
     ):
         assert words in told
+
+
+def test_folders_of_splits_are_no_classes(tmp_path):
+    for name in ("train/b/1", "train/a/2", "test/a/3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / f"{name}.wav", tone(4096), 8000)
+    dataset, told = read(tmp_path)
+    assert dataset.classes == ("a", "b")
+    assert f"test, train are taken for splits; {tmp_path}:test takes one" in told
+    chosen = clips(tmp_path, "train")
+    assert (len(chosen), chosen.classes) == (2, ("a", "b"))
+    with pytest.raises(GanzooError, match="no such split; there is test, train"):
+        clips(tmp_path, "valid")
+    soundfile.write(tmp_path / "train" / "4.wav", tone(4096), 8000)
+    assert "no classes, since 4.wav lies beside" in read(tmp_path)[1]
+
+
+def test_classes_stand_in_their_natural_order(tmp_path):
+    for number in (10, 2, 1):
+        (tmp_path / str(number)).mkdir()
+        soundfile.write(tmp_path / str(number) / "x.wav", tone(4096), 8000)
+    dataset, _ = read(tmp_path)
+    assert dataset.classes == ("1", "2", "10")
+    assert sorted(dataset.labels.tolist()) == [0, 1, 2]

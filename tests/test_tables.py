@@ -129,6 +129,7 @@ def test_a_frequent_number_is_a_mode_of_its_own(often, tmp_path):
         ([f"{d:02}.03.1999 {d % 24:02}:30" for d in range(1, 29)], "%d.%m.%Y %H:%M"),
         ([f"2020-02-{d:02}T12:00:{d:02}Z" for d in range(1, 29)], "%Y-%m-%dT%H:%M:%SZ"),
         ([f"2021-{m:02}-03 08:{m:02}:00-05:00" for m in range(1, 12)], "%Y-%m-%d %H:%M:%S-05:00"),
+        ([f"{d}.{d % 3 + 1}.20{d}" for d in range(13, 24)], "%-d.%-m.%Y"),
         ([f"{h:02}:{m:02}" for h in range(24) for m in (0, 30)], "%H:%M"),
         ([f"Jan {d} 2001" for d in range(1, 29)], "%b %-d %Y"),
         ([f"200701{d:02}" for d in range(1, 29)], "%Y%m%d"),

@@ -27,6 +27,7 @@ Cell = str | float | int | None
 
 _EXACT: Final = 1 << 53  # whole numbers up to here are all floats
 _SOME: Final = 12  # different numbers that show what lies between two
+_STEPS: Final = (86_400.0, 3600.0, 60.0)  # seconds
 _MOST_DIGITS: Final = 9  # after the point; more are what a float left
 _FREQUENT: Final = 0.1  # share of a number that is a mode of its own
 _EVEN: Final = 5  # times that it is as frequent as all alike would be
@@ -95,6 +96,8 @@ def _dates(cells: Cells) -> tuple[Column, Tensor]:
         raise CellError(str(error)) from None
     common, encoded = _modes([moment is not None for moment in moments], list(map(float, counts)))
     step = _step({Decimal(count) for count in counts}, 0)
+    if unit == "second" and step is None:  # too few dates to show more than days or minutes
+        step = next((s for s in _STEPS if all(count % s == 0 for count in counts)), None)
     column = DateColumn(
         name=cells.name, format=cells.format, unit=unit, start=start, step=step, **common
     )

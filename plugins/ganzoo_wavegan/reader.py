@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo import Dataset, GanzooError, GanzooWarning
+from ganzoo.sources.labels import by_name
 from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
 from ganzoo_wavegan.sound import Clip, Sound, open_sound
@@ -20,22 +21,27 @@ from ganzoo_wavegan.sound import Clip, Sound, open_sound
 USUAL: Final = 16_384  # the paper's length
 _MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB, twice while it is read
 _NAMED: Final = 5  # files or reasons that a message has
+_SPLITS: Final = {"train", "training", "valid", "val", "validation", "dev", "test", "testing"}
 _CUT: Final = 0.9  # share of a file that a clip has at least, else it is told
 
 
-def clips(path: Path) -> Dataset:
+def clips(path: Path, split: str = "") -> Dataset:
     """Clips of one length, a power of two from 1,024 to 65,536, padded with zeros at their ends.
 
     In a folder each file is a clip, cut after the length that is nearest to the files' median;
-    where all lie in subfolders, those of the first level are classes. One file alone is cut into
-    clips of 16,384 that follow one another, or fewer where it is shorter.
+    where all lie in subfolders, those of the first level are classes. Where these are called
+    train, test and the like they are splits, of which `split` chooses one, and those below are
+    classes. One file alone is cut into clips of 16,384 that follow one another, or fewer where it
+    is shorter.
 
     Files of a folder are brought to the sample rate that most have. Those that are broken are
     left out. What is done to files, and clips that are silent or cut at the limits, is told in
     warnings. Raises GanzooError that names the file where a single one, or each one, is broken.
     """
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, split)
+    if split:
+        raise GanzooError(f"{path}:{split}: it is one file, which has no splits")
     try:
         sound = open_sound(path)
         length = min(USUAL, _nearest(sound.frames))
@@ -50,11 +56,17 @@ def clips(path: Path) -> Dataset:
     return Dataset(path.stem, _padded(read, length), kind="audio", details=details)
 
 
-def _folder(path: Path) -> Dataset:
+def _folder(path: Path, split: str) -> Dataset:
     others: Counter[str] = Counter()
     files = sorted(_walk(path, others))
     if not files:
         raise GanzooError(f"{path}: no files of sound in it: {', '.join(SUFFIXES)}")
+    splits = _splits(file.relative_to(path).parts for file in files)
+    if split:
+        files = [file for file in files if file.relative_to(path).parts[0] == split in splits]
+        if not files:
+            there = ", ".join(splits) or "none"
+            raise GanzooError(f"{path}:{split}: there is no such split; there is {there}")
     sounds: list[Sound] = []
     broken: list[str] = []
     for file in files:
@@ -79,7 +91,10 @@ def _folder(path: Path) -> Dataset:
     told = [f"{len(broken)} of {len(files)} files left out: {_some(broken)}"] * bool(broken)
     told += _left_out(others) + _changed(good, rate, length) + _heard(read, names)
     parts = [Path(name).parts for name in names]
-    classes = sorted({part[0] for part in parts})
+    if splits:
+        parts = [part[1:] for part in parts]
+        said = f"{', '.join(splits)} are taken for splits; {path}:{splits[0]} takes one"
+        told += [said] * (not split)
     beside = [part[0] for part in parts if len(part) == 1]
     if beside and len(beside) < len(parts):
         told.append(f"no classes, since {_some(beside)} lies beside the subfolders")
@@ -87,8 +102,17 @@ def _folder(path: Path) -> Dataset:
     details, samples = {"sample_rate": rate}, _padded(read, length)
     if beside:
         return Dataset(path.stem, samples, kind="audio", details=details)
-    labels = torch.tensor([classes.index(part[0]) for part in parts])
-    return Dataset(path.stem, samples, labels, tuple(classes), "audio", details=details)
+    labels, classes = by_name([part[0] for part in parts], str(path))
+    return Dataset(path.stem, samples, labels, classes, "audio", details=details)
+
+
+def _splits(files: Iterable[tuple[str, ...]]) -> list[str]:
+    """The folders of the first level where all are called as splits are; none where they are not.
+
+    files: the parts of their paths.
+    """
+    heads = {parts[0] if len(parts) > 1 else "" for parts in files}
+    return sorted(heads) if len(heads) > 1 and all(h.lower() in _SPLITS for h in heads) else []
 
 
 def _changed(sounds: list[Sound], rate: int, length: int) -> list[str]:
