@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils import data as torch_data
 
 from ganzoo.data.dataset import Dataset, LazySamples, as_floats
-from ganzoo.data.worker import Lists, Read, Readable, as_read, ignore_signals
-from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.data.stream import Stream
+from ganzoo.data.worker import Read, Readable
+from ganzoo.errors import GanzooWarning
 
 #: Added to the seed of the inputs' own order, so that it is another than that of the samples. Of
 #: a seed, torch's generator takes the lower 32 bits.
@@ -63,22 +62,34 @@ class Batches:
         self.inputs = None if lazy or data.inputs is None else self._kept(data.inputs)
         self.labels = None if data.labels is None else data.labels.to(self.device)
         self.per_epoch = len(data) // self.batch_size
+        self.stream: Stream | None = None  # of the batches that were started last
         self.broken = 0  # samples that were found so while streaming
 
     def start(self, position: int) -> Iterator[Batch]:
         """Batches from the `position`-th on."""
-        if self.resident is None:
-            stream = self._stream(position)
-            # Workers end when the stream does. One that an error's traceback still holds would
-            # leave it to multiprocessing, which waits at exit for workers that ignore signals.
-            atexit.register(stream.close)
-            try:
-                yield from stream
-            finally:
-                atexit.unregister(stream.close)
-            return
-        for index, other in self.places(position, self.resident.device):
-            yield self.take(index, other)
+        if self.resident is not None:
+            places = self.places(position, self.resident.device)
+            return (self.take(index, other) for index, other in places)
+        self.close()
+        places, pinned = self.places(position, torch.device("cpu")), self.device.type == "cuda"
+        count = self.batch_size // self.world
+        self.stream = Stream(self.dataset, places, self.workers, pinned, count)
+        return self._streamed(self.stream)
+
+    def fetch(self, count: int) -> None:
+        """Have the next `count` batches read, of data that streams: what is wrong with data or
+        workers shows here, and not between two halves of a step.
+
+        Raises GanzooError where no sample can be read, WorkerDied where workers are at fault.
+        """
+        if self.stream is not None:
+            self.stream.fetch(count)
+
+    def close(self) -> None:
+        """End the workers of data that streams."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     def take(self, index: Tensor, other: Tensor) -> Batch:
         """The batch of these places among samples that are kept. All chance is of `rng`."""
@@ -150,20 +161,10 @@ class Batches:
         shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch + apart)
         return torch.randperm(count, generator=shuffle)
 
-    def _stream(self, position: int) -> Generator[Batch, None, None]:
+    def _streamed(self, stream: Stream) -> Iterator[Batch]:
         pinned = self.device.type == "cuda"
-        loader = torch_data.DataLoader(
-            Readable(self.dataset),
-            batch_sampler=Lists(self.places(position, torch.device("cpu"))),
-            num_workers=self.workers,
-            collate_fn=as_read,
-            pin_memory=pinned,
-            worker_init_fn=ignore_signals,
-            # Else the loader draws from the global generator, and a resumed run draws once more.
-            generator=torch.Generator(),
-        )
         told: set[str] = set()
-        for read in self._read(loader):
+        for read in stream:
             self._tell(read, told)
             labels = (
                 None
@@ -191,13 +192,6 @@ class Batches:
                 GanzooWarning,
                 stacklevel=3,
             )
-
-    def _read(self, loader: Iterable[Read]) -> Iterator[Read]:
-        try:
-            yield from loader
-        except GanzooError as error:  # raised in a worker, with its traceback as the text
-            text = str(error).strip().splitlines()[-1].removeprefix("ganzoo.errors.GanzooError: ")
-            raise GanzooError(text) from None
 
     def _prepare(self, samples: Tensor, labels: Tensor | None, inputs: Tensor | None) -> Batch:
         samples = self._laid_out(samples)  # before they are floats, of four times the size

@@ -64,6 +64,8 @@ class Decoded:
     def __init__(self, samples: Keepable, path: Path) -> None:
         """path: of a file that `_header` begins. Raises OSError where it cannot be opened."""
         self.samples, self.path = samples, path
+        self.origin = samples.origin()
+        self._was_there = Path(self.origin).exists()
         self.troubles: list[str] = []
         self._told: set[str] = set()
         self._size = _bytes_of(samples)
@@ -83,6 +85,11 @@ class Decoded:
         self.__dict__.update(state)
         with contextlib.suppress(OSError):  # removed meanwhile
             self._open()
+
+    @property
+    def gone(self) -> bool:
+        """Whether what they were read from was there and is not any more."""
+        return self._was_there and not Path(self.origin).exists()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from ganzoo.engine.setup import examples_of
 from ganzoo.engine.signals import Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
 from ganzoo.engine.tuning import playing
-from ganzoo.errors import GanzooError, GanzooWarning, one_line
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.files import write_bytes
 from ganzoo.layout import NETWORKS
 from ganzoo.measure.judging import Judge
@@ -30,6 +30,7 @@ from ganzoo.models.checkpoint import INPUTS
 from ganzoo.models.records import DataRecord
 from ganzoo.models.stored import EXAMPLES, MOST_EXAMPLES
 from ganzoo.models.upgrade import upgraded
+from ganzoo.plugins import command_line
 from ganzoo.runs.config import RunConfig, made_by
 from ganzoo.runs.folder import RunFolder
 from ganzoo.runs.provenance import provenance
@@ -114,6 +115,7 @@ class Loop:
         execution = self.config.execution
         play = match.play if execution is None else playing(match, execution).play
         while match.step < steps:
+            self._fetch(1 if match.warming_up else self.config.training.discriminator_steps)
             if match.warming_up:
                 match.warm_up()
                 if stop.signal and match.processes.world == 1:
@@ -136,6 +138,21 @@ class Loop:
                 self.checkpoint()
             if number and not last:
                 raise Interrupted(number, self.run.path, step)
+
+    def _fetch(self, rounds: int) -> None:
+        """Have samples read. Where none come, what was reached is kept, and how to go on told."""
+        match = self.match
+        try:
+            match.fetch(rounds)
+        except GanzooError as error:
+            if match.rounds and match.processes.world == 1:
+                self.checkpoint()
+            newest = self.run.checkpoints.steps() if self.first else []
+            kept = f" The checkpoint of step {newest[0]} is kept." if newest else ""
+            raise WorkFailed(
+                f"{str(error).rstrip('.')}.{kept} When that is mended: "
+                f"{command_line('resume', self.run.path)}"
+            ) from error
 
     def _agreed(self, number: int, logging: bool) -> int:
         """The signal that stops this step. Several processes agree at logged steps, where they

@@ -162,11 +162,19 @@ class Match:
         extras, objective = self.networks.extras, self.objective
         self.processes.agree([*extras.buffers(), *objective.buffers()])
 
-    def draw(self) -> Round:
-        """The next round: real samples, and the latents for as many fakes."""
+    def fetch(self, rounds: int) -> None:
+        """Have the real samples of the next rounds read, as `Batches.fetch` does."""
+        self._begun()
+        self.batches.fetch(rounds)
+
+    def _begun(self) -> Iterator[Batch]:
         if self.source is None:
             self.source = self.batches.start(self.rounds)
-        batch = next(self.source)
+        return self.source
+
+    def draw(self) -> Round:
+        """The next round: real samples, and the latents for as many fakes."""
+        batch = next(self._begun())
         self.rounds += 1
         return self.with_latent(batch)
 

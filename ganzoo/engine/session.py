@@ -128,6 +128,7 @@ class Session:
     def _play(self, loop: Loop) -> Run:
         stop, run = StopRequest(), Run(loop.run.path, loop.config)
         with contextlib.ExitStack() as following:
+            following.callback(loop.match.batches.close)  # however training ends
             with stop.listen():
                 following.enter_context(self.observers.following(run, self.match.step))
                 for note in self.notes:
