@@ -7,6 +7,7 @@ import inspect
 import socket
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -148,7 +149,9 @@ def reader(entry: ReaderEntry) -> None:
 def _try_to_read(entry: ReaderEntry, read: Any, file: Path, path: Path) -> None:
     where = f"{entry.name}: a file {file.name}"
     try:
-        loaded = read(path, **_extras(entry, read))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GanzooWarning)  # it may tell what it guesses
+            loaded = read(path, **_extras(entry, read))
     except GanzooError as error:
         if file.name not in str(error) and str(path) not in str(error):
             raise Fault(where, "an error that names the file", one_line(error)) from error
