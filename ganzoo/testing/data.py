@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.entries import DatasetEntry, KindEntry, ReaderEntry
-from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.kinds import kind_of
 from ganzoo.plugins import catalogue
 from ganzoo.targets import import_object
