@@ -22,17 +22,16 @@ from ganzoo.engine.session import Session
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
-from ganzoo.layout import CONFIG
 from ganzoo.models.load import check_class, find_architecture, remember
 from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
-from ganzoo.plugins import catalogue, reference_of
+from ganzoo.plugins import catalogue, command_line, reference_of
 from ganzoo.processes import Processes, processes_of
 from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
-from ganzoo.runs.resolve import resolve
+from ganzoo.runs.resolve import moved, resolve
 from ganzoo.sources.find import Samples, dataset_of, source_of
 from ganzoo.spec import SampleSpec
 from ganzoo.training import Training
@@ -84,6 +83,8 @@ def resume(
     run: str | os.PathLike[str] | Run,
     *,
     steps: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
     architecture: type[Architecture] | None = None,
     data: Samples | None = None,
     labels: Tensor | None = None,
@@ -91,9 +92,10 @@ def resume(
 ) -> Run:
     """Go on with a run from its newest good checkpoint, and return it finished.
 
-    steps: a new last step. architecture, data, labels: as in `train`, for a run of a class or a
-    tensor that nobody packaged. observers: as in `train`; those that the run had by name are
-    there again. A finished run is returned as it is.
+    steps: a new last step. device, precision: other ones than the run had, as on another machine;
+    how it is computed is decided anew. data: the data where it was moved. architecture, data,
+    labels: as in `train`, for a run of a class or a tensor that nobody packaged. observers: as in
+    `train`; those that the run had by name are there again. A finished run is returned as it is.
     """
     observers = [observers] if isinstance(observers, str) else observers
     opened = run if isinstance(run, Run) else Run.open(run)
@@ -101,13 +103,15 @@ def resume(
     config = config.observed_by(o for o in observers if isinstance(o, str))
     if opened.finished and config.training.steps == opened.config.training.steps:
         return opened
+    if isinstance(data, str | os.PathLike):
+        config, data = moved(config, data=source_of(data)), None
     if data is None:
-        _check_data(opened)
+        _check_data(opened, config)
     if architecture is None:
         cls = find_architecture(config.architecture, config.plugin)
     else:
         cls, _ = _architecture(architecture)
-    config = brought_up_to_date(opened, config, cls)
+    config = moved(brought_up_to_date(opened, config, cls), device, precision)
     with _machine(config) as processes:
         dataset = _dataset(data, labels, config, opened.spec())
         return Session(cls, config, dataset, processes, observers, observers).go_on(opened)
@@ -207,13 +211,13 @@ def _asked(
     return merged(below, above)
 
 
-def _check_data(run: Run) -> None:
+def _check_data(run: Run, config: RunConfig) -> None:
     """Raise GanzooError where the data that a run was trained on was moved."""
-    source = run.config.data.source  # a name, or an absolute path
+    source = config.data.source  # a name, or an absolute path
     if source is not None and Path(source).is_absolute() and not Path(source).exists():
         raise GanzooError(
-            f"{run.path} is trained on {source}, which is not there: put it back, or edit "
-            f"data.source in {run.path / CONFIG}"
+            f"{run.path} is trained on {source}, which is not there: put it back, or say where it "
+            f"is: {command_line('resume', run.path, '--data')} PATH"
         )
 
 

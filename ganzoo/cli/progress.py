@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ganzoo.cli.streams import say
+from ganzoo.cli.streams import Lenient, say
 from ganzoo.engine.observers import Observer
 from ganzoo.errors import plain
 from ganzoo.figure_name import quality_figures
@@ -88,7 +89,7 @@ def numbers(line: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def progress() -> Iterator[Lines]:
     """The observer that fits where standard error goes."""
-    console = Console(stderr=True)
+    console = Console(file=cast(IO[str], Lenient(sys.stderr)))
     if not console.is_terminal:
         yield Lines()
         return

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import IO, Any
 
 import click
 
@@ -35,6 +36,25 @@ def usable_streams() -> None:
             setattr(sys, name, nowhere_to)
         elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+
+
+class Lenient:
+    """A stream that others write to, as one to which writing never fails: see `say`."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def say(text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,8 +32,8 @@ OBSERVER = click.option(
 )
 
 
-def _declared(command: click.Command) -> click.Command:
-    """The command with a flag for each option of a run that declares one."""
+def _declared(command: click.Command, only: Container[str] | None = None) -> click.Command:
+    """The command with a flag for each option of a run that declares one. only: for those."""
     flags = [
         click.Option(
             [choice.flag],
@@ -41,6 +42,7 @@ def _declared(command: click.Command) -> click.Command:
             metavar=choice.metavar,
         )
         for choice in choices()
+        if only is None or choice.keyword in only
     ]
     command.params[1:1] = flags
     return command
@@ -80,12 +82,14 @@ def train(
     _follow(lambda bar: api.train(name, observers=[*observers, bar], **asked))
 
 
+@functools.partial(_declared, only=("data", "device", "precision"))
 @click.command()
 @click.argument("run", metavar="RUN", type=TEXT)
 @click.option("--steps", type=int, help="A new last step, to extend a finished run.")
 @OBSERVER
-def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
-    """Go on with a run from its newest good checkpoint."""
+def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any) -> None:
+    """Go on with a run from its newest good checkpoint, also where it has been moved: with its data
+    elsewhere, on another device, in another precision."""
     from ganzoo import api
     from ganzoo.models.publish import Run
 
@@ -98,7 +102,7 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...]) -> None:
         )
         click.echo(opened.path)
         return
-    _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar]))
+    _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar], **moved))
 
 
 def _follow(work: Callable[[Observer], Run]) -> None:

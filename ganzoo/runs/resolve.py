@@ -75,6 +75,32 @@ def resolve(
     )
 
 
+def moved(
+    config: RunConfig,
+    device: str | None = None,
+    precision: str | None = None,
+    data: str | None = None,
+) -> RunConfig:
+    """The configuration of a run that goes on elsewhere, or in another precision.
+
+    How it is computed is decided anew then, in the precision that it had where no other is asked
+    for. data: where its data is now. Raises GanzooError for a value that there is not.
+    """
+    if data is not None:
+        source = config.data.model_copy(update={"source": absolute(data)})
+        config = config.model_copy(update={"data": source})
+    before, execution = config.schedule, config.execution
+    elsewhere = device is not None and device != before.device
+    if not elsewhere and precision is None:
+        return config
+    kept = before.precision if execution is None else execution.precision
+    values = {"device": device or before.device, "precision": precision or kept}
+    if elsewhere:
+        values["step"] = "auto"  # only CUDA has captured ones
+    schedule = make(Schedule, before.model_dump() | values, "schedule", "schedule.")
+    return config.model_copy(update={"schedule": schedule, "execution": None})
+
+
 def own_objective(architecture: type[Architecture]) -> str:
     """The name of the objective in an architecture's recipe."""
     own = architecture.objective
