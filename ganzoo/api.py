@@ -101,7 +101,7 @@ def resume(
     opened = run if isinstance(run, Run) else Run.open(run)
     config = opened.config if steps is None else _extended(opened, steps)
     config = config.observed_by(o for o in observers if isinstance(o, str))
-    if opened.finished and config.training.steps == opened.config.training.steps:
+    if config.training.steps == opened.config.training.steps and opened.complete:
         return opened
     if isinstance(data, str | os.PathLike):
         config, data = moved(config, data=source_of(data)), None

@@ -6,10 +6,12 @@ import contextlib
 import difflib
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # the disk's fault, not the place's
+_LEFT: Final = re.compile(r"Connection (reset|closed) by peer|Broken pipe")
 _UNSUPPORTED: Final = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -45,6 +47,21 @@ def cannot_write(what: object, error: OSError) -> GanzooError:
     return kind(f"{what}: cannot be written: {one_line(error)}" + (f". {advice}" if advice else ""))
 
 
+def system_message(error: BaseException) -> str | None:
+    """One message where the system says that something failed: of a file or a connection, or that
+    memory ran out; else None, for a fault whose traceback is needed."""
+    if isinstance(error, OSError):
+        advice = mending(error)
+        return one_line(error) + (f". {advice}" if advice else "")
+    # torch has no class of its own for a process that has left.
+    if isinstance(error, RuntimeError) and _LEFT.search(str(error)):
+        return (
+            f"another process of this run has ended ({one_line(error)[:200]}). What it said last "
+            "tells why; when that is mended, go on with: ganzoo resume RUN"
+        )
+    return memory_message(error)
+
+
 def mending(error: OSError) -> str:
     """What to do about what the system says of a file or a connection; empty where it says so."""
     if error.errno in FULL:
@@ -52,7 +69,10 @@ def mending(error: OSError) -> str:
     if error.errno in _UNSUPPORTED:
         return "Its file system cannot do that; choose a folder on a local disk"
     if isinstance(error, ConnectionError | TimeoutError):
-        return "The other side has ended or cannot be reached; start it again, and then this"
+        return (
+            "The process or machine at the other end has ended or cannot be reached; see what it "
+            "said last, start it again, and then this"
+        )
     return ""
 
 

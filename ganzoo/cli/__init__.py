@@ -17,7 +17,7 @@ import click
 
 from ganzoo.cli.streams import usable_streams
 from ganzoo.entries import CommandEntry, Entry
-from ganzoo.errors import FULL, GanzooError, GanzooWarning, memory_message, plain, unknown
+from ganzoo.errors import FULL, GanzooError, GanzooWarning, plain, system_message, unknown
 from ganzoo.plugins import catalogue, use
 from ganzoo.version import __version__
 
@@ -32,7 +32,7 @@ class Commands(click.Group):
             click.echo(f"Error: {plain(str(error))}", err=True)
             sys.exit(error.exit_status)
         except (OSError, MemoryError, RuntimeError) as error:
-            message = str(error) if isinstance(error, OSError) else memory_message(error)
+            message = system_message(error)
             if message is None:
                 raise  # a fault of ganzoo's or a plugin's: its traceback is needed
             click.echo(f"Error: {plain(message)}", err=True)

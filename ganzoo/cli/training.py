@@ -94,7 +94,7 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any
     from ganzoo.models.publish import Run
 
     opened = Run.open(run)
-    if opened.finished and steps in (None, opened.config.training.steps):
+    if steps in (None, opened.config.training.steps) and opened.complete:
         click.echo(
             f"{opened.path} is finished: step {opened.config.training.steps}. To go on: "
             f"{command_line('resume', opened.path, '--steps')} N",

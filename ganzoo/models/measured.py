@@ -13,7 +13,7 @@ from typing import Any, Final
 from ganzoo.errors import GanzooError, GanzooWarning, cannot_write
 from ganzoo.files import sha256, write_bytes, write_json
 from ganzoo.layout import CARD, LOCK, METRICS, SAMPLES, WEIGHTS
-from ganzoo.links import held
+from ganzoo.links import check_replaceable, held
 from ganzoo.locks import Busy, locked
 from ganzoo.models.card import NAMELESS, render
 from ganzoo.models.folder import inside, read_card, read_object
@@ -51,6 +51,7 @@ def _check_writable(folder: Path) -> None:
             f"{folder}: cannot be written, and the figures belong there: permission denied. "
             "In Python, ganzoo.evaluate(ganzoo.load(folder), data) measures and writes nothing"
         )
+    check_replaceable(folder / LOCK)
     _record(folder)
     read_metrics(folder)
     read_own(read_card(folder), str(folder / CARD))

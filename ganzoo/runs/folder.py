@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from ganzoo.errors import GanzooError, WorkFailed, cannot_write, mending
+from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, cannot_write, mending
 from ganzoo.files import (
     put_back,
     read_json,
@@ -23,6 +24,7 @@ from ganzoo.layout import (
     CONFIG,
     GRIDS,
     LOCK,
+    MANIFEST,
     METRICS_LOG,
     MODEL,
     TRAINING,
@@ -31,6 +33,7 @@ from ganzoo.layout import (
 )
 from ganzoo.links import held, is_link
 from ganzoo.locks import Busy, locked
+from ganzoo.manifest import read_manifest
 from ganzoo.plugins import command_line
 from ganzoo.runs.checkpoints import STATE, Checkpoints
 from ganzoo.runs.config import RunConfig, load_run_config
@@ -96,6 +99,22 @@ class RunFolder:
         put_back(model)
         training = model_training(model) if is_model(model) else {}
         return bool(training) and training.get("steps") == self.config.training.steps
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is finished, and the weights of its model are what was written."""
+        if not self.finished:
+            return False
+        model = self.model_path
+        try:
+            claims = read_manifest(model) if (model / MANIFEST).exists() else {}
+            for name, claim in claims.items():
+                claim.check(model / name)
+        except GanzooError as error:
+            text = f"{error}: the run counts as not finished, and its model is written anew"
+            warnings.warn(text, GanzooWarning, stacklevel=2)
+            return False
+        return True
 
     def spec(self) -> SampleSpec | None:
         """What one sample is, as the newest checkpoint says; None where no checkpoint does."""
