@@ -22,6 +22,7 @@ from ganzoo.engine.session import Session
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
+from ganzoo.kinds.image.options import sides
 from ganzoo.models.load import check_class, find_architecture, remember
 from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
@@ -139,9 +140,9 @@ def benchmark(
         raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
     with usual_settings(), Chance(find_device(resolved.schedule.device)):
         if data is None:
-            side = options.get("image_size") or 32
+            height, width = sides(resolved.data.others.get("image_size") or 32)
             count = max(1024, resolved.training.batch_size)
-            images = torch.randint(0, 256, (count, 3, int(side), int(side)), dtype=torch.uint8)
+            images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
             dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
         else:
             dataset = _dataset(data, None, resolved)

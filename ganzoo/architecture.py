@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.game import Networks, call
 from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
-from ganzoo.spec import SampleSpec
+from ganzoo.spec import ImageSizes, SampleSpec
 from ganzoo.training import PLAYERS, Training, make_optimizer, scheduled
 
 
@@ -59,8 +59,11 @@ class Architecture:
     objective_options: ClassVar[dict[str, Any]] = {}
     #: The kinds of sample it can make; empty: any.
     kinds: ClassVar[tuple[str, ...]] = ("image",)
-    #: The image sizes (height = width, in pixels) that it can do; empty: any.
+    #: The sizes of square images, in pixels, that it can do; empty: any.
     image_sizes: ClassVar[tuple[int, ...]] = ()
+    #: What height and width are multiples of where it can do others than these squares, rectangles
+    #: too, up to the largest of them; 0: it cannot.
+    image_multiple: ClassVar[int] = 0
     #: Whether its networks take labels.
     conditional: ClassVar[bool] = False
     #: The paper, as a link or a reference.
@@ -75,13 +78,17 @@ class Architecture:
         self.config: Any = self.Config() if config is None else config
         if self.kinds and spec.kind not in self.kinds:
             raise ValueError(f"it makes {' or '.join(self.kinds)}, not {spec.kind}")
-        sizes = [(size, size) for size in self.image_sizes]
-        if sizes and len(spec.shape) == 3 and spec.shape[1:] not in sizes:
-            known = ", ".join(str(size) for size in self.image_sizes)
-            raise ValueError(f"no images of shape {spec.shape}; it can do squares of {known}")
+        sizes = self.sizes()
+        if sizes and len(spec.shape) == 3 and not sizes.take(*spec.shape[1:]):
+            raise ValueError(f"no images of shape {spec.shape}; it can do {sizes}")
         if self.conditional and not spec.classes:
             raise ValueError("it takes labels, and there are no classes")
         self.check()
+
+    @classmethod
+    def sizes(cls) -> ImageSizes:
+        """The sizes of images that it can do."""
+        return ImageSizes(cls.image_sizes, cls.image_multiple)
 
     @property
     def pack(self) -> int:

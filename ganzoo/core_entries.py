@@ -23,8 +23,11 @@ IMAGE: Final = ("image",)
 
 #: The ends of the names of image files, in small letters.
 PICTURES: Final = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".bmp"),
-    *(".gif", ".tif", ".tiff", ".ppm", ".pgm"),
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs"),
+    *(".bmp", ".dib", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    *(".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c", ".tga", ".icb", ".vda", ".vst"),
+    *(".sgi", ".rgb", ".rgba", ".bw", ".pcx", ".dcx", ".qoi", ".dds", ".ras", ".psd"),
+    *(".ico", ".icns", ".xbm", ".xpm", ".im", ".msp", ".fits", ".fit"),
 )
 
 

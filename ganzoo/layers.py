@@ -29,6 +29,7 @@ __all__ = [
     "glorot",
     "halving",
     "perceptron",
+    "smallest_map",
     "spectral_convolution",
     "spectral_norm",
 ]
@@ -196,6 +197,15 @@ class FirstDownBlock(nn.Module):
 
 
 # Stacks of strided convolutions, as in DCGAN
+
+
+def smallest_map(height: int, width: int) -> tuple[int, tuple[int, int]]:
+    """How often both sides of a picture can be halved, and the sides of the map that is left: 4x4
+    for a square of 8, 16, 32, ... pixels, of others 3 to 7 on the shorter side, or what is odd."""
+    halvings = 0
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 6:
+        height, width, halvings = height // 2, width // 2, halvings + 1
+    return halvings, (height, width)
 
 
 def doubling(channels: Sequence[int], bias: bool = True) -> list[nn.ConvTranspose2d]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -104,6 +104,38 @@ class SampleSpec:
         if not (ordered and math.isfinite(low) and math.isfinite(high)):
             raise GanzooError(f"not a sample spec: values from {spec.low} to {spec.high}")
         return spec
+
+
+class ImageSizes(tuple[int, ...]):
+    """The sizes of images, in pixels, that an architecture can do: of squares, smallest first, none
+    meaning any; and, up to the largest, any height and width that are multiples of `multiple`,
+    where that is not 0."""
+
+    multiple: int
+
+    def __new__(cls, squares: Iterable[int] = (), multiple: int = 0) -> ImageSizes:
+        sizes = super().__new__(cls, sorted(squares))
+        sizes.multiple = multiple
+        return sizes
+
+    def take(self, height: int, width: int) -> bool:
+        """Whether images of this size are among them."""
+        if height == width and (not self or height in self):
+            return True
+        sides, most = (height, width), max(self, default=max(height, width))
+        return self.multiple > 0 and all(s <= most and s % self.multiple == 0 for s in sides)
+
+    def nearest(self, side: int) -> int:
+        """Of squares, `side` itself where it is among them; else the next larger one, or the
+        largest."""
+        return next((size for size in self if size >= side), self[-1]) if self else side
+
+    def __str__(self) -> str:
+        squares = f"squares of {', '.join(map(str, self))}" if self else "squares"
+        if not self.multiple:
+            return f"{squares} pixels" if self else squares
+        most = f", up to {self[-1]}" if self else ""
+        return f"{squares}, and heights and widths that are multiples of {self.multiple}{most}"
 
 
 def differing(before: SampleSpec, now: SampleSpec) -> list[str]:

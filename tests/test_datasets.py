@@ -136,7 +136,7 @@ def test_pictures_of_a_map_style_data_set():
 
 
 def test_train_takes_a_map_style_data_set_as_it_is(tmp_path):
-    settings = SMALL["dcgan"] | {"training.batch_size": 8}
+    settings = SMALL["dcgan"] | {"training.batch_size": 8, "data.fit": "crop"}
     run = ganzoo.train("dcgan", data=Pictures(), steps=2, out=tmp_path / "run", settings=settings)
     assert run.finished
     streamed = settings | {"data.in_memory": "no"}

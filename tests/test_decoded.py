@@ -310,6 +310,9 @@ def test_members_of_a_zip_that_are_not_what_it_says_are_named(folder):
     content[entries[6] + 16] ^= 1  # another CRC-32
     content[entries[8] + 42] ^= 1  # another place
     archive.write_bytes(content)
-    told = r"4 of 60 .*0002.png \(it is encrypted\).*0004.*0006.*CRC.*0008.png \(it is not where"
-    with pytest.warns(GanzooWarning, match=told):
+    with pytest.warns(GanzooWarning, match="4 of 60 ") as told:
         assert len(read_all(found(archive))) == COUNT - 4
+    text = str(told[-1].message)
+    assert "0002.png (it is encrypted)" in text
+    assert "0004.png, 0006.png (its CRC-32" in text
+    assert "0008.png (it is not where" in text

@@ -141,7 +141,7 @@ def test_pictures_data_sets_and_tensors_are_worked_from(
     run, other = trained_once(file), FAMILIES[file][2]
     size = 8 if file == "superresolution" else 16
     picture, made = tmp_path / "picture.png", tmp_path / "made.png"
-    Image.effect_noise((40, 30), 80).save(picture)
+    Image.effect_noise((40, 40), 80).save(picture)
     for extra, columns in ((("--input", picture), 1), ((), 8), (("--input", other, "-n", 5), 3)):
         done = call("sample", run.path, *extra, "-o", made)
         assert done.exit_code == 0, done.output

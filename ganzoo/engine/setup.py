@@ -19,6 +19,7 @@ from ganzoo.engine.match import Match
 from ganzoo.engine.rehearsal import judges_alone, rehearse
 from ganzoo.entries import AugmentationEntry
 from ganzoo.errors import GanzooError
+from ganzoo.kinds import kind_class
 from ganzoo.kinds.prepare import mirrors, prepare_data
 from ganzoo.measure.advice import Setting
 from ganzoo.measure.health import Health
@@ -52,6 +53,8 @@ def prepare(
     """
     name = config.architecture
     dataset = prepare_data(dataset, architecture, name, config.data)
+    settled = kind_class(dataset.kind).settled(dataset)
+    config = config.model_copy(update={"data": config.data.model_copy(update=settled)})
     if config.data.in_memory == "auto":
         # Decided once for all processes and for good: a broken image counts otherwise in memory.
         stream = processes.any(int(not fits_in_memory(dataset)))

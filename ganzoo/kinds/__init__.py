@@ -6,15 +6,14 @@ Light to import: torch is not needed for a kind's options.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ganzoo.entries import KindEntry
 from ganzoo.errors import GanzooError
 from ganzoo.options import Options as NoOptions
 from ganzoo.plugins import catalogue
-from ganzoo.spec import SampleSpec
+from ganzoo.spec import ImageSizes, SampleSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from ganzoo.data.dataset import Dataset
     from ganzoo.sources.mapstyle import Items
+
+ANY_SIZE: Final = ImageSizes()
 
 
 class Kind:
@@ -43,18 +44,18 @@ class Kind:
         self.spec = spec
 
     @classmethod
-    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+    def examples(cls, sizes: ImageSizes = ANY_SIZE) -> list[SampleSpec]:
         """Specs of this kind, small ones, on which architectures are tried out (ganzoo.testing).
 
-        sizes: the image sizes that the architecture says it can do; other kinds have no use
-        for them.
+        sizes: of images, that the architecture says it can do; other kinds have no use for them.
         """
         return [SampleSpec("array", (6,)), SampleSpec("array", (2, 3), None, None)]
 
     @classmethod
     def from_tensor(cls, name: str, samples: Tensor, labels: Tensor | None) -> Dataset | None:
         """The data set of a bare tensor, uint8 or float32 (N, ...) on the CPU, where it is plainly
-        of this kind; None leaves it to others. Raises GanzooError where it nearly is."""
+        of this kind; None leaves it to others. Raises GanzooError where it nearly is. With a
+        parameter ``options``, it is given the kind's `Options` as well, and so is `from_items`."""
         return None
 
     @classmethod
@@ -82,13 +83,19 @@ class Kind:
         return replace(dataset, samples=samples, labels=labels, classes=classes)
 
     @classmethod
-    def fit(cls, dataset: Dataset, options: Any, sizes: Collection[int] = ()) -> Dataset:
-        """The data set as an architecture takes it. options: `Options`, of the data. sizes: the
-        image sizes that the architecture can do; empty: any. Raises GanzooError where it cannot."""
+    def fit(cls, dataset: Dataset, options: Any, sizes: ImageSizes = ANY_SIZE) -> Dataset:
+        """The data set as an architecture takes it. options: `Options`, of the data. sizes: of
+        images, that the architecture can do. Raises GanzooError where it cannot."""
         return dataset
 
     @classmethod
-    def fit_inputs(cls, inputs: Dataset, options: Any, sizes: Collection[int] = ()) -> Dataset:
+    def settled(cls, fitted: Dataset) -> dict[str, Any]:
+        """The options, of those in `Options`, that brought data to the form that they have, so that
+        a run's configuration keeps what was found out about them."""
+        return {}
+
+    @classmethod
+    def fit_inputs(cls, inputs: Dataset, options: Any, sizes: ImageSizes = ANY_SIZE) -> Dataset:
         """Inputs of the same kind and size as the samples, fitted along with them: as in `fit`."""
         return cls.fit(inputs, options, sizes)
 

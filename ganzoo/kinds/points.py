@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -14,8 +13,8 @@ from PIL import ImageDraw
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
-from ganzoo.kinds import Kind
-from ganzoo.spec import SampleSpec
+from ganzoo.kinds import ANY_SIZE, Kind
+from ganzoo.spec import ImageSizes, SampleSpec
 
 SIDE = 512  # pixels
 REACH = 1.5  # the plot shows [-REACH, REACH] in both directions
@@ -38,7 +37,7 @@ class Points(Kind):
             raise ValueError("details.centres must be a list of pairs of numbers") from None
 
     @classmethod
-    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
+    def examples(cls, sizes: ImageSizes = ANY_SIZE) -> list[SampleSpec]:
         """Points in the plane, as the data sets have them."""
         return [SampleSpec("points", (2,), None, None)]
 

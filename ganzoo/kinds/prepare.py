@@ -42,7 +42,7 @@ def prepare_data(
     except ValueError as error:
         raise GanzooError(f"data set {dataset.name!r} is of kind {dataset.kind}: {error}") from None
     own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
-    options, sizes = make(kind.Options, own, "data", "data."), architecture.image_sizes
+    options, sizes = make(kind.Options, own, "data", "data."), architecture.sizes()
     fitted = kind.fit(dataset, options, sizes)
     inputs, spec = dataset.of_inputs(), dataset.input_spec
     if inputs is not None and spec is not None and _alike(spec, dataset.spec):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -67,7 +68,8 @@ class Choice:
     def type(self) -> type[int] | type[str]:
         """What it is read as from the command line; the run's configuration checks it."""
         annotation = self.info.annotation
-        return int if annotation is int or int in get_args(annotation) else str
+        kinds = {kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType}
+        return int if kinds == {int} else str
 
 
 def choices() -> list[Choice]:

@@ -49,7 +49,7 @@ class Case:
         Raises Fault where it refuses what it claims.
         """
         kinds = catalogue().entries(KindEntry)
-        sizes = self.architecture.image_sizes
+        sizes = self.architecture.sizes()
         specs: list[SampleSpec] = []
         for kind in self.architecture.kinds or kinds:
             if kind not in kinds:

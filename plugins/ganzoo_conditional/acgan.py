@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganzoo import Architecture, Options, SampleSpec, Training
+from ganzoo.layers import smallest_map
 from ganzoo_conditional.blocks import growing, initialise, shrinking, start
 from ganzoo_conditional.objective import AuxiliaryClassifier, Output
 
@@ -28,6 +29,7 @@ class ACGAN(Architecture):
 
     conditional: ClassVar = True
     image_sizes: ClassVar = (16, 32, 64)
+    image_multiple: ClassVar = 16
     objective: ClassVar = AuxiliaryClassifier
     training: ClassVar = Training(batch_size=100, steps=50_000, beta1=0.5)
     paper: ClassVar = "https://arxiv.org/abs/1610.09585"
@@ -71,7 +73,8 @@ class Discriminator(nn.Module):
                 layers.append(nn.BatchNorm2d(layer.out_channels))
             layers += [nn.LeakyReLU(0.2), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        features = convolutions[-1].out_channels * 4 * 4
+        _, (high, wide) = smallest_map(*spec.shape[1:])
+        features = convolutions[-1].out_channels * high * wide
         self.score = nn.Linear(features, 1)
         self.classify = nn.Linear(features, len(spec.classes))
 

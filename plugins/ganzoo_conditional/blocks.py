@@ -1,34 +1,34 @@
 """What both architectures are made of: strided convolutions up and down, as DCGAN has them
 (Radford 2016, arXiv:1511.06434). Neither side has a normalisation here; each adds its own."""
 
-import math
-
 from torch import nn
 
 from ganzoo import SampleSpec, layers
 
 
 def channels(spec: SampleSpec, width: int) -> list[int]:
-    """Of the feature maps, from the one at half the picture's size to the 4x4 one."""
-    halvings = int(math.log2(spec.shape[-1])) - 2
+    """Of the feature maps, from the one at half the picture's size to the smallest one."""
+    halvings, _ = layers.smallest_map(*spec.shape[1:])
     return [width << index for index in range(halvings)]
 
 
 def start(spec: SampleSpec, inputs: int, width: int) -> nn.Sequential:
-    """The generator's first layer: (N, inputs) to a 4x4 map."""
+    """The generator's first layer: (N, inputs) to the smallest map."""
     outputs = channels(spec, width)[-1]
-    return nn.Sequential(nn.Linear(inputs, outputs * 4 * 4), nn.Unflatten(1, (outputs, 4, 4)))
+    _, (high, wide) = layers.smallest_map(*spec.shape[1:])
+    linear = nn.Linear(inputs, outputs * high * wide)
+    return nn.Sequential(linear, nn.Unflatten(1, (outputs, high, wide)))
 
 
 def growing(spec: SampleSpec, width: int) -> list[nn.ConvTranspose2d]:
-    """Convolutions from the 4x4 map to the picture, each of which doubles the size."""
+    """Convolutions from the smallest map to the picture, each of which doubles the size."""
     return layers.doubling([*channels(spec, width)[::-1], spec.shape[0]])
 
 
 def shrinking(spec: SampleSpec, width: int) -> list[nn.Conv2d]:
-    """Convolutions from the picture to a 4x4 map, each to twice the channels of the one before.
+    """Convolutions from the picture to the smallest map, each to twice the channels of the last.
 
-    The last one keeps the size: only with it does each place of the 4x4 map see most of the
+    The last one keeps the size: only with it does each place of a 4x4 map see most of the
     picture, whatever its size.
     """
     maps = channels(spec, width)

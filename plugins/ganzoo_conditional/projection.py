@@ -27,6 +27,7 @@ class Projection(Architecture):
 
     conditional: ClassVar = True
     image_sizes: ClassVar = (16, 32, 64)
+    image_multiple: ClassVar = 16
     objective: ClassVar = "hinge"
     training: ClassVar = Training(
         batch_size=64,

@@ -1,7 +1,6 @@
 """The networks and the recipe of DCGAN, as in pytorch/examples ``dcgan/main.py``, which has them
 at 64 pixels; other sizes have more or fewer of the same blocks."""
 
-import math
 from typing import ClassVar
 
 from pydantic import Field
@@ -24,20 +23,22 @@ class DCGAN(Architecture):
         )
 
     image_sizes: ClassVar = (16, 32, 64, 128, 256)
+    image_multiple: ClassVar = 16
     training: ClassVar = Training(batch_size=64, steps=20_000, beta1=0.5)
     paper: ClassVar = "https://arxiv.org/abs/1511.06434"
 
     @property
     def channels(self) -> list[int]:
-        """Of the feature maps, from the 4x4 one to the one at half the picture's size."""
-        blocks = int(math.log2(self.spec.shape[-1])) - 2
+        """Of the feature maps, from the smallest one to the one at half the picture's size."""
+        blocks, _ = layers.smallest_map(*self.spec.shape[1:])
         return [self.config.width << index for index in reversed(range(blocks))]
 
     def build_generator(self) -> nn.Module:
         latent_size, channels = self.config.latent_size, self.channels
+        _, smallest = layers.smallest_map(*self.spec.shape[1:])
         network = [
             nn.Unflatten(1, (latent_size, 1, 1)),
-            nn.ConvTranspose2d(latent_size, channels[0], 4, 1, 0, bias=False),
+            nn.ConvTranspose2d(latent_size, channels[0], smallest, 1, 0, bias=False),
         ]
         for layer in layers.doubling([*channels, self.spec.shape[0]], bias=False):
             network += [nn.BatchNorm2d(layer.in_channels), self._activation(), layer]
@@ -60,5 +61,6 @@ class DCGAN(Architecture):
         if self.config.minibatch_stddev:
             network.append(layers.MinibatchStddev())
         last = channels[-1] + self.config.minibatch_stddev
-        network.append(nn.Conv2d(last, 1, 4, 1, 0, bias=False))
+        _, smallest = layers.smallest_map(*self.spec.shape[1:])
+        network.append(nn.Conv2d(last, 1, smallest, 1, 0, bias=False))
         return nn.Sequential(*network).apply(layers.dcgan_weights)

@@ -1,6 +1,5 @@
 """The networks and the recipe of EBGAN."""
 
-import math
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
@@ -29,6 +28,7 @@ class EBGAN(Architecture):
         )
 
     image_sizes: ClassVar = (16, 32, 64)
+    image_multiple: ClassVar = 16
     objective: ClassVar[str | type[Objective]] = EnergyBased
     # With DCGAN's 2e-4 the generator made one and the same digit for the first 1,000 steps; with
     # 1e-3 for both players and no clipping the autoencoder broke down after some 1,400.
@@ -43,18 +43,19 @@ class EBGAN(Architecture):
     paper: ClassVar = "https://arxiv.org/abs/1609.03126"
 
     def build_generator(self) -> nn.Module:
-        doublings = int(math.log2(self.spec.shape[-1])) - 2
+        doublings, smallest = layers.smallest_map(*self.spec.shape[1:])
         channels = [self.config.width << index for index in range(doublings, 0, -1)]
         network = [
             nn.Unflatten(1, (self.config.latent_size, 1, 1)),
-            nn.ConvTranspose2d(self.config.latent_size, channels[0], 4, bias=False),
+            nn.ConvTranspose2d(self.config.latent_size, channels[0], smallest, bias=False),
         ]
         for layer in layers.doubling([*channels, self.spec.shape[0]], bias=False):
             network += [nn.BatchNorm2d(layer.in_channels), nn.ReLU(), layer]
         return nn.Sequential(*network, nn.Tanh()).apply(layers.dcgan_weights)
 
     def build_discriminator(self) -> nn.Module:
-        return Autoencoder(self.spec.shape[0], self.config.width, self.spec.shape[-1])
+        halvings, _ = layers.smallest_map(*self.spec.shape[1:])
+        return Autoencoder(self.spec.shape[0], self.config.width, min(3, halvings))
 
 
 class Judgement(NamedTuple):
@@ -72,9 +73,8 @@ class Autoencoder(nn.Module):
     left, and the discriminator cannot raise the energy of a generator that makes nothing else.
     """
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(self, channels: int, width: int, halvings: int) -> None:
         super().__init__()
-        halvings = min(3, int(math.log2(size)) - 2)
         sizes = [channels, *(width << index for index in range(halvings))]
         down: list[nn.Module] = []
         up: list[nn.Module] = []

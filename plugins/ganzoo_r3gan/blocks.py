@@ -50,11 +50,12 @@ class ResidualBlock(nn.Module):
 
 
 class GenerativeBasis(nn.Module):
-    """The 4x4 map that the generator begins with: learned patterns, weighted by the latent."""
+    """The map that the generator begins with, of `sides`: learned patterns, weighted by the
+    latent."""
 
-    def __init__(self, latent_size: int, width: int) -> None:
+    def __init__(self, latent_size: int, width: int, sides: tuple[int, int]) -> None:
         super().__init__()
-        self.basis = nn.Parameter(torch.empty(width, 4, 4))
+        self.basis = nn.Parameter(torch.empty(width, *sides))
         self.weights = nn.Linear(latent_size, width, bias=False)
         nn.init.normal_(self.basis)
         nn.init.normal_(self.weights.weight, 0.0, 1 / math.sqrt(latent_size))
@@ -69,11 +70,11 @@ class DiscriminativeBasis(nn.Module):
     In float32, since the objective takes the difference of two scores.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, sides: tuple[int, int]) -> None:
         super().__init__()
-        self.basis = nn.Conv2d(width, width, 4, groups=width, bias=False)
+        self.basis = nn.Conv2d(width, width, sides, groups=width, bias=False)
         self.score = nn.Linear(width, 1, bias=False)
-        nn.init.normal_(self.basis.weight, 0.0, 1 / 4)
+        nn.init.normal_(self.basis.weight, 0.0, 1 / math.sqrt(math.prod(sides)))
         nn.init.normal_(self.score.weight, 0.0, 1 / math.sqrt(width))
 
     def forward(self, x: Tensor) -> Tensor:

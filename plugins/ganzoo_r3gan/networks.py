@@ -1,6 +1,5 @@
 """The networks and the recipe of R3GAN, after the authors' ``brownvc/R3GAN``."""
 
-import math
 from itertools import pairwise
 from typing import ClassVar
 
@@ -8,6 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from ganzoo import Architecture, Options, Training
+from ganzoo.layers import smallest_map
 from ganzoo_r3gan.blocks import (
     DiscriminativeBasis,
     Downsample,
@@ -44,6 +44,7 @@ class R3GAN(Architecture):
         blocks: int = Field(2, ge=1, le=16, description="residual blocks at each resolution")
 
     image_sizes: ClassVar = (16, 32, 64)
+    image_multiple: ClassVar = 16
     objective: ClassVar = "relativistic"
     training: ClassVar = Training(
         batch_size=64,
@@ -57,13 +58,17 @@ class R3GAN(Architecture):
 
     @property
     def channels(self) -> list[int]:
-        """Of the feature maps, from the 4x4 one to the one of the picture's size."""
-        sizes = [4 << index for index in range(int(math.log2(self.spec.shape[-1])) - 1)]
+        """Of the feature maps, from the smallest one to the one of the picture's size."""
+        halvings, _ = smallest_map(*self.spec.shape[1:])
+        sizes = [4 << index for index in range(halvings + 1)]
         return [self.config.width * 32 // max(32, size) for size in sizes]
 
     def build_generator(self) -> nn.Module:
         wide = self.channels
-        layers = [GenerativeBasis(self.config.latent_size, wide[0]), *self._blocks(wide[0])]
+        layers = [
+            GenerativeBasis(self.config.latent_size, wide[0], self._smallest),
+            *self._blocks(wide[0]),
+        ]
         for before, after in pairwise(wide):
             layers += [*change(before, after), Upsample(), *self._blocks(after)]
         return nn.Sequential(*layers, conv(wide[-1], self.spec.shape[0], bias=False), InRange())
@@ -73,7 +78,12 @@ class R3GAN(Architecture):
         layers = [conv(self.spec.shape[0], narrow[0], bias=False), *self._blocks(narrow[0])]
         for before, after in pairwise(narrow):
             layers += [Downsample(), *change(before, after), *self._blocks(after)]
-        return nn.Sequential(*layers, DiscriminativeBasis(narrow[-1]))
+        return nn.Sequential(*layers, DiscriminativeBasis(narrow[-1], self._smallest))
+
+    @property
+    def _smallest(self) -> tuple[int, int]:
+        _, smallest = smallest_map(*self.spec.shape[1:])
+        return smallest
 
     def _blocks(self, width: int) -> list[nn.Module]:
         count = self.config.blocks

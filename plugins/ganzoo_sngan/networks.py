@@ -1,7 +1,6 @@
 """The networks and the recipe of SNGAN, as in the authors' ``pfnet-research/sngan_projection``
 without labels: at 32 pixels ``resnet_32.py`` and ``snresnet_32.py``."""
 
-import math
 from itertools import pairwise
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from ganzoo.layers import (
     UpBlock,
     convolution,
     glorot,
+    smallest_map,
     spectral_convolution,
     spectral_norm,
 )
@@ -41,6 +41,7 @@ class SNGAN(Architecture):
         )
 
     image_sizes: ClassVar = (16, 32, 64, 128)
+    image_multiple: ClassVar = 16
     objective: ClassVar = "hinge"
     training: ClassVar = Training(
         batch_size=64,
@@ -54,15 +55,16 @@ class SNGAN(Architecture):
     paper: ClassVar = "https://arxiv.org/abs/1802.05957"
 
     def build_generator(self) -> nn.Module:
-        size, width = self.spec.shape[-1], 2 * self.config.width
-        sizes = [4 << index for index in range(int(math.log2(size)) - 1)]  # of the feature maps
+        halvings, (high, wide) = smallest_map(*self.spec.shape[1:])
+        size, width = 4 << halvings, 2 * self.config.width
+        sizes = [4 << index for index in range(halvings + 1)]  # of the feature maps
         if size <= 32:
             channels = [width] * len(sizes)
         else:
             channels = [min(4 * width, width * size // (4 * at)) for at in sizes]
         return nn.Sequential(
-            glorot(nn.Linear(self.config.latent_size, channels[0] * 4 * 4)),
-            nn.Unflatten(1, (channels[0], 4, 4)),
+            glorot(nn.Linear(self.config.latent_size, channels[0] * high * wide)),
+            nn.Unflatten(1, (channels[0], high, wide)),
             *(UpBlock(inputs, outputs) for inputs, outputs in pairwise(channels)),
             nn.BatchNorm2d(channels[-1]),
             nn.ReLU(),
@@ -71,12 +73,12 @@ class SNGAN(Architecture):
         )
 
     def build_discriminator(self) -> nn.Module:
-        size, width = self.spec.shape[-1], self.config.width
-        if size <= 32:  # down to 8x8, then two blocks more
-            halvings = int(math.log2(size)) - 3
+        halvings, _ = smallest_map(*self.spec.shape[1:])
+        width = self.config.width
+        if halvings <= 3:  # up to 32 pixels: down to 8x8, then two blocks more
+            halvings -= 1
             channels = [width] * (halvings + 2)
         else:  # down to 4x4, then one block more
-            halvings = int(math.log2(size)) - 2
             channels = [(width << index) // 2 for index in range(halvings)]
             channels.append(channels[-1])
         conv = spectral_convolution

@@ -31,6 +31,7 @@ class Vanilla(Architecture):
         )
 
     kinds: ClassVar = ()
+    image_multiple: ClassVar = 1
     training: ClassVar = Training(batch_size=100, steps=20_000)
     paper: ClassVar = "https://arxiv.org/abs/1406.2661"
 

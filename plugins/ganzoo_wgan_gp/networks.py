@@ -4,7 +4,6 @@ The critic has no normalisation: one that mixes the samples of a batch would inv
 penalty, which is of each sample by itself (section 4 of the paper).
 """
 
-import math
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from ganzoo import Architecture, Options, Training
-from ganzoo.layers import DownBlock, FirstDownBlock, UpBlock, convolution, perceptron
+from ganzoo.layers import DownBlock, FirstDownBlock, UpBlock, convolution, perceptron, smallest_map
 
 
 class WGANGP(Architecture):
@@ -27,6 +26,7 @@ class WGANGP(Architecture):
 
     kinds: ClassVar = ()
     image_sizes: ClassVar = (8, 16, 32, 64, 128, 256)
+    image_multiple: ClassVar = 8
     objective: ClassVar = "wasserstein"
     training: ClassVar = Training(
         batch_size=64,
@@ -51,10 +51,10 @@ class WGANGP(Architecture):
         if self.config.network == "mlp":
             return self._mlp_generator()
         width = self.config.width
-        blocks = int(math.log2(self.spec.shape[-1])) - 2
+        blocks, (high, wide) = smallest_map(*self.spec.shape[1:])
         return nn.Sequential(
-            nn.Linear(self.config.latent_size, width * 4 * 4),
-            nn.Unflatten(1, (width, 4, 4)),
+            nn.Linear(self.config.latent_size, width * high * wide),
+            nn.Unflatten(1, (width, high, wide)),
             *(UpBlock(width, width) for _ in range(blocks)),
             nn.BatchNorm2d(width),
             nn.ReLU(),
@@ -66,7 +66,7 @@ class WGANGP(Architecture):
         if self.config.network == "mlp":
             return self._mlp_critic()
         width = self.config.width
-        halvings = int(math.log2(self.spec.shape[-1])) - 3
+        halvings = smallest_map(*self.spec.shape[1:])[0] - 1  # and two blocks more
         return nn.Sequential(
             FirstDownBlock(self.spec.shape[0], width),
             *(DownBlock(width, width, index < halvings - 1) for index in range(halvings + 1)),

@@ -1,69 +1,66 @@
-"""Folders and zips of image files. Subfolders are classes."""
+"""Folders and zips of image files."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import struct
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Final
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-import numpy as np
 import PIL
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
+from ganzoo.data.reading import Fault, in_words
 from ganzoo.entries import ReaderEntry
-from ganzoo.errors import GanzooError
-from ganzoo.kinds.image.stored import FolderFiles, Stored, in_folder, in_zip, times_of
+from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.kinds.image.classes import sort_out
+from ganzoo.kinds.image.levels import Levels, levels_of
+from ganzoo.kinds.image.pixels import Form, check_area, deep_values, pixels, too_large
+from ganzoo.kinds.image.stored import (
+    FolderFiles,
+    Numbers,
+    Sieve,
+    Stored,
+    in_folder,
+    in_zip,
+    times_of,
+)
+from ganzoo.kinds.image.survey import ANIMATED, COLOUR, DEEP, Survey, survey
 from ganzoo.plugins import catalogue
+from ganzoo.sources.options import Data
+from ganzoo.spec import SampleSpec
 
-_DECODING: Final = 1  # counted up when `pixels` gives other pixels of the same file
-_LOOKED_AT: Final = 100  # files whose headers are read, to see whether there is colour
+_DECODING: Final = 2  # counted up when `pixels` gives other pixels of the same file
+
+Used = TypeVar("Used")
 
 
 class ImageFiles:
-    """Image files, decoded one at a time to uint8 (channels, size, size)."""
+    """Image files, decoded one at a time to uint8 (channels, height, width)."""
 
-    def __init__(self, files: Stored, size: int = 0, channels: int = 0) -> None:
-        self.files, self.size, self.channels = files, size, channels
+    def __init__(self, files: Stored, found: Survey, form: Form) -> None:
+        self.files, self.found, self.form = files, found, form
 
-    def at(self, size: int, channels: int) -> ImageFiles:
-        """The same files, decoded to another size and number of channels (1 or 3)."""
-        return ImageFiles(self.files, size, channels)
+    def at(self, form: Form) -> ImageFiles:
+        """The same files, decoded to another form."""
+        return ImageFiles(self.files, self.found, form)
 
-    def native(self) -> tuple[int, int]:
-        """Channels and short side: the side of the first image that can be opened, and 3 channels
-        where it or one of those that lie evenly apart is in colour."""
-        first = next(self._headers(range(len(self))), None)
-        if first is None:
-            if len(self) == 1:
-                raise GanzooError(
-                    f"{self.files.root / self.name(0)}: not an image that can be read"
-                )
-            raise GanzooError(f"{self.files.root}: none of its {len(self)} images can be read")
-        channels, side = first
-        apart = range(0, len(self), -(-len(self) // _LOOKED_AT))
-        if channels == 1 and any(other == 3 for other, _ in self._headers(apart)):
-            channels = 3
-        return channels, side
-
-    def _headers(self, indices: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Channels and short side of those that can be opened; their pixels are not read."""
-        for index in indices:
-            try:
-                with self.files.open(index) as file, Image.open(file) as image:
-                    yield (1 if is_grey(image) else 3), min(image.size)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                continue
+    @property
+    def sides(self) -> tuple[Numbers, Numbers]:
+        """The heights and the widths of those that can be opened."""
+        return self.found.heights[self.found.readable], self.found.widths[self.found.readable]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.channels, self.size, self.size
+        return self.form.channels, *self.form.size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -73,12 +70,20 @@ class ImageFiles:
         return len(self.files.names)
 
     def __getitem__(self, index: int) -> Tensor:
+        return self._use(index, lambda image, content: pixels(image, self.form, content))
+
+    def deep_values(self, index: int) -> NDArray[Any] | None:
+        """See `deep_values`. Raises as reading a sample does."""
+        return self._use(index, deep_values)
+
+    def _use(self, index: int, use: Callable[[Image.Image, bytes], Used]) -> Used:
+        check_area(int(self.found.widths[index]), int(self.found.heights[index]))
         try:
             # Read whole before it is decoded: what is wrong with the file is told as such.
             with self.files.open(index) as file:
                 content = file.read()
             with Image.open(io.BytesIO(content)) as image:
-                return pixels(image, self.size, self.channels)
+                return use(image, content)
         except UnidentifiedImageError as error:
             raise ValueError("not an image") from error
         except (SyntaxError, Image.DecompressionBombError) as error:
@@ -99,100 +104,111 @@ class ImageFiles:
         return str(self.files.root.resolve())
 
     def version(self) -> str:
-        """SHA-256 over the state of the files and what decodes them."""
-        decoder = f"{self.files.version()} {PIL.__version__} {_DECODING}"
+        """SHA-256 over the state of the files, what decodes them, and how."""
+        form = self.form
+        decoder = f"{self.files.version()} {PIL.__version__} {_DECODING} {form.fit} {form.levels}"
         return hashlib.sha256(decoder.encode()).hexdigest()
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether a picture is without colour."""
-    return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-
-
-def pixels(image: Image.Image, size: int, channels: int) -> Tensor:
-    """The middle square of a picture, turned upright, as uint8 (channels, size, size).
-
-    Raises ValueError for pixels whose range is not known.
-    """
-    image.draft("RGB" if channels == 3 else "L", (size, size))
-    _turn_upright(image)
-    side = min(image.size)
-    left, top = ((length - side) // 2 for length in image.size)
-    image = image.crop((left, top, left + side, top + side))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is not known")
-    if image.mode.startswith("I"):  # 16-bit grey, which PIL's convert would clip
-        deep = np.asarray(image).astype(np.float32) / 256
-        image = Image.fromarray(deep.clip(0, 255).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = _over_white(image)
-    picture = image.convert("RGB" if channels == 3 else "L")
-    if side != size:
-        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture).reshape(size, size, channels)
-    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-
-
-def _turn_upright(image: Image.Image) -> None:
-    """Turn a photograph as its camera says; one whose EXIF data are damaged stays as it is."""
-    image.load()  # what is wrong with its pixels is told
-    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
-        ImageOps.exif_transpose(image, in_place=True)
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    """What is seen on white paper: beneath transparent pixels any colour may be hidden."""
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-
-
-def images(path: Path) -> Dataset:
-    """One picture; or those in a folder and its subfolders, each of the first level a class."""
+def images(
+    path: Path, data: Data | None = None, spec: SampleSpec | None = None, split: str = ""
+) -> Dataset:
+    """One picture; or those in a folder and its subfolders. See `sort_out` for their labels."""
+    sieve = Sieve(_ends())
     if path.is_file():
         found = path.stat()
-        files = FolderFiles(path.parent, [path.name], [found.st_size], [times_of(found)])
-        return _dataset(path, files)
-    return _dataset(path, in_folder(path, _wanted()))
+        files = FolderFiles(path.parent, [path.name], [found.st_size], [times_of(found)], sieve)
+        return _dataset(path, files, data, spec, split)
+    return _dataset(path, in_folder(path, sieve), data, spec, split)
 
 
-def image_zip(path: Path) -> Dataset:
-    """The images in a zip, read in place; nothing is extracted."""
-    return _dataset(path, in_zip(path, _wanted()))
-
-
-def _wanted() -> Callable[[str], bool]:
-    """Whether a file's name is that of an image."""
-    ends = _ends()
-    return lambda name: name.lower().endswith(ends) and not _hidden(name)
+def image_zip(
+    path: Path, data: Data | None = None, spec: SampleSpec | None = None, split: str = ""
+) -> Dataset:
+    """The images in a zip, read in place; nothing is extracted. See `images`."""
+    return _dataset(path, in_zip(path, Sieve(_ends())), data, spec, split)
 
 
 def _ends() -> tuple[str, ...]:
     return catalogue().entries(ReaderEntry)["images"].inside
 
 
-def _dataset(path: Path, stored: Stored) -> Dataset:
+def _dataset(
+    path: Path, stored: Stored, data: Data | None, spec: SampleSpec | None, split: str
+) -> Dataset:
     if not len(stored.names):
-        kinds = ", ".join(suffix[1:] for suffix in _ends())
-        raise GanzooError(f"{path}: no images in it. Images are files that end in {kinds}.")
-    files = ImageFiles(stored)
-    labels, classes = _classes(stored.names)
-    channels, size = files.native()
-    return Dataset(path.stem, files.at(size, channels), labels, classes)
+        left = _counted(stored.beside.left)
+        there = f"There are files that end otherwise: {left}. " if left else ""
+        raise GanzooError(
+            f"{path}: no images in it. {there}Images are files that end in "
+            f"{', '.join(end[1:] for end in _ends())}."
+        )
+    known = spec.classes if spec else ()
+    stored, labels, classes = sort_out(stored, split, known)
+    found = survey(stored)
+    if not len(found.readable):
+        raise _none_readable(path, stored, found)
+    _tell_of_files(path, stored, found)
+    channels, side = (3 if found.count(COLOUR) else 1), found.short_side()
+    samples = ImageFiles(stored, found, Form((side, side), channels))
+    levels = None
+    if found.count(DEEP):
+        levels = _levels(path, samples, data, spec)
+    details: dict[str, Any] = {}
+    if levels is not None:
+        samples = samples.at(replace(samples.form, levels=levels))
+        details = {"levels": list(levels)}
+    name = f"{path.stem}-{split}" if split else path.stem
+    return Dataset(name, samples, labels, classes, details=details)
 
 
-def _hidden(name: str) -> bool:
-    # A name may begin with "./", which hides nothing.
-    return any(part.startswith((".", "__MACOSX")) and part != "." for part in name.split("/"))
+def _levels(
+    path: Path, samples: ImageFiles, data: Data | None, spec: SampleSpec | None
+) -> Levels | None:
+    """What is black and white in deep pictures: as it is asked for, or as the model that they are
+    for has it, or as they have it themselves."""
+    asked = data.others.get("levels") if data else None
+    asked = asked or (spec.details.get("levels") if spec else None)
+    if asked is not None:
+        return float(asked[0]), float(asked[1])
+    found = samples.found
+    deep = [int(i) for i in found.readable if found.flags[i] & DEEP]
+    return levels_of(str(path), deep, len(samples), samples.deep_values)
 
 
-def _classes(names: Iterable[str]) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Labels from the first folder in which the paths differ; none where files lie beside it."""
-    parts = [PurePosixPath(name).parts for name in names]
-    common = 0
-    while all(len(p) > common + 1 for p in parts) and len({p[common] for p in parts}) == 1:
-        common += 1
-    if any(len(p) <= common + 1 for p in parts):
-        return None, ()
-    classes = sorted({p[common] for p in parts})
-    number = {name: index for index, name in enumerate(classes)}
-    return torch.tensor([number[p[common]] for p in parts]), tuple(classes)
+def _none_readable(path: Path, stored: Stored, found: Survey) -> GanzooError:
+    large = [
+        Fault(
+            stored.names[number], too_large(int(found.widths[number]), int(found.heights[number]))
+        )
+        for number in range(len(stored.names))
+        if found.widths[number]
+    ]
+    faults = [*found.faults, *large]
+    if len(faults) == 1:
+        name, reason = faults[0]
+        return GanzooError(f"{stored.root / name}: not an image that can be read: {reason}")
+    return GanzooError(
+        f"{path}: none of its {len(stored.names)} images can be read: {in_words(faults)}"
+    )
+
+
+def _tell_of_files(path: Path, stored: Stored, found: Survey) -> None:
+    """Tell what was left out, and what is not shown as it is."""
+    left = _counted(stored.beside.left)
+    if left:
+        _tell(f"{path}: left out, since they do not end as images do: {left}")
+    moving = found.count(ANIMATED)
+    if moving:
+        _tell(
+            f"{path}: {moving} of {len(stored.names)} images have several frames or pages: the "
+            "first is taken"
+        )
+
+
+def _counted(left: Counter[str]) -> str:
+    return ", ".join(f"{count} {end}" for end, count in left.most_common(10) if count > 0)
+
+
+def _tell(text: str) -> None:
+    warnings.warn(text, GanzooWarning, stacklevel=7)

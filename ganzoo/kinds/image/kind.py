@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Collection, Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Final
 
 import torch
 from PIL import Image as PILImage
@@ -15,18 +15,20 @@ from torch import Tensor
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.reading import free_memory
 from ganzoo.errors import GanzooError, GanzooWarning
-from ganzoo.kinds import Kind
-from ganzoo.kinds.image.fit import fit_images
+from ganzoo.kinds import ANY_SIZE, Kind
+from ganzoo.kinds.image.fit import fit_images, tell_of_cut
 from ganzoo.kinds.image.items import ImageItems
 from ganzoo.kinds.image.layout import Layout
-from ganzoo.kinds.image.options import ImageOptions
+from ganzoo.kinds.image.options import ImageOptions, as_size, sides
+from ganzoo.kinds.image.pixels import over_white
 from ganzoo.sources.mapstyle import Items
-from ganzoo.spec import SampleSpec
+from ganzoo.spec import ImageSizes, SampleSpec
 
 GAP = 2  # pixels between the pictures of a grid
 _LARGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels
-CHANNELS = (1, 3)
 USUAL = {1: "mnist-convnet", 3: "cifar-convnet"}  # extractors by the number of channels
+
+_NONE: Final = ImageOptions()
 
 
 class Image(Kind):
@@ -38,22 +40,29 @@ class Image(Kind):
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)
-        if len(spec.shape) != 3 or spec.shape[0] not in CHANNELS:
-            raise ValueError(f"images have a shape such as (3, 32, 32), not {spec.shape}")
+        if len(spec.shape) != 3 or (spec.shape[0] > 4 and spec.shape[2] <= 4):
+            raise ValueError(
+                f"images have a shape such as (3, 32, 32), channels first, not {spec.shape}"
+            )
 
     @classmethod
-    def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
-        """Squares of each of `sizes`, smallest first, grey and in colour."""
-        return [
+    def examples(cls, sizes: ImageSizes = ANY_SIZE) -> list[SampleSpec]:
+        """Squares of each of `sizes`, smallest first, grey and in colour, and a rectangle in colour
+        where they have any."""
+        specs = [
             SampleSpec("image", (channels, size, size))
-            for size in sorted(sizes or (16, 28))
+            for size in (sizes or (16, 28))
             for channels in (1, 3)
         ]
+        side = max(8, sizes.multiple)
+        return [*specs, SampleSpec("image", (3, side, 2 * side))] if sizes.multiple else specs
 
     @classmethod
-    def from_tensor(cls, name: str, samples: Tensor, labels: Tensor | None) -> Dataset | None:
+    def from_tensor(
+        cls, name: str, samples: Tensor, labels: Tensor | None, options: ImageOptions = _NONE
+    ) -> Dataset | None:
         """uint8, or floats in [-1, 1] or [0, 1], of one of the layouts that images have."""
-        layout = Layout.of(samples, name)
+        layout = Layout.of(samples, name, options.channels)
         if layout is None:
             return None
         if layout.unit:
@@ -62,53 +71,80 @@ class Image(Kind):
 
     @classmethod
     def from_items(
-        cls, name: str, items: Items, labels: Tensor | None, classes: tuple[str, ...]
+        cls,
+        name: str,
+        items: Items,
+        labels: Tensor | None,
+        classes: tuple[str, ...],
+        options: ImageOptions = _NONE,
     ) -> Dataset | None:
         """Pictures of any sizes, or tensors of one of the layouts that images have."""
-        images = ImageItems.of(items, name)
+        images = ImageItems.of(items, name, options)
         if images is None:
             return None
         if images.unit:
             _tell_unit(name)
-        return Dataset(name, images, labels, classes)
+        details = {"levels": list(images.form.levels)} if images.deep else {}
+        return Dataset(name, images, labels, classes, details=details)
 
     @classmethod
-    def fit(cls, dataset: Dataset, options: ImageOptions, sizes: Collection[int] = ()) -> Dataset:
-        """The middle square at `options.image_size`: else its own size, the next larger one of
-        `sizes`, or the largest."""
+    def fit(cls, dataset: Dataset, options: ImageOptions, sizes: ImageSizes = ANY_SIZE) -> Dataset:
+        """At `options.image_size`: else as a square of its own size, the next larger one of
+        `sizes`, or the largest. Where shapes differ, see `Form.fit`; cutting much off is told."""
         channels, height, width = dataset.spec.shape
-        size = options.image_size or _nearest(sizes, min(height, width))
-        if sizes and size not in sizes:
-            known = ", ".join(str(one) for one in sizes)
-            raise GanzooError(f"it cannot do images of {size} pixels; it can do {known}")
-        needed, free = len(dataset) * 3 * size * size, free_memory()
+        size = sides(options.image_size or sizes.nearest(min(height, width)))
+        shown = "x".join(map(str, size)) if size[0] != size[1] else f"{size[0]} pixels"
+        if not sizes.take(*size):
+            raise GanzooError(f"it cannot do images of {shown}; it can do {sizes}")
+        needed, free = len(dataset) * 3 * size[0] * size[1], free_memory()
         if isinstance(dataset.samples, Tensor) and needed > free:
             raise GanzooError(
-                f"--image-size {size}: {len(dataset)} such images take up to {needed >> 30} GiB, "
-                f"and {free >> 30} GiB are free"
+                f"--image-size {as_size(*size)}: {len(dataset)} such images take up to "
+                f"{needed >> 30} GiB, and {free >> 30} GiB are free"
             )
-        return fit_images(dataset, size, options.channels or channels)
+        if options.fit is None:
+            tell_of_cut(dataset, size)
+        fitted = fit_images(
+            dataset, size, options.channels or channels, options.fit or "crop", options.levels
+        )
+        details = dict(dataset.details)
+        if options.levels is not None and "levels" in details:
+            details["levels"] = list(options.levels)
+        if options.fit not in (None, "crop"):
+            details["fit"] = options.fit
+        return replace(fitted, details=details)
+
+    @classmethod
+    def settled(cls, fitted: Dataset) -> dict[str, Any]:
+        """The size, and what is black and white in images of more than 8 bits."""
+        _, height, width = fitted.spec.shape
+        found: dict[str, Any] = {"image_size": as_size(height, width)}
+        levels = fitted.details.get("levels")
+        return found if levels is None else found | {"levels": levels}
 
     @classmethod
     def fit_inputs(
-        cls, inputs: Dataset, options: ImageOptions, sizes: Collection[int] = ()
+        cls, inputs: Dataset, options: ImageOptions, sizes: ImageSizes = ANY_SIZE
     ) -> Dataset:
         """At the samples' size; they keep their own channels."""
         return cls.fit(inputs, options.model_copy(update={"channels": None}), sizes)
 
     def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
-        """Images of the same channels, brought to the same size."""
+        """Images of the same channels, brought to the same form as those that it was trained on."""
         self._check_kind(dataset, whose, does)
         channels, height, width = self.spec.shape
         theirs = dataset.spec.shape[0]
-        if theirs != channels:
+        opaque = channels in (2, 4) and theirs == channels - 1
+        if theirs != channels and not opaque:
             raise GanzooError(
                 f"{whose} {does} images of {channels} channel{'s' * (channels > 1)}, but those of "
                 f"the data set {dataset.name!r} have {theirs}; give data of the same"
             )
-        if height == width:
-            return fit_images(dataset, height, channels)
-        return super().match(dataset, whose, does)
+        fit, levels = (self.spec.details.get(key) for key in ("fit", "levels"))
+        if fit is None:
+            tell_of_cut(dataset, (height, width))
+        levels = None if levels is None else (float(levels[0]), float(levels[1]))
+        return fit_images(dataset, (height, width), channels, fit or "crop", levels)
 
     def store(self, samples: Tensor) -> Tensor:
         """uint8, by rounding."""
@@ -123,8 +159,8 @@ class Image(Kind):
         return samples.flip(-1)
 
     def usual_extractor(self) -> str | None:
-        """A classifier of digits for one channel, of CIFAR-10 for three."""
-        return USUAL[self.spec.shape[0]]
+        """A classifier of digits for one channel, of CIFAR-10 for three; none for others."""
+        return USUAL.get(self.spec.shape[0])
 
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]
@@ -145,7 +181,10 @@ class Image(Kind):
     def render(self, samples: Tensor, suffix: str) -> bytes:
         buffer = io.BytesIO()
         formats = {".jpg": "JPEG", ".jpeg": "JPEG"}
-        to_picture(grid(samples)).save(buffer, formats.get(suffix, suffix[1:].upper()))
+        picture = to_picture(grid(samples))
+        if suffix in formats and picture.mode in ("LA", "RGBA"):  # it has no transparency
+            picture = over_white(picture)
+        picture.save(buffer, formats.get(suffix, suffix[1:].upper()))
         return buffer.getvalue()
 
 
@@ -158,19 +197,16 @@ def _tell_unit(name: str) -> None:
     )
 
 
-def _nearest(sizes: Collection[int], native: int) -> int:
-    """The native size where any is taken or it is one; else the next larger, or the largest."""
-    known = sorted(sizes)
-    return next((size for size in known if size >= native), known[-1]) if known else native
-
-
 def to_bytes(samples: Tensor) -> Tensor:
     """[-1, 1] to uint8, values outside clipped."""
     return samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def to_picture(image: Tensor) -> PILImage.Image:
-    """A (C, H, W) uint8 tensor as a picture; C is 1 or 3."""
+    """A (C, H, W) uint8 tensor as a picture: grey, in colour, with transparency where C is 2 or 4;
+    more than 4 channels lie beside each other in grey."""
+    if len(image) > 4:
+        image = torch.cat(list(image), 1)[None]
     array = image.permute(1, 2, 0).contiguous().cpu().numpy()
     return PILImage.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 

@@ -28,16 +28,20 @@ class Layout:
     unit: bool
 
     @classmethod
-    def of(cls, samples: Tensor, name: str) -> Layout | None:
-        """The layout of a tensor, uint8 or float32; None where it is none of images.
+    def of(cls, samples: Tensor, name: str, channels: int | None = None) -> Layout | None:
+        """The layout of a tensor, uint8 or float32; None where it is none of images. channels: a
+        number that images may have besides 1 and 3.
 
         Raises GanzooError where it is, but the values are not those of images.
         """
         shape = samples.shape
         levels = samples.dtype == torch.uint8
         flat = len(shape) == 3
-        last = len(shape) == 4 and shape[1] not in _CHANNELS and shape[3] in _CHANNELS
-        if not (flat or last or (len(shape) == 4 and shape[1] in _CHANNELS)):
+        usual = len(shape) == 4 and (shape[1] in _CHANNELS or shape[3] in _CHANNELS)
+        known = _CHANNELS if usual else (channels,)
+        first = len(shape) == 4 and shape[1] in known
+        last = len(shape) == 4 and shape[3] in known and not first
+        if not (flat or first or last):
             return None
         if levels:
             return cls(flat, last, unit=False)
