@@ -33,7 +33,7 @@ from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
 from ganzoo.runs.resolve import moved, resolve
-from ganzoo.sources.find import Samples, dataset_of, source_of
+from ganzoo.sources.find import Samples, dataset_of, is_there, source_of
 from ganzoo.spec import SampleSpec
 from ganzoo.training import Training
 
@@ -215,7 +215,7 @@ def _asked(
 def _check_data(run: Run, config: RunConfig) -> None:
     """Raise GanzooError where the data that a run was trained on was moved."""
     source = config.data.source  # a name, or an absolute path
-    if source is not None and Path(source).is_absolute() and not Path(source).exists():
+    if source is not None and Path(source).is_absolute() and not is_there(source):
         raise GanzooError(
             f"{run.path} is trained on {source}, which is not there: put it back, or say where it "
             f"is: {command_line('resume', run.path, '--data')} PATH"
