@@ -20,6 +20,7 @@ from ganzoo.entries import DatasetEntry, KindEntry, ReaderEntry
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.kinds import kind_of
 from ganzoo.plugins import catalogue
+from ganzoo.spec import ImageSizes
 from ganzoo.targets import import_object
 from ganzoo.testing.check import Fault, NotHere, calling
 
@@ -183,7 +184,7 @@ def _written(entry: ReaderEntry) -> Iterator[tuple[str, bytes]]:
         kind = kind_entry.load()
         for suffix in kind.suffixes:
             if suffix in (*entry.suffixes, *entry.inside):
-                spec = kind.examples((8,))[0]
+                spec = kind.examples(ImageSizes((8,)))[0]
                 rng = torch.Generator().manual_seed(0)
                 samples = torch.rand(4, *spec.shape, generator=rng) * 2 - 1
                 yield suffix, kind(spec).render(samples, suffix)

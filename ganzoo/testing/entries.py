@@ -32,7 +32,7 @@ from ganzoo.kinds import Kind, kind_of
 from ganzoo.measure.features import Extractor
 from ganzoo.models.load import load
 from ganzoo.plugins import catalogue
-from ganzoo.spec import SampleSpec
+from ganzoo.spec import ImageSizes, SampleSpec
 from ganzoo.testing.check import Fault, NotHere, calling
 from ganzoo.testing.device import terms_without_values
 from ganzoo.training import PLAYERS, Training
@@ -143,7 +143,12 @@ def augmentation(entry: AugmentationEntry) -> None:
     """The augmentation keeps shapes, lets a gradient pass, changes nothing in place, and takes all
     its chance from each sample's own draws."""
     augment, method = _loaded(entry), f"{entry.name}: target"
-    example = catalogue().find(KindEntry, (entry.kinds or ("array",))[0]).load().examples((16,))[0]
+    example = (
+        catalogue()
+        .find(KindEntry, (entry.kinds or ("array",))[0])
+        .load()
+        .examples(ImageSizes((16,)))[0]
+    )
     rng = torch.Generator().manual_seed(0)
     samples = torch.rand(6, *example.shape, generator=rng).mul(2).sub(1).requires_grad_()
     draws = torch.rand(6, entry.draws, generator=rng)
@@ -247,7 +252,7 @@ def extractor(entry: ExtractorEntry) -> None:
 def _samples_for(entry: ExtractorEntry, extractor: Extractor) -> Tensor:
     """A few samples that the extractor takes, as it is given them."""
     kind = entry.kinds[0] if entry.kinds else "array"
-    examples = catalogue().find(KindEntry, kind).load().examples((32,))
+    examples = catalogue().find(KindEntry, kind).load().examples(ImageSizes((32,)))
     spec = next((spec for spec in examples if extractor.takes(spec)), examples[0])
     rng = torch.Generator().manual_seed(0)
     return kind_of(spec).store(torch.rand(7, *spec.shape, generator=rng))
