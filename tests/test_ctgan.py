@@ -165,8 +165,23 @@ GOOD = {
     "missing": False,
 }
 
+DATE = {
+    **{name: value for name, value in GOOD.items() if name != "decimals"},
+    "type": "date",
+    "format": "%Y-%m-%d",
+    "unit": "second",
+    "start": "2020-01-01T00:00:00",
+}
+
 HOSTILE: dict[str, Any] = {
     "none": {},
+    "no date": {"columns": [{**DATE, "high": 1e29}]},
+    "wide format": {"columns": [{**DATE, "format": "%999999999d"}]},
+    "no start": {"columns": [{**DATE, "start": "soon"}]},
+    "no unit": {"columns": [{**DATE, "unit": "year"}]},
+    "no step": {"columns": [{**GOOD, "step": 0.0}]},
+    "many frequent": {"columns": [{**GOOD, "frequent": [1.0] * 100}]},
+    "huge origin": {"columns": [{**GOOD, "origin": 1 << 200}]},
     "no list": {"columns": 3},
     "no columns": {"columns": []},
     "no column": {"columns": [None]},
