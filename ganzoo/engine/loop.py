@@ -18,7 +18,7 @@ from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, Observers
 from ganzoo.engine.setup import examples_of
-from ganzoo.engine.signals import Interrupted, StopRequest
+from ganzoo.engine.signals import Agreement, Interrupted, StopRequest
 from ganzoo.engine.state import capture, restore
 from ganzoo.engine.tuning import playing
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
@@ -114,6 +114,7 @@ class Loop:
             self.checkpoint()  # what it begins from may not be there when it is resumed
         execution = self.config.execution
         play = match.play if execution is None else playing(match, execution).play
+        agreement = Agreement(match.processes, match.step)
         while match.step < steps:
             self._fetch(1 if match.warming_up else self.config.training.discriminator_steps)
             if match.warming_up:
@@ -132,7 +133,7 @@ class Loop:
                 self._log(self._measure() if measuring else {})
             if last or step % schedule.sample_every == 0:
                 self._sample()
-            number = self._agreed(stop.signal, logging)
+            number = agreement.on(stop.signal, step, logging)
             due = last or number or step % schedule.checkpoint_every == 0
             if due or (measuring and self._is_best()):
                 self.checkpoint()
@@ -153,15 +154,6 @@ class Loop:
                 f"{str(error).rstrip('.')}.{kept} When that is mended: "
                 f"{command_line('resume', self.run.path)}"
             ) from error
-
-    def _agreed(self, number: int, logging: bool) -> int:
-        """The signal that stops this step. Several processes agree at logged steps, where they
-        wait for each other anyway; else one would leave while another still averages."""
-        if self.match.processes.world == 1:
-            return number
-        if not logging:
-            return 0
-        return self.match.processes.any(number)
 
     @contextlib.contextmanager
     def _off_the_clock(self) -> Iterator[None]:

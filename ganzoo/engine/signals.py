@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final
 
 from ganzoo.plugins import command_line
+from ganzoo.processes import Processes
 
 #: Windows has no SIGHUP, and SIGBREAK where a console closes.
 SIGNALS: Final = tuple(
@@ -22,6 +23,9 @@ SIGNALS: Final = tuple(
 #: Signals within so many seconds of the first are the same wish: a terminal and a wrapper that
 #: forwards what it got both send one.
 _ONE_WISH: Final = 1.0
+
+#: Seconds between two agreements of several processes: torchrun kills them after 30.
+_AGREE: Final = 3.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -76,3 +80,28 @@ class StopRequest:
             self.signal, self._since = number, now
         elif number == signal.SIGINT and now - self._since > _ONE_WISH:
             raise KeyboardInterrupt
+
+
+class Agreement:
+    """Several processes stop at the same step, whichever of them has a signal: else one would leave
+    while another still averages. They agree every few seconds.
+
+    step: that training begins at.
+    """
+
+    def __init__(self, processes: Processes, step: int) -> None:
+        self.processes = processes
+        self._last, self._since, self._next = step, time.monotonic(), step
+
+    def on(self, number: int, step: int, waiting: bool) -> int:
+        """The signal that stops this step, or 0. waiting: whether all wait for each other at this
+        step anyway."""
+        if self.processes.world == 1:
+            return number
+        if not waiting and step < self._next:
+            return 0
+        now = time.monotonic()
+        pace = max(now - self._since, 1e-6) / max(1, step - self._last)
+        self._last, self._since = step, now
+        self._next = step + self.processes.any(max(1, int(_AGREE / pace)))
+        return self.processes.any(number)
