@@ -12,7 +12,7 @@ import soundfile
 import torch
 from ganzoo_wavegan.reader import clips
 
-from ganzoo import Dataset, GanzooError
+from ganzoo import Dataset, GanzooError, GanzooWarning, SampleSpec
 from ganzoo.sources.find import find_dataset
 
 
@@ -74,7 +74,7 @@ def test_other_rates_are_resampled_and_told(other, tmp_path):
     for name, rate in (("a.wav", 8000), ("b.flac", other), ("c.wav", 8000)):
         soundfile.write(tmp_path / name, tone(rate // 2, 400.0, rate), rate)
     dataset, told = read(tmp_path)
-    assert told.endswith(f"resampled to 8000 samples a second, as most have: 1 from {other}")
+    assert told.endswith(f"resampled to 8000 samples a second: 1 from {other}")
     assert dataset.details == {"sample_rate": 8000}
     same, made = dataset.samples[0, 0], dataset.samples[1, 0]
     assert (same - made)[100:3900].abs().max() < 0.01
@@ -162,3 +162,13 @@ def test_classes_stand_in_their_natural_order(tmp_path):
     dataset, _ = read(tmp_path)
     assert dataset.classes == ("1", "2", "10")
     assert sorted(dataset.labels.tolist()) == [0, 1, 2]
+
+
+def test_other_sound_is_read_as_a_model_has_it(tmp_path):
+    spec = SampleSpec("audio", (1, 2048), details={"sample_rate": 4000})
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", tone(4096), 8000)
+    with pytest.warns(GanzooWarning, match="resampled to 4000 samples a second: 3 from 8000"):
+        dataset = find_dataset(str(tmp_path), spec)
+    assert dataset.spec == spec
+    assert (dataset.samples[0, 0] - torch.from_numpy(tone(4096)[::2]))[50:-50].abs().max() < 0.01

@@ -100,7 +100,8 @@ def make_match(
     if batch > len(dataset):
         raise GanzooError(
             f"training.batch_size={batch}: the data set {dataset.name!r} has only {len(dataset)} "
-            + (f"samples, and packs of {pack} are judged" if pack > len(dataset) else "samples")
+            "samples"
+            + (f", and packs of {pack} are judged; it takes more" if pack > len(dataset) else "")
         )
     if batch % world:
         raise GanzooError(f"training.batch_size={batch} cannot be shared by {world} processes")

@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ganzoo import Dataset, GanzooError, GanzooWarning
+from ganzoo import Dataset, GanzooError, GanzooWarning, SampleSpec
 from ganzoo.sources.labels import by_name
 from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
@@ -25,7 +25,7 @@ _SPLITS: Final = {"train", "training", "valid", "val", "validation", "dev", "tes
 _CUT: Final = 0.9  # share of a file that a clip has at least, else it is told
 
 
-def clips(path: Path, split: str = "") -> Dataset:
+def clips(path: Path, split: str = "", spec: SampleSpec | None = None) -> Dataset:
     """Clips of one length, a power of two from 1,024 to 65,536, padded with zeros at their ends.
 
     In a folder each file is a clip, cut after the length that is nearest to the files' median;
@@ -34,17 +34,19 @@ def clips(path: Path, split: str = "") -> Dataset:
     classes. One file alone is cut into clips of 16,384 that follow one another, or fewer where it
     is shorter.
 
-    Files of a folder are brought to the sample rate that most have. Those that are broken are
+    Files of a folder are brought to the sample rate that most have. spec: of a model of sound,
+    whose length, and whose sample rate for a folder, are taken instead. Those that are broken are
     left out. What is done to files, and clips that are silent or cut at the limits, is told in
     warnings. Raises GanzooError that names the file where a single one, or each one, is broken.
     """
+    spec = spec if spec is not None and spec.kind == "audio" else None
     if path.is_dir():
-        return _folder(path, split)
+        return _folder(path, split, spec)
     if split:
         raise GanzooError(f"{path}:{split}: it is one file, which has no splits")
     try:
         sound = open_sound(path)
-        length = min(USUAL, _nearest(sound.frames))
+        length = min(USUAL, _nearest(sound.frames)) if spec is None else spec.shape[-1]
         starts = range(0, sound.frames, length)
         _check_memory(path.stem, len(starts), length)
         read = [sound.read(start, length, sound.rate) for start in starts]
@@ -56,7 +58,7 @@ def clips(path: Path, split: str = "") -> Dataset:
     return Dataset(path.stem, _padded(read, length), kind="audio", details=details)
 
 
-def _folder(path: Path, split: str) -> Dataset:
+def _folder(path: Path, split: str, spec: SampleSpec | None) -> Dataset:
     others: Counter[str] = Counter()
     files = sorted(_walk(path, others))
     if not files:
@@ -76,6 +78,8 @@ def _folder(path: Path, split: str) -> Dataset:
             broken.append(f"{file.relative_to(path)} ({error})")
     rate = max(counts := Counter(s.rate for s in sounds), key=lambda r: (counts[r], r), default=0)
     length = _nearest(statistics.median([s.length(rate) for s in sounds] or [0]))
+    if spec is not None:
+        rate, length = int(spec.details["sample_rate"]), spec.shape[-1]
     _check_memory(path.stem, len(sounds), length)
     read: list[Clip] = []
     good: list[Sound] = []
@@ -122,7 +126,7 @@ def _changed(sounds: list[Sound], rate: int, length: int) -> list[str]:
     rates = Counter(sound.rate for sound in sounds if sound.rate != rate)
     if rates:
         said = ", ".join(f"{number} from {other}" for other, number in sorted(rates.items()))
-        told.append(f"resampled to {rate} samples a second, as most have: {said}")
+        told.append(f"resampled to {rate} samples a second: {said}")
     mixed = sum(sound.channels > 1 for sound in sounds)
     if mixed:
         told.append(f"{mixed} of {count} files have several channels, of which the mean is taken")
