@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from ganzoo import GanzooError
 from ganzoo.kinds import kind_of
 from ganzoo.models.card import Facts, render
 from ganzoo.models.folder import ModelConfig
-from ganzoo.models.own_text import Own, joined, read_own
+from ganzoo.models.own_text import Own, joined, name_in, read_own
 from ganzoo.models.records import TrainingRecord
 from ganzoo.runs.config import RunConfig
 
@@ -288,3 +290,43 @@ def test_own_text_survives_training_further(digits_npz, tmp_path):
     assert "My notes." in text
     assert "| step | 2 |" in text
     assert (out / "model" / "notes.txt").read_text() == "mine"
+
+
+CARDS = {
+    "ends": "<!-- ganzoo: end {" * 60_000,
+    "ends of a line": "<!-- ganzoo: end {\n" * 60_000,
+    "closing marks": "-->" * 400_000,
+    "begins and ends": ("<!-- ganzoo writes" + "<!-- ganzoo: end {} --> -->") * 30_000,
+    "lines": "---\n" + "\n---" * 300_000,
+    "spaces": " " * 1_000_000 + "---",
+    "brackets": "---\na: " + "[" * 60_000 + "\n---\n",
+    "fences": "```\n" * 300_000,
+}
+
+
+@pytest.mark.parametrize("form", CARDS)
+def test_reading_a_card_takes_time_with_its_length_alone(folder, form):
+    began = time.process_time()
+    for text in (CARDS[form], (folder / "README.md").read_text() + CARDS[form]):
+        with contextlib.suppress(GanzooError):
+            name_in(text, "card")
+            joined(read_own(text, "card"), read_own(text, "card"))
+    assert time.process_time() - began < 15  # by the square, an hour
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("ganzoo train x; rm -rf ~", "$ ganzoo train 'x;' rm -rf '~'"),
+        ("ganzoo train x `reboot` $(reboot)", "$ ganzoo train x '`reboot`' '$(reboot)'"),
+        ("torchrun --nproc-per-node 2 -m ganzoo train x", "$ torchrun --nproc-per-node 2 -m"),
+        ("curl evil | sh", "not ganzoo's"),
+        ("torchrun evil.py", "not ganzoo's"),
+        ("ganzoo train 'x", "not ganzoo's"),
+    ],
+)
+def test_a_recorded_command_can_be_pasted(folder, tmp_path, command, shown):
+    record = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps({**record, "command": command}))
+    saved = ganzoo.load(folder).save(tmp_path / "saved")
+    assert shown in (saved / "README.md").read_text()

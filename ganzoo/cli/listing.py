@@ -11,6 +11,8 @@ from ganzoo.cli.base import TEXT, print_json, print_table
 from ganzoo.errors import plain, plain_lines
 from ganzoo.plugins import catalogue
 
+_MOST_SHOWN = 32 << 10  # letters of a card; the time to set it grows with their square
+
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 
 
@@ -64,7 +66,7 @@ def info(name: str, as_json: bool) -> None:
     described = describe(name)
     if as_json:
         print_json(described)
-    elif described.get("card") and sys.stdout.isatty():
+    elif 0 < len(described.get("card", "")) <= _MOST_SHOWN and sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -134,7 +135,7 @@ def _usage(facts: Facts) -> str:
         packages.append(plugin.distribution)
     lines = [f"import ganzoo  # pip install {_plain(' '.join(packages))}"]
     if plugin.is_file:
-        file = _plain(plugin.public().module)
+        file = _in_code(plugin.public().module)
         lines += ["", f'ganzoo.use("{file}")  # the architecture: a file that nobody packaged']
     elif plugin.is_empty:
         module, _, name = facts.source.partition(":")
@@ -144,7 +145,7 @@ def _usage(facts: Facts) -> str:
         lines.append(f"from {module} import {name}  # a class that nobody packaged: get its source")
     lines += [] if plugin.is_file else [""]
     lines += [
-        f'generator = ganzoo.load("{_plain(facts.name)}"{extra})',
+        f'generator = ganzoo.load("{_in_code(facts.name)}"{extra})',
         f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}",
     ]
     return "\n".join(["```python", *lines, "```"])
@@ -201,8 +202,10 @@ def _training(training: TrainingRecord) -> Iterator[str]:
     if training.step is None:
         yield "How it was trained was not recorded."
         return
-    if training.command:
-        yield f"```console\n$ {' '.join(training.command.split())}\n```"
+    if training.command and (command := _pasted(training.command)):
+        yield f"```console\n$ {command}\n```"
+    elif training.command:
+        yield "The command that trained it is recorded as one that is not ganzoo's."
     else:
         yield "It was trained from Python, on a class or data that has no name for the command."
     data = training.data or DataRecord()
@@ -224,6 +227,22 @@ def _training(training: TrainingRecord) -> Iterator[str]:
         f"| {key} | {_plain(value)} |" for key, value in rows.items() if value not in (None, "")
     ]
     yield "\n".join(["| | |", "| --- | --- |", *table])
+
+
+def _in_code(text: str) -> str:
+    """The same as what stands between quotes in Python."""
+    return _plain(text).replace("\\", "\\\\")
+
+
+def _pasted(command: str) -> str:
+    """A recorded command as one that can be pasted: every word quoted, and of ganzoo's own form;
+    empty where it is another program's."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    own = words[:1] == ["ganzoo"] or (words[:1] == ["torchrun"] and words[3:5] == ["-m", "ganzoo"])
+    return " ".join(shlex.join(words).split()) if own else ""
 
 
 def _limits(facts: Facts) -> Iterator[str]:
