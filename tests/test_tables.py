@@ -310,6 +310,26 @@ def test_delimiters_and_encodings_are_detected_and_told(delimiter, encoding, tol
     assert ("between its cells" in told) is (delimiter != ",")
 
 
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        ("£", "cp1252"),
+        ("20 °C", "cp1252"),
+        ("µm", "cp1252"),
+        ("„gut“ 5 €", "cp1252"),
+        ("Москва", "cp1251"),
+        ("Αθήνα", "cp1253"),
+        ("田中 東京 鈴木 大阪", "cp932"),
+        ("王伟 北京 李娜 上海", "gb18030"),
+    ],
+)
+def test_encodings_of_other_lands_are_guessed_and_told(word, encoding, tmp_path):
+    content = ("name,x\n" + lines([word, "none"] * 30, range(60))).encode(encoding)
+    dataset, told = table(tmp_path, content)
+    assert columns(dataset)["name"]["values"] == sorted([word, "none"])
+    assert f"its encoding as {encoding} (data.encoding)" in told
+
+
 def test_an_encoding_can_be_declared(tmp_path):
     content = ("Stadt,x\n" + lines(["Łódź", "Gdańsk"] * 9, range(18))).encode("cp1250")
     dataset, told = table(tmp_path, content, encoding="cp1250")

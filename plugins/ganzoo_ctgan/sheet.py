@@ -142,6 +142,9 @@ def _encoding(path: Path, content: bytes) -> str:
         )
         if others > read.count("\ufffd"):  # UTF-8 all the same, with damage
             raise GanzooError(f"{fault}. Mend it, or name the data.encoding") from None
+    western = content.decode("cp1252", "replace")
+    if not any(letter.isalpha() and letter > "\x7f" and letter not in "µªº" for letter in western):
+        return "cp1252"  # signs such as £ and °, which are no evidence for a language
     found = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS)
     best = found.best()
     if best is None:
