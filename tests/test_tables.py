@@ -190,6 +190,7 @@ def test_na_is_a_text_where_a_column_says_so(how, tmp_path):
         ({"a": "integer"}, "data.columns"),
         ({"a": "number"}, "t.csv, line 3, column 'a': 'no' is no number"),
         ({"a": "date"}, "no dates of one format that is known"),
+        ({"a": {"type": "date", "format": "%Q"}}, "a format has %Y %y"),
         ({"a": "drop", "x": "drop"}, "no column of it is taken"),
         ("missing.yaml", "the file cannot be read: No such file"),
         ("{a: [", "not YAML"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ import yaml
 from pydantic import Field
 
 from ganzoo import Options
+from ganzoo_ctgan.times import FORMAT
 
 _LARGEST: Final = 1 << 20  # bytes of a file that declares columns
 
@@ -20,12 +22,17 @@ class ColumnChoice(Options):
     type: Literal["auto", "number", "category", "date", "drop"] = Field(
         "auto", description="what it holds; drop: the column is left out"
     )
-    format: str | None = Field(
-        None, min_length=1, max_length=100, description="of a date, such as %d/%m/%Y"
-    )
+    format: str | None = Field(None, max_length=100, description="of a date, such as %d/%m/%Y")
     missing: list[str] | None = Field(
         None, description="the cells that count as missing; all others are values"
     )
+
+    @pydantic.field_validator("format")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(FORMAT, value):
+            raise ValueError("a format has %Y %y %m %b %B %d %H %I %M %S %f %p and other letters")
+        return value
 
     @pydantic.model_validator(mode="before")
     @classmethod
