@@ -37,6 +37,9 @@ import ganzoo as package
 from ganzoo import plugins
 from ganzoo.cli import commands
 
+#: Of signals, terminals and process groups, as Windows has none.
+collect_ignore = ["test_cli.py", "test_machines.py"] if sys.platform == "win32" else []
+
 #: Settings that make each architecture small enough to train in a test.
 SMALL = {
     "vanilla": {"widths": [16, 32], "training.batch_size": 20},

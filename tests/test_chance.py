@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo import Architecture, Observer, Options, Training
-from ganzoo.api import benchmark
 from ganzoo.chance import Chance, aside, give_way
 
 DATA = torch.rand(64, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -95,9 +94,6 @@ CALLS: dict[str, Callable[[Path, Path], object]] = {
     "sample": lambda run, out: load(run).sample(5, seed=3),
     "a stream that is left": lambda run, out: next(load(run).stream(5, batch_size=2)),
     "a mistake": lambda run, out: mistaken(out),
-    "benchmark": lambda run, out: benchmark(
-        "vanilla", "ring", seconds=0.01, batch_size=8, device="cpu"
-    ),
 }
 
 

@@ -27,6 +27,7 @@ from conftest import call, one_message
 
 import ganzoo
 from ganzoo import GanzooError, GanzooWarning, Observer
+from ganzoo.data.reading import left_in_group
 from ganzoo.engine import session
 from ganzoo.engine.signals import Interrupted
 from ganzoo.errors import WorkFailed
@@ -280,6 +281,21 @@ def test_a_home_that_cannot_be_written_is_told_and_done_without(monkeypatch, tmp
     assert train(tmp_path / "run", steps=2).finished
     with pytest.raises(WorkFailed, match="mnist could not be downloaded to"):
         mnist("train")
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "cached", "left"),
+    [("1000", 900, 800, 900), ("1000", 900, 0, 100), ("1000", 1100, 0, 0), ("max", 900, 0, None)],
+)
+def test_a_containers_limit_counts_and_its_page_cache_is_free(limit, used, cached, left, tmp_path):
+    group = tmp_path / "cgroup" / "docker" / "one"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text(f"{limit}\n")
+    (group / "memory.current").write_text(f"{used}\n")
+    (group / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+    (tmp_path / "own").write_text("0::/docker/one\n")
+    assert left_in_group(tmp_path / "cgroup", tmp_path / "own") == left
+    assert left_in_group(tmp_path / "nothing", tmp_path / "own") is None
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import psutil
@@ -178,5 +180,31 @@ def _bytes(samples: Tensor | LazySamples) -> int:
 
 def free_memory() -> int:
     """The bytes that can be had without swapping: those that are free, and those of the system's
-    caches that it would give back."""
-    return int(psutil.virtual_memory().available)
+    caches that it would give back; in a container, no more than its own limit leaves."""
+    available = int(psutil.virtual_memory().available)
+    left = left_in_group()
+    return available if left is None else min(available, left)
+
+
+def left_in_group(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """The bytes that the limits of this process's control groups leave; None: there are none.
+
+    root: where Linux shows them. own: which says in which one this process is.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        name = own.read_text().partition("0::/")[2].partition("\n")[0]
+        group = root / name
+        left = [_left(folder) for folder in (group, *group.parents) if folder.is_relative_to(root)]
+        return min((value for value in left if value is not None), default=None)
+    return None
+
+
+def _left(group: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number
+        limit = int((group / "memory.max").read_text())
+        kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        used = int((group / "memory.current").read_text()) - int(kinds["inactive_file"])
+        return max(0, limit - used)
+    return None

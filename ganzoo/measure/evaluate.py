@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
-from ganzoo.devices import find_device
+from ganzoo.devices import find_device, usual_settings
 from ganzoo.errors import GanzooError
 from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
@@ -37,6 +37,7 @@ from ganzoo.sources.find import Samples, absolute, dataset_of, source_of
 MOST_SEEDS: Final = 100
 
 
+@usual_settings()
 def evaluate(
     model: str | os.PathLike[str] | Generator,
     data: Samples,
@@ -102,6 +103,7 @@ def evaluate(
     return measured
 
 
+@usual_settings()
 def compare(
     made: Samples,
     real: Samples,
