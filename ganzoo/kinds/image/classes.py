@@ -59,7 +59,7 @@ def sort_out(
         folders = [folder[level + 1 :] for folder in folders]
     elif len({_split_of(head) or _domain_of(head) for head in heads} - {""}) > 1:
         _tell(f"{whose}: the folders {_some(in_order(heads))} are taken for classes")
-    while all(folders) and all(_split_of(folder[0]) for folder in folders):
+    while all(folders) and _are_splits({folder[0] for folder in folders}):
         folders = [folder[1:] for folder in folders]
     table = labels_beside(stored, _tell)
     if table is not None:

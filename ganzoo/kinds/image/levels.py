@@ -52,8 +52,8 @@ def levels_of(
     if (low, high) != _ALL:
         those = "" if len(looked_at) == len(deep) else f", as {len(looked_at)} of them have it"
         warnings.warn(
-            f"{name}: {len(deep)} of {count} images have more than 8 bits a channel: {low:g} is "
-            f"taken for black and {high:g} for white{those}; --set data.levels='[BLACK, WHITE]' "
+            f"{name}: {len(deep)} of {count} images have more than 8 bits a channel: {low:.10g} is "
+            f"taken for black and {high:.10g} for white{those}; --set data.levels='[BLACK, WHITE]' "
             "says others",
             GanzooWarning,
             stacklevel=6,
