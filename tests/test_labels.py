@@ -110,7 +110,7 @@ def test_images_beside_the_folders_of_classes_are_named(strays, tmp_path):
 @pytest.mark.parametrize("name", [b"d\xe9g", b"\xff\xfe", b"caf\xe9 2"])
 def test_names_that_are_not_utf8_are_read_as_latin1(name, tmp_path):
     put(tmp_path, "cat/1.png")
-    os.makedirs(os.fsencode(tmp_path) + b"/" + name)
+    (tmp_path / os.fsdecode(name)).mkdir()
     shutil.copy(tmp_path / "cat/1.png", os.fsencode(tmp_path) + b"/" + name + b"/1.png")
     dataset = look(tmp_path, "not UTF-8 and are read as Latin-1")
     assert name.decode("latin-1") in dataset.classes
@@ -148,6 +148,19 @@ def test_shards_are_no_classes(tmp_path):
     assert look(tmp_path / "signs").classes == ("00000", "00042")
 
 
+def lines(row: str) -> str:
+    """A row for each of NAMES, in which N, S, I and P are its name, its stem, its number and an
+    alternating letter."""
+    return "".join(
+        row.replace("N", name)
+        .replace("S", name[6:-4])
+        .replace("I", str(i))
+        .replace("P", "pq"[i % 2])
+        + "\n"
+        for i, name in enumerate(NAMES)
+    )
+
+
 NAMES = [f"{number:05}/img{number:08}.png" for number in range(12)]
 
 
@@ -156,12 +169,12 @@ NAMES = [f"{number:05}/img{number:08}.png" for number in range(12)]
     [
         ("dataset.json", json.dumps({"labels": [[n, i % 3] for i, n in enumerate(NAMES)]}), "012"),
         ("dataset.json", json.dumps({"labels": {n: i % 2 + 5 for i, n in enumerate(NAMES)}}), "56"),
-        ("labels.csv", "id;breed\n" + "".join(f"{n[6:-4]};{'ab'[i % 2]}\n" for i, n in enumerate(NAMES)), "ab"),
-        ("metadata.csv", "file_name,text,label\n" + "".join(f"{n},t{n},{i % 2}.0\n" for i, n in enumerate(NAMES)), "01"),
-        ("metadata.jsonl", "\n".join(json.dumps({"file_name": n, "label": ["x", "y"][i % 2]}) for i, n in enumerate(NAMES)), "xy"),
-        ("train.tsv", "".join(f"{n[6:]}\t{'pq'[i % 2]}\n" for i, n in enumerate(NAMES)), "pq"),
+        ("labels.csv", "id;breed\n" + lines("S;P"), "pq"),
+        ("metadata.csv", "file_name,text,label\n" + lines("N,caption I,P"), "pq"),
+        ("metadata.jsonl", lines('{"file_name": "N", "label": "P"}'), "pq"),
+        ("train.tsv", lines("S.png\tP"), "pq"),
     ],
-)  # fmt: skip
+)
 def test_a_table_beside_the_images_has_their_labels(file, content, classes, tmp_path):
     put(tmp_path, *NAMES)
     (tmp_path / file).write_text(content)
@@ -177,14 +190,14 @@ def test_a_table_beside_the_images_has_their_labels(file, content, classes, tmp_
         ("dataset.json", json.dumps({"labels": [[n, [0, 1]] for n in NAMES]}), "several labels"),
         ("dataset.json", json.dumps({"labels": None}), "has no labels"),
         ("dataset.json", "{", "Expecting"),
-        ("a.csv", "file,Smiling,Male\n" + "".join(f"{n},1,-1\n" for n in NAMES), "table of attributes (Smiling, Male"),
-        ("a.csv", "file,tags\n" + "".join(f"{n},a|b\n" for n in NAMES), "several labels a sample"),
-        ("a.csv", "file,label\n" + "".join(f"{n},0.5\n" for n in NAMES), "0.5, a number that is not whole"),
-        ("a.csv", "file,text\n" + "".join(f"{n},caption {n}\n" for n in NAMES), "every image has another 'text'"),
-        ("a.csv", "file,sharp,blur\n" + "".join(f"{n},0.{i},3\n" for i, n in enumerate(NAMES)), "which column is the label"),
-        ("a.csv", "file,label\n" + "".join(f"{n},x\n" for n in NAMES[:4]), "none for 8 of 12 images"),
+        ("a.csv", "file,Smiling,Male\n" + lines("N,1,-1"), "of attributes (Smiling, Male"),
+        ("a.csv", "file,tags\n" + lines("N,a|b"), "several labels a sample"),
+        ("a.csv", "file,label\n" + lines("N,0.5"), "0.5, a number that is not whole"),
+        ("a.csv", "file,text\n" + lines("N,caption I"), "every image has another 'text'"),
+        ("a.csv", "file,sharp,blur\n" + lines("N,0.I,3"), "which column is the label"),
+        ("a.csv", "file,label\n" + lines("N,x")[:110], "none for 8 of 12 images"),
     ],
-)  # fmt: skip
+)
 def test_a_table_of_no_use_is_told(file, content, why, tmp_path):
     put(tmp_path, *NAMES)
     (tmp_path / file).write_text(content)

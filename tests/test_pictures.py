@@ -118,7 +118,9 @@ def png16(values: np.ndarray) -> bytes:
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
@@ -236,7 +238,9 @@ def test_what_becomes_of_another_shape(source, fit, size, left, top, tmp_path):
 
 def test_the_size_is_the_median_of_all(tmp_path):
     for number, side in enumerate((100, 30, 32, 31, 4)):
-        Image.new("L", (side, side + 1)).save(tmp_path / f"{number}.{'png' if side > 31 else 'jpg'}")
+        Image.new("L", (side, side + 1)).save(
+            tmp_path / f"{number}.{'png' if side > 31 else 'jpg'}"
+        )
     (tmp_path / "5.png").write_bytes(b"broken")
     assert find_dataset(str(tmp_path)).spec.shape == (1, 31, 31)
 
@@ -260,9 +264,7 @@ def test_rectangles_train_and_are_loaded(name, size, shape, tmp_path):
     small |= {"widths": [4]} if name == "vanilla" else {"width": 16 if name == "r3gan" else 4}
     labels = [0, 1] * 4
     out = tmp_path / "run"
-    run = ganzoo.train(
-        name, data, labels=labels, image_size=size, steps=1, settings=small, out=out
-    )
+    run = ganzoo.train(name, data, labels=labels, image_size=size, steps=1, settings=small, out=out)
     assert run.config.data.others["image_size"] == as_size(*shape[1:])
     model = ganzoo.load(run)
     assert tuple(model.sample(2).shape) == (2, *shape)
@@ -287,7 +289,7 @@ def test_sizes_that_are_none(size):
 def test_other_numbers_of_channels(last, tmp_path):
     values = np.random.default_rng(0).integers(0, 256, (8, 9, 9, 4), np.uint8)
     np.save(tmp_path / "a.npy", values if last else values.transpose(0, 3, 1, 2))
-    with pytest.raises(GanzooError, match="data.channels=4"):
+    with pytest.raises(GanzooError, match=r"data.channels=4"):
         find_dataset(str(tmp_path / "a.npy"))
     dataset = find_dataset(make_data({"source": str(tmp_path / "a.npy"), "channels": 4}))
     assert np.array_equal(dataset.samples.numpy(), values.transpose(0, 3, 1, 2))
@@ -308,12 +310,14 @@ def test_a_picture_that_would_unpack_to_gigabytes_is_refused(tmp_path):
     def bomb(width: int, height: int) -> bytes:
         head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
         chunk = struct.pack(">I", 13) + b"IHDR" + head
-        return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + b"x" * 50
+        return (
+            b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + b"x" * 50
+        )
 
     for name, width in (("a", 13_000), ("b", 60_000)):
         (tmp_path / f"{name}.png").write_bytes(bomb(width, width))
     with pytest.raises(GanzooError, match=r"a.png \(13000x13000 pixels are too many"):
         find_dataset(str(tmp_path))
     Image.new("L", (8, 8)).save(tmp_path / "c.png")
-    with pytest.warns(GanzooWarning, match="2 of 3 samples cannot be read.*too many"):
+    with pytest.warns(GanzooWarning, match=r"2 of 3 samples cannot be read.*too many"):
         assert len(read_all(find_dataset(str(tmp_path)))) == 1

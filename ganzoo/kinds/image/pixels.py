@@ -106,32 +106,28 @@ def deep_values(image: Image.Image, content: bytes = b"") -> NDArray[Any] | None
     stored = raw_mode(image)
     if stored is None:
         return None
-    if image.format == "PNG" and content:
-        return _sixteen_bits(content)
-    # Pillow takes the upper 8 bits of each number. Told that the order is the other one, it takes
-    # the lower.
-    tiles: Any = getattr(image, "tile")  # noqa: B009 - of a file alone
-    upper = np.asarray(image).astype(np.float64)
-    file = io.BytesIO(content)
-    with Image.open(file) as again:
-        again.tile = [_swapped(tile) for tile in tiles]
-        return upper * 256 + np.asarray(again)
+    return _sixteen_bits(image, content, stored)
 
 
-def _sixteen_bits(content: bytes) -> NDArray[Any]:
-    from torchvision.io import decode_png
+def _sixteen_bits(image: Image.Image, content: bytes, stored: str) -> NDArray[Any]:
+    """The whole 16 bits of each channel, of which Pillow takes the upper 8: a second reading, told
+    that they are stored otherwise, has the lower 8."""
+    grey = stored.startswith("LA")
+    other = "RGBA" if grey else f"{stored[:-1]}{'B' if stored[-1] in 'LN' else 'L'}"
+    upper = None if grey else np.asarray(image).astype(np.float64)
+    with Image.open(io.BytesIO(content)) as again:
+        again._mode = "RGBA" if grey else again.mode
+        again.tile = [_read_as(tile, other) for tile in getattr(again, "tile", ())]
+        lower = np.asarray(again).astype(np.float64)
+    if upper is None:  # four bytes a pixel: two of grey, two of transparency
+        return lower[..., 0::2] * 256 + lower[..., 1::2]
+    return upper * 256 + lower
 
-    decoded = decode_png(torch.frombuffer(bytearray(content), dtype=torch.uint8))
-    values: NDArray[Any] = decoded.numpy().astype(np.float64).transpose(1, 2, 0)
-    return values
 
-
-def _swapped(tile: Any) -> Any:
-    other = {";16L": ";16B", ";16B": ";16L", ";16N": ";16B"}
-    first, *rest = (tile[3],) if isinstance(tile[3], str) else tile[3]
-    (order,) = [order for order in other if order in first]
-    arguments = first.replace(order, other[order])
-    return tile._replace(args=arguments if isinstance(tile[3], str) else (arguments, *rest))
+def _read_as(tile: Any, mode: str) -> Any:
+    """What Pillow is to read of a file, with the numbers stored in another way."""
+    arguments = tile[3]
+    return tile._replace(args=mode if isinstance(arguments, str) else (mode, *arguments[1:]))
 
 
 def _as_levels(values: NDArray[Any], levels: tuple[float, float]) -> Image.Image:

@@ -61,7 +61,7 @@ def survey(files: Stored) -> Survey:
     found = np.zeros((len(files.names), 3), np.int64)
     faults: list[Fault] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # their size is looked at
+        warnings.filterwarnings("ignore", module="PIL")  # faults are told when samples are read
         for number in range(len(files.names)):
             try:
                 found[number] = _header(files, number)
