@@ -71,6 +71,7 @@ def _architecture(name: str) -> dict[str, Any]:
         "plugin": reference_of(name).to_json(),
         "samples": list(architecture.kinds) or ["any"],
         "image_sizes": list(architecture.image_sizes) or ["any"],
+        "image_multiple": architecture.image_multiple or "squares alone",
         "conditional": architecture.conditional,
         "objective": own_objective(architecture),
         "options": {

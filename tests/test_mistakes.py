@@ -38,7 +38,7 @@ MISTAKES = {
         "generator_lr",
     ),
     "size": (
-        ["train", "dcgan", "--data", "DATA", "--image-size", "48"],
+        ["train", "dcgan", "--data", "DATA", "--image-size", "40"],
         "16, 32, 64, 128, 256",
     ),
     "residual size": (["train", "wgan-gp", "--data", "ring"], "network=mlp"),
