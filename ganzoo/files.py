@@ -216,10 +216,11 @@ def _moved_aside(path: Path) -> list[Path]:
     """What was moved aside of a folder, the oldest first."""
     found = []
     with contextlib.suppress(OSError):
-        for other in path.parent.iterdir():
-            match = _LEFTOVER.fullmatch(other.name)
+        begin = f".{path.name}."
+        for name in filter(lambda name: name.startswith(begin), os.listdir(path.parent)):
+            match = _LEFTOVER.fullmatch(name)
             if match and match["what"] == "old" and match["name"] == path.name:
-                found.append((other.lstat().st_mtime, other))
+                found.append((path.with_name(name).lstat().st_mtime, path.with_name(name)))
     return [other for _, other in sorted(found)]
 
 

@@ -146,6 +146,8 @@ def read_header(path: Path) -> dict[str, Stored]:
         raise GanzooError(f"{path}: tensors of type {error} are not read here") from None
     except OSError as error:
         raise GanzooError(f"{path}: cannot be read: {error.strerror}") from None
+    except RuntimeError as error:  # of the library's own opening: it was removed just now
+        raise GanzooError(f"{path}: cannot be read: {error}") from None
     except (SafetensorError, TypeError, ValueError) as error:
         raise GanzooError(
             f"{path}: cannot be read as safetensors: {error}. Fetch or copy it again."

@@ -183,6 +183,8 @@ class RunFolder:
         if self._identity is None or _identity(self.path) == self._identity:
             return
         moved = next((p for p in _beside(self.path) if _identity(p) == self._identity), None)
+        if moved is None and is_run(self.path):
+            return  # some network file systems give a folder another number after a while
         now = "a place that is not known" if moved is None else str(moved)
         kept = "" if moved is None else f" {RunFolder(moved, self.config)._kept()}"
         resume = command_line("resume", *([] if moved is None else [moved]))
