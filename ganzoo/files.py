@@ -216,8 +216,9 @@ def _moved_aside(path: Path) -> list[Path]:
     """What was moved aside of a folder, the oldest first."""
     found = []
     with contextlib.suppress(OSError):
-        begin = f".{path.name}."
-        for name in filter(lambda name: name.startswith(begin), os.listdir(path.parent)):
+        with os.scandir(path.parent) as entries:  # there may be very many
+            names = [e.name for e in entries if e.name.startswith(f".{path.name}.")]
+        for name in names:
             match = _LEFTOVER.fullmatch(name)
             if match and match["what"] == "old" and match["name"] == path.name:
                 found.append((path.with_name(name).lstat().st_mtime, path.with_name(name)))
