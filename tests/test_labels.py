@@ -184,11 +184,27 @@ def test_a_table_beside_the_images_has_their_labels(file, content, classes, tmp_
     assert named(dataset) == expected
 
 
+def test_a_table_is_of_the_images_in_its_own_folder(tmp_path):
+    for split, classes in (("train", "xy"), ("test", "yx")):
+        put(tmp_path, *(f"{split}/{i}.png" for i in range(4)))
+        rows = "".join(f"{i}.png,{classes[i % 2]}\n" for i in range(4))
+        (tmp_path / split / "metadata.csv").write_text(f"file_name,label\n{rows}")
+    whole = look(tmp_path, "for splits", "read from test/metadata.csv, column 'label' and train/")
+    assert named(whole) == ["y", "x"] * 2 + ["x", "y"] * 2
+    for split, first in (("train", "x"), ("test", "y")):
+        part = look(f"{tmp_path}:{split}", f"labels are read from {split}/metadata.csv")
+        assert named(part)[0] == first
+    (tmp_path / "train" / "metadata.csv").unlink()
+    assert look(f"{tmp_path}:train").labels is None
+
+
 @pytest.mark.parametrize(
     ("file", "content", "why"),
     [
         ("dataset.json", json.dumps({"labels": [[n, [0, 1]] for n in NAMES]}), "several labels"),
         ("dataset.json", json.dumps({"labels": None}), "has no labels"),
+        ("dataset.json", json.dumps({"labels": 5}), "its labels are 5, not pairs"),
+        ("dataset.json", json.dumps({"labels": [3]}), "pairs of a file and a number, not 3"),
         ("dataset.json", "{", "Expecting"),
         ("a.csv", "file,Smiling,Male\n" + lines("N,1,-1"), "of attributes (Smiling, Male"),
         ("a.csv", "file,tags\n" + lines("N,a|b"), "several labels a sample"),

@@ -48,6 +48,7 @@ def sort_out(
         chosen = _of_split(heads, folders[0][:level], split, whose)
         if chosen:
             index = [i for i, f in enumerate(folders) if f[level : level + 1] == (chosen,)]
+            stored.beside.drop("/".join([*folders[0][:level], head]) for head in heads - {chosen})
             stored, folders = stored.some(index), [folders[i][level + 1 :] for i in index]
     elif _are_splits(heads):
         if len(heads) > 1:

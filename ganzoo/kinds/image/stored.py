@@ -80,6 +80,13 @@ class Sieve:
                 self.tables.append(name)
         return False
 
+    def drop(self, folders: Iterable[str]) -> None:
+        """Forget the tables in these folders, whose images are not taken."""
+        within = tuple(f"{folder}/" for folder in folders)
+        for name in [name for name in self.tables if name.startswith(within)]:
+            self.tables.remove(name)
+            self.left[f".{name.rpartition('.')[2].lower()}"] -= 1
+
 
 class Stored(Protocol):
     """Files below `root`, with their names there and their sizes in bytes. beside: what else lies

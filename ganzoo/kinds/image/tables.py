@@ -57,13 +57,16 @@ class _Names:
             for key in {base, base.rpartition(".")[0], name.rpartition(".")[0]} - {name}:
                 self.places[key] = -1 if key in self.places else number
         self.places |= {name: number for number, name in enumerate(stored.names)}
+        self.folders = {name.rpartition("/")[0] for name in stored.names}
 
     def find(self, called: object, within: str) -> int:
         """The number of a file; -1 where there is none, or more than one. within: the folder that
-        the table lies in."""
+        the table lies in; where there are images, it is of these alone."""
         text = str(called).strip().replace("\\", "/").removeprefix("./")
         place = self.places.get(f"{within}/{text}", -1) if within else -1
-        return place if place >= 0 else self.places.get(text, -1)
+        if place >= 0 or (within and within in self.folders):
+            return place
+        return self.places.get(text, -1)
 
 
 def _of_rows(rows: list[Row], files: _Names, within: str) -> tuple[dict[int, str], str]:
@@ -153,6 +156,8 @@ def _of_stylegan(content: Any) -> Iterable[Row]:
     labels = content.get("labels") if isinstance(content, dict) else None
     if labels is None:
         raise _Unusable("it has no labels")
+    if not isinstance(labels, dict | list):
+        raise _Unusable(f"its labels are {str(labels)[:50]}, not pairs of a file and a number")
     pairs = labels.items() if isinstance(labels, dict) else labels
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
