@@ -157,7 +157,7 @@ def test_extending_tells_of_a_damaged_checkpoint_once(trained, digits):
 def test_what_the_configuration_names_and_is_not_there(trained):
     config = json.loads((trained.path / "config.json").read_text())
     for change, text in (
-        ({"data": {**config["data"], "source": "/nowhere/x.npz"}}, "put it back, or say where it is"),
+        ({"data": {**config["data"], "source": "/nowhere/x.npz"}}, "or say where it is"),
         ({"architecture": "vanila"}, "Did you mean 'vanilla'"),
     ):
         (trained.path / "config.json").write_text(json.dumps({**config, **change}))
