@@ -13,7 +13,7 @@ from typing import Final
 
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, cannot_write
-from ganzoo.files import user_path, write_folder
+from ganzoo.files import make_parent, user_path, write_folder
 from ganzoo.plugins import catalogue
 from ganzoo.version import __version__
 
@@ -54,7 +54,8 @@ def write_plugin(name: str, folder: str | None = None) -> Path:
         if path.exists():
             fill(path)  # not replaced: the user's shell may be in it
         else:
-            write_folder(path.resolve(), fill, parents=True)
+            make_parent(path)
+            write_folder(path.resolve(), fill)
     except OSError as error:
         raise cannot_write(path, error) from None
     return path
