@@ -16,6 +16,8 @@ from ganzoo.data.reading import read_all
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.options import as_size
+from ganzoo.kinds.image.stored import Sieve, in_folder
+from ganzoo.kinds.image.survey import flags_of, survey
 from ganzoo.sources.find import find_dataset
 from ganzoo.sources.given import from_tensor
 from ganzoo.sources.options import make_data
@@ -321,3 +323,16 @@ def test_a_picture_that_would_unpack_to_gigabytes_is_refused(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "c.png")
     with pytest.warns(GanzooWarning, match=r"2 of 3 samples cannot be read.*too many"):
         assert len(read_all(find_dataset(str(tmp_path)))) == 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"exif": b"Exif\0\0" + bytes(9000)}]
+)
+def test_headers_that_are_read_here_say_what_pillow_says(mode, options, tmp_path):
+    picture = Image.effect_noise((70, 33), 60).convert("RGB").convert(mode)
+    picture.save(tmp_path / "a.jpg", **options)
+    found = survey(in_folder(tmp_path, Sieve((".jpg",))))
+    with Image.open(tmp_path / "a.jpg") as image:
+        expected = (*image.size, flags_of(image))
+    assert (found.widths[0], found.heights[0], found.flags[0]) == expected

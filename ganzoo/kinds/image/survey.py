@@ -79,6 +79,9 @@ def _header(files: Stored, number: int) -> tuple[int, int, int]:
         if chunk == b"IHDR" and width and height:
             flags = (colours not in _GREY) * COLOUR | (depth > 8) * DEEP
             return width, height, flags | (b"acTL" in head.partition(b"IDAT")[0]) * ANIMATED
+    found = _of_jpeg(head) if head.startswith(b"\xff\xd8\xff") else None
+    if found is not None:
+        return found
     try:
         with Image.open(io.BytesIO(head)) as image:  # the first bytes are mostly enough
             if len(head) < HEAD or not isinstance(image, TiffImageFile):
@@ -87,6 +90,22 @@ def _header(files: Stored, number: int) -> tuple[int, int, int]:
         pass
     with files.open(number) as file, Image.open(file) as image:
         return *image.size, flags_of(image)
+
+
+def _of_jpeg(head: bytes) -> tuple[int, int, int] | None:
+    """Width, height and flags of a JPEG whose frame begins within `head`. Pillow would take a tenth
+    of the time that reading a small picture takes."""
+    place = 2
+    while place + 10 <= len(head) and head[place] == 0xFF:
+        marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", head, place + 5)
+            usual = head[place + 4] == 8 and height and width
+            return (width, height, (head[place + 9] > 1) * COLOUR) if usual else None
+        if not 0xE0 <= marker <= 0xFE and marker not in (0xC4, 0xDB, 0xDD):
+            return None
+        place += 2 + length
+    return None
 
 
 def flags_of(image: Image.Image) -> int:
