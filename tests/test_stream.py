@@ -15,8 +15,10 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo import Dataset, GanzooError, GanzooWarning, Observer
+from ganzoo.data.batches import Batches
 from ganzoo.data.stream import Stream, forks, has_room
 from ganzoo.errors import WorkFailed
+from ganzoo.sources.find import find_dataset
 
 SMALL = {
     "widths": [4, 4],
@@ -72,7 +74,7 @@ def test_a_killed_worker_ends_a_run_with_a_checkpoint(folder, straight, tmp_path
         train(folder, run, observers=[At(5, lambda: workers()[0].kill())])
     said = str(raised.value)
     assert "data.workers=0" in said
-    assert f"ganzoo resume {run}" in said
+    assert f"resume {run}" in said
     assert "Traceback" not in said
     assert workers() == []
     assert ganzoo.Run.open(run).checkpoints.steps()[0] >= 5
@@ -90,6 +92,15 @@ def test_data_that_goes_away_ends_a_run_with_a_checkpoint(folder, straight, tmp_
         ganzoo.resume(run)
     away.rename(mine)
     assert weights(ganzoo.resume(run).path) == straight
+
+
+def test_batches_that_are_given_up_leave_no_worker(folder):
+    batches = Batches(find_dataset(str(folder)), 8, 0, torch.Generator(), torch.device("cpu"))
+    stream = batches.start(0)
+    next(stream)
+    assert len(workers()) == 2
+    del batches, stream
+    assert workers() == []
 
 
 def test_no_worker_is_left_where_an_observer_raises(folder, tmp_path):

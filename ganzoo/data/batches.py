@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -62,7 +63,9 @@ class Batches:
         self.inputs = None if lazy or data.inputs is None else self._kept(data.inputs)
         self.labels = None if data.labels is None else data.labels.to(self.device)
         self.per_epoch = len(data) // self.batch_size
-        self.stream: Stream | None = None  # of the batches that were started last
+        # Of the batches that were started last. A reference would keep its workers for ever: what
+        # ends them when they are given up knows the places, whose generator knows this object.
+        self._stream: Callable[[], Stream | None] = lambda: None
         self.broken = 0  # samples that were found so while streaming
 
     def start(self, position: int) -> Iterator[Batch]:
@@ -73,8 +76,9 @@ class Batches:
         self.close()
         places, pinned = self.places(position, torch.device("cpu")), self.device.type == "cuda"
         count = self.batch_size // self.world
-        self.stream = Stream(self.dataset, places, self.workers, pinned, count)
-        return self._streamed(self.stream)
+        stream = Stream(self.dataset, places, self.workers, pinned, count)
+        self._stream = weakref.ref(stream)
+        return self._streamed(stream)
 
     def fetch(self, count: int) -> None:
         """Have the next `count` batches read, of data that streams: what is wrong with data or
@@ -82,14 +86,15 @@ class Batches:
 
         Raises GanzooError where no sample can be read, WorkerDied where workers are at fault.
         """
-        if self.stream is not None:
-            self.stream.fetch(count)
+        stream = self._stream()
+        if stream is not None:
+            stream.fetch(count)
 
     def close(self) -> None:
         """End the workers of data that streams."""
-        if self.stream is not None:
-            self.stream.close()
-            self.stream = None
+        stream = self._stream()
+        if stream is not None:
+            stream.close()
 
     def take(self, index: Tensor, other: Tensor) -> Batch:
         """The batch of these places among samples that are kept. All chance is of `rng`."""

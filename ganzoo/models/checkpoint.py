@@ -20,7 +20,7 @@ from ganzoo.runs.folder import RunFolder, model_step
 from ganzoo.spec import SampleSpec
 from ganzoo.tensors import Weights, select
 
-_TRIES: Final = 20
+_PATIENCE: Final = 10.0  # seconds in which it is tried again
 _PAUSE: Final = 0.05  # seconds; a model that is written anew has no name for less
 
 #: The group of a checkpoint's tensors with examples of what the generator works from.
@@ -141,7 +141,8 @@ def newest_of(run: RunFolder, source: str) -> StoredModel:
 
 def _while_it_trains(run: RunFolder, read: Callable[[], StoredModel]) -> StoredModel:
     """What `read` reads of a run, again where a training has replaced it meanwhile."""
-    for _ in range(_TRIES):
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
         before = run.checkpoints.steps()
         try:
             return read()
