@@ -1,4 +1,5 @@
-"""Labels as people have them, and the names of classes: their order, and how they are spelled."""
+"""Labels as people have them; the names of classes, their order and how they are spelled; and which
+folders are no classes but splits."""
 
 from __future__ import annotations
 
@@ -14,6 +15,16 @@ from torch import Tensor
 from ganzoo.errors import GanzooError, GanzooWarning, one_line
 
 _DIGITS: Final = re.compile(r"([0-9]+)")
+_SPLITS: Final = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_WORDS: Final = "|".join(word for words in _SPLITS.values() for word in words)
+_SPLIT: Final = re.compile(
+    rf"(?:[a-z]+[_-])?({_WORDS})(?:[_-]?(?:set|data|split|images?|imgs?))?[_-]?\d*", re.IGNORECASE
+)
+_DOMAIN: Final = re.compile(rf"({_WORDS})[_-]?[a-z]", re.IGNORECASE)  # trainA, testB
 
 
 def class_labels(labels: object, count: int, name: str) -> tuple[Tensor, tuple[str, ...]]:
@@ -79,6 +90,26 @@ def readable(text: str) -> bool:
 def latin(text: str) -> str:
     """A text whose bytes are not UTF-8 as Latin-1 has them."""
     return text if readable(text) else text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def split_of(folder: str) -> str:
+    """Which split a folder's name says, such as ``train``; empty where it says none."""
+    found = _SPLIT.fullmatch(folder)
+    word = found[1].lower() if found else ""
+    return next((split for split, words in _SPLITS.items() if word in words), "")
+
+
+def are_splits(heads: set[str]) -> bool:
+    """Whether folders are splits: each is called so, and they are not all called the same one, as
+    classes such as steam_train would be."""
+    splits = {split_of(head) for head in heads}
+    return "" not in splits and (len(splits) > 1 or len(heads) == 1)
+
+
+def domain_of(folder: str) -> str:
+    """As `split_of`, for the folders of two domains, such as ``trainA``."""
+    found = _DOMAIN.fullmatch(folder)
+    return split_of(found[1]) if found else ""
 
 
 def _spelled(names: set[str], whose: str) -> dict[str, str]:

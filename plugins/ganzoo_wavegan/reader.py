@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo import Dataset, GanzooError, GanzooWarning, SampleSpec
-from ganzoo.sources.labels import by_name
+from ganzoo.sources.labels import are_splits, by_name
 from ganzoo_wavegan import SUFFIXES
 from ganzoo_wavegan.networks import LENGTHS
 from ganzoo_wavegan.sound import Clip, Sound, open_sound
@@ -21,7 +21,6 @@ from ganzoo_wavegan.sound import Clip, Sound, open_sound
 USUAL: Final = 16_384  # the paper's length
 _MOST_VALUES: Final = 1 << 30  # in memory, 4 GiB, twice while it is read
 _NAMED: Final = 5  # files or reasons that a message has
-_SPLITS: Final = {"train", "training", "valid", "val", "validation", "dev", "test", "testing"}
 _CUT: Final = 0.9  # share of a file that a clip has at least, else it is told
 
 
@@ -116,7 +115,7 @@ def _splits(files: Iterable[tuple[str, ...]]) -> list[str]:
     files: the parts of their paths.
     """
     heads = {parts[0] if len(parts) > 1 else "" for parts in files}
-    return sorted(heads) if len(heads) > 1 and all(h.lower() in _SPLITS for h in heads) else []
+    return sorted(heads) if len(heads) > 1 and are_splits(heads) else []
 
 
 def _changed(sounds: list[Sound], rate: int, length: int) -> list[str]:

@@ -13,18 +13,8 @@ from torch import Tensor
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.stored import Stored
 from ganzoo.kinds.image.tables import labels_beside
-from ganzoo.sources.labels import by_name, in_order
+from ganzoo.sources.labels import are_splits, by_name, domain_of, in_order, split_of
 
-_SPLITS: Final = {
-    "train": ("train", "training"),
-    "valid": ("valid", "val", "validation", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
-_WORDS: Final = "|".join(word for words in _SPLITS.values() for word in words)
-_SPLIT: Final = re.compile(
-    rf"(?:[a-z]+[_-])?({_WORDS})(?:[_-]?(?:set|data|split|images?|imgs?))?[_-]?\d*", re.IGNORECASE
-)
-_DOMAIN: Final = re.compile(rf"({_WORDS})[_-]?[a-z]", re.IGNORECASE)  # trainA, testB
 _NAMED: Final = 5  # names in a message
 
 Folders = tuple[str, ...]
@@ -50,17 +40,17 @@ def sort_out(
             index = [i for i, f in enumerate(folders) if f[level : level + 1] == (chosen,)]
             stored.beside.drop("/".join([*folders[0][:level], head]) for head in heads - {chosen})
             stored, folders = stored.some(index), [folders[i][level + 1 :] for i in index]
-    elif _are_splits(heads):
+    elif are_splits(heads):
         if len(heads) > 1:
-            one = next((head for head in heads if _split_of(head) == "train"), min(heads))
+            one = next((head for head in heads if split_of(head) == "train"), min(heads))
             _tell(
                 f"{whose}: the folders {', '.join(in_order(heads))} are taken for splits, not for "
                 f"classes, and all are read; {whose}:{one} takes one"
             )
         folders = [folder[level + 1 :] for folder in folders]
-    elif len({_split_of(head) or _domain_of(head) for head in heads} - {""}) > 1:
+    elif len({split_of(head) or domain_of(head) for head in heads} - {""}) > 1:
         _tell(f"{whose}: the folders {_some(in_order(heads))} are taken for classes")
-    while all(folders) and _are_splits({folder[0] for folder in folders}):
+    while all(folders) and are_splits({folder[0] for folder in folders}):
         folders = [folder[1:] for folder in folders]
     table = labels_beside(stored, _tell)
     if table is not None:
@@ -129,34 +119,14 @@ def _common(folders: list[Folders]) -> int:
     return level
 
 
-def _split_of(folder: str) -> str:
-    """Which split a folder's name says, such as ``train``; empty where it says none."""
-    found = _SPLIT.fullmatch(folder)
-    word = found[1].lower() if found else ""
-    return next((split for split, words in _SPLITS.items() if word in words), "")
-
-
-def _are_splits(heads: set[str]) -> bool:
-    """Whether folders are splits: each is called so, and they are not all called the same one, as
-    classes such as steam_train would be."""
-    splits = {_split_of(head) for head in heads}
-    return "" not in splits and (len(splits) > 1 or len(heads) == 1)
-
-
-def _domain_of(folder: str) -> str:
-    """As `_split_of`, for the folders of two domains, such as ``trainA``."""
-    found = _DOMAIN.fullmatch(folder)
-    return _split_of(found[1]) if found else ""
-
-
 def _of_split(heads: set[str], common: Folders, split: str, whose: str) -> str:
     """The folder among `heads` that a split means; empty where all lie in it."""
     same = [head for head in heads if head == split]
     same = same or [head for head in heads if head.lower() == split.lower()]
-    same = same or [h for h in heads if _split_of(h) and _split_of(h) == _split_of(split)]
+    same = same or [h for h in heads if split_of(h) and split_of(h) == split_of(split)]
     if len(same) == 1:
         return same[0]
-    if not same and any(_split_of(folder) == _split_of(split) != "" for folder in common):
+    if not same and any(split_of(folder) == split_of(split) != "" for folder in common):
         return ""
     there = f"several: {', '.join(in_order(same))}" if same else "none"
     raise GanzooError(
