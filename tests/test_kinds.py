@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -146,6 +148,14 @@ def test_images_are_stored_mirrored_and_matched():
         kind_of(SampleSpec("image", (4, 4)))
     with pytest.raises(GanzooError, match="no mirror image"):
         kind_of(SampleSpec("points", (2,), None, None)).mirror(torch.zeros(1, 2))
+
+
+def test_one_image_is_written_as_it_is_without_a_frame():
+    kind = kind_of(SampleSpec("image", (3, 4, 6)))
+    sample = torch.rand(1, 3, 4, 6) * 2 - 1
+    pixels = kind.store(sample)[0].permute(1, 2, 0)
+    written = Image.open(io.BytesIO(kind.render(sample, ".png")))
+    assert torch.equal(torch.from_numpy(np.array(written)), pixels)
 
 
 def test_options_of_images_need_no_torch():

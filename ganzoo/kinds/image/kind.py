@@ -32,7 +32,7 @@ _NONE: Final = ImageOptions()
 
 
 class Image(Kind):
-    """A grid of pictures, as square as it can be, filled row by row."""
+    """A grid of pictures, as square as it can be, filled row by row; of one, the picture alone."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
     pipeline_tag: ClassVar[str | None] = "unconditional-image-generation"
@@ -171,6 +171,8 @@ class Image(Kind):
         _, height, width = self.spec.shape
         rows, columns = _table(count)
         high, wide = rows * (height + GAP) + GAP, columns * (width + GAP) + GAP
+        if count == 1:
+            high, wide = height, width
         if most is None or max(high, wide) <= most:
             return ""
         return (
@@ -218,9 +220,11 @@ def _table(count: int) -> tuple[int, int]:
 
 
 def grid(samples: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] as one (C, rows, columns) uint8 picture."""
+    """(N, C, H, W) in [-1, 1] as one (C, rows, columns) uint8 picture; of one, without a frame."""
     images = to_bytes(samples)
     count, channels, height, width = images.shape
+    if count == 1:
+        return images[0]
     rows, columns = _table(count)
     high, wide = height + GAP, width + GAP
     sheet = torch.zeros(channels, rows * high + GAP, columns * wide + GAP, dtype=torch.uint8)
