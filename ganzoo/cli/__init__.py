@@ -15,10 +15,12 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.bars import BARS, at_terminal, say
 from ganzoo.cli.streams import usable_streams
 from ganzoo.entries import CommandEntry, Entry
 from ganzoo.errors import FULL, GanzooError, GanzooWarning, plain, system_message, unknown
 from ganzoo.plugins import catalogue, use
+from ganzoo.progress import shown_by
 from ganzoo.version import __version__
 
 
@@ -88,7 +90,7 @@ def _entries() -> Mapping[str, Entry]:
 def main() -> None:
     """The entry point of ``ganzoo`` and ``python -m ganzoo``."""
     usable_streams()
-    warnings.formatwarning = _one_line  # type: ignore[assignment]
+    warnings.showwarning = _show
     warnings.simplefilter("always", GanzooWarning)
     # Its own warnings and retries; what came of them is told in one message.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
@@ -97,7 +99,8 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of a shell's background job
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        commands(prog_name="ganzoo")
+        with shown_by(BARS.wait if at_terminal() else None):
+            commands(prog_name="ganzoo")
     except SystemExit as done:
         if "TORCHELASTIC_RUN_ID" in os.environ:
             # Under torchrun, gloo's threads now and then abort Python while it winds up, and a
@@ -108,13 +111,15 @@ def main() -> None:
         raise
 
 
-def _one_line(message: Any, category: Any, *place: Any) -> str:
+def _show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """A warning, above the bars if there are any."""
     if issubclass(category, GanzooWarning):
-        return f"Warning: {plain(str(message))}\n"
-    return _formatwarning(message, category, *place)
+        say(f"Warning: {message}")
+    else:
+        _showwarning(message, category, *place, **more)
 
 
-_formatwarning = warnings.formatwarning
+_showwarning = warnings.showwarning
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,6 +9,7 @@ import click
 from ganzoo.cli.base import TEXT, parse_settings, print_json, print_table
 from ganzoo.errors import GanzooError, plain
 from ganzoo.plugins import command_line
+from ganzoo.progress import bar
 
 
 @click.command()
@@ -87,8 +88,9 @@ def evaluate(
     **options: Any,
 ) -> None:
     """Measure MODEL against real data: FID, KID, precision, recall, the classes it makes."""
-    from ganzoo.measure import evaluate as evaluation
-    from ganzoo.measure.extractors import INCEPTION
+    with bar("loading torch"):
+        from ganzoo.measure import evaluate as evaluation
+        from ganzoo.measure.extractors import INCEPTION
 
     if inception_weights is not None:
         if features not in ("auto", INCEPTION):

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from ganzoo.cli.streams import Lenient, say
+from ganzoo.cli.bars import BARS, at_terminal, say
 from ganzoo.engine.observers import Observer
-from ganzoo.errors import plain
 from ganzoo.figure_name import quality_figures
 from ganzoo.runs.folder import RunFolder
 
@@ -30,18 +23,13 @@ class Lines(Observer):
         self.last = run.config.training.steps
         self.began, self.first = time.monotonic(), step
         begins = f"from step {step}" if step else "from the beginning"
-        self.say(f"{run.path}: {run.config.architecture}, {begins} to {self.last}")
+        say(f"{run.path}: {run.config.architecture}, {begins} to {self.last}")
 
     def noted(self, message: str) -> None:
-        self.say(message)
+        say(message)
 
     def logged(self, line: dict[str, Any]) -> None:
-        self.say(
-            f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}"
-        )
-
-    def say(self, text: str) -> None:
-        say(text)
+        say(f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}")
 
     def left(self, step: int) -> str:
         """The time left at the pace so far."""
@@ -53,24 +41,24 @@ class Lines(Observer):
 class Bar(Lines):
     """A bar with step, losses, samples a second and time left."""
 
-    def __init__(self, bar: Progress) -> None:
-        self.bar = bar
-
     def started(self, run: RunFolder, step: int) -> None:
         super().started(run, step)
-        self.task = self.bar.add_task("", total=self.last, completed=step)
+        self.task, self.newest = BARS.begin("", self.last, step), ""
 
     def stepped(self, step: int) -> None:
-        self.bar.update(self.task, completed=step)
+        BARS.move(self.task, step)
 
     def logged(self, line: dict[str, Any]) -> None:
-        self.bar.update(self.task, description=numbers(line))
+        BARS.move(self.task, line["step"], numbers(line))
+        self.newest = f"step {line['step']}/{self.last}  {numbers(line)}"
 
     def sampled(self, step: int, path: Path) -> None:
-        self.say(f"step {step}: {path}")
+        say(f"step {step}: {path}")
 
-    def say(self, text: str) -> None:
-        self.bar.console.print(plain(text), highlight=False, markup=False)
+    def ended(self, run: RunFolder) -> None:
+        BARS.end(self.task)
+        if self.newest:
+            say(self.newest)  # it stays where the bar was
 
 
 def numbers(line: dict[str, Any]) -> str:
@@ -86,18 +74,6 @@ def numbers(line: dict[str, Any]) -> str:
     )
 
 
-@contextlib.contextmanager
-def progress() -> Iterator[Lines]:
+def follower() -> Lines:
     """The observer that fits where standard error goes."""
-    console = Console(file=cast(IO[str], Lenient(sys.stderr)))
-    if not console.is_terminal:
-        yield Lines()
-        return
-    columns = (
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, redirect_stderr=False, redirect_stdout=False) as bar:
-        yield Bar(bar)
+    return Bar() if at_terminal() else Lines()

@@ -9,10 +9,6 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-import click
-
-from ganzoo.errors import plain
-
 
 def usable_streams() -> None:
     """Make the standard streams ones that can be written to.
@@ -39,7 +35,7 @@ def usable_streams() -> None:
 
 
 class Lenient:
-    """A stream that others write to, as one to which writing never fails: see `say`."""
+    """A stream that others write to, as one to which writing never fails."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -55,10 +51,3 @@ class Lenient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def say(text: str) -> None:
-    """A line on standard error, for whoever is there: a terminal that was closed, a reader that
-    left, or a full disk behind a redirection stops nothing."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        click.echo(plain(text), err=True)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganzoo.cli.bars import say
 from ganzoo.cli.base import TEXT, parse_settings
-from ganzoo.cli.streams import say
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
 from ganzoo.plugins import command_line
+from ganzoo.progress import bar
 from ganzoo.runs.choices import choices
 from ganzoo.runs.config import read_config
 
@@ -72,14 +73,15 @@ def train(
 ) -> None:
     """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
     settings = parse_settings(pairs)
-    from ganzoo import api
+    with bar("loading torch"):
+        from ganzoo import api
 
     config = read_config(user_path(file)) if file else {}
     name = architecture or config.get("architecture")
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
     asked = {"settings": settings, "config": config, **options}
-    _follow(lambda bar: api.train(name, observers=[*observers, bar], **asked))
+    _follow(lambda shown: api.train(name, observers=[*observers, shown], **asked))
 
 
 @functools.partial(_declared, only=("data", "device", "precision"))
@@ -90,8 +92,9 @@ def train(
 def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any) -> None:
     """Go on with a run from its newest good checkpoint, also where it has been moved: with its data
     elsewhere, on another device, in another precision."""
-    from ganzoo import api
-    from ganzoo.models.publish import Run
+    with bar("loading torch"):
+        from ganzoo import api
+        from ganzoo.models.publish import Run
 
     opened = Run.open(run)
     if steps in (None, opened.config.training.steps) and opened.complete:
@@ -102,17 +105,17 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any
         )
         click.echo(opened.path)
         return
-    _follow(lambda bar: api.resume(opened, steps=steps, observers=[*observers, bar], **moved))
+    _follow(lambda shown: api.resume(opened, steps=steps, observers=[*observers, shown], **moved))
 
 
 def _follow(work: Callable[[Observer], Run]) -> None:
     """Run a training with its progress shown, and say at the end where things are."""
-    from ganzoo.cli.progress import progress
+    from ganzoo.cli.progress import follower
     from ganzoo.engine.signals import Interrupted
 
+    observer = follower()
     try:
-        with progress() as observer:
-            run = work(observer)
+        run = work(observer)
     except Interrupted as stopped:
         if observer.telling:
             say(f"Stopped at step {stopped.step}; nothing is lost. Go on with:")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganzoo.data.dataset import Dataset, LazySamples, as_floats, range_fault
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.progress import each
 from ganzoo.spec import SampleSpec
 
 _NAMED: Final = 5  # broken samples that a message names, of each reason
@@ -107,7 +108,7 @@ def _read(
     if all(isinstance(side, Tensor) for side, _ in sides):
         return tensors, None
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        faults = list(pool.map(read, range(count)))
+        faults = list(each(pool.map(read, range(count)), f"reading {name}", count))
     broken = [fault for fault in faults if fault is not None]
     if not broken:
         return tensors, None

@@ -30,6 +30,7 @@ from ganzoo.models.records import About, Measured, of_training, read_metrics
 from ganzoo.models.save import write_model
 from ganzoo.plugins import command_line
 from ganzoo.processes import Processes
+from ganzoo.progress import bar
 from ganzoo.runs.config import RunConfig
 from ganzoo.runs.folder import Taken, free_number, model_step, model_training
 from ganzoo.sampler import Sampler
@@ -158,12 +159,14 @@ def _prepare(
     config = with_extractor(config, dataset.spec)
     execution = config.execution
     if execution is None:
-        execution = choose(config, made, dataset, device, processes)
+        with bar("measuring how fast it computes"):
+            execution = choose(config, made, dataset, device, processes)
         notes += [execution.line()] if execution.line() else []
         config = config.model_copy(update={"execution": execution})
     computing = Device(device, execution.precision, execution.layout)
     processes.wait()  # reading the data takes one longer than another
-    match = make_match(config, made, dataset, computing, processes)
+    with bar("trying out one batch"):
+        match = make_match(config, made, dataset, computing, processes)
     return match, config, notes
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.measure.features import Extractor, Features
+from ganzoo.progress import bar
 
 KID_SUBSETS: Final = 100
 KID_SUBSET_SIZE: Final = 1000
@@ -139,13 +140,12 @@ def _some(features: Features) -> Features:
 
 def distances(fake: Features, real: Reference) -> dict[str, float]:
     """``fid``, ``kid``, ``precision`` and ``recall``. Raises WorkFailed where one is not finite."""
-    precision, recall = precision_recall(fake, real)
-    figures = {
-        "fid": fid(fake, real),
-        "kid": kid(fake, real),
-        "precision": precision,
-        "recall": recall,
-    }
+    with bar("comparing features", 3) as advance:
+        precision, recall = precision_recall(fake, real)
+        advance(1)
+        figures = {"fid": fid(fake, real)}
+        advance(1)
+        figures |= {"kid": kid(fake, real), "precision": precision, "recall": recall}
     check_finite(figures)
     return figures
 

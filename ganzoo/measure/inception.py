@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, WorkFailed, one_line
 from ganzoo.files import sha256
 from ganzoo.home import data_home
 from ganzoo.measure.features import Extractor, Features
+from ganzoo.progress import bar
 from ganzoo.tensors import load_tensors
 
 LAYER: Final = "2048"
@@ -87,7 +88,8 @@ def _download() -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), PUBLISHED, progress=False)
+        with bar("downloading the weights of Inception"):
+            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), PUBLISHED, progress=False)
     except (OSError, RuntimeError) as error:
         raise WorkFailed(
             f"the weights of Inception could not be downloaded from {URL_INCEPTION_V3}: {error}. "

@@ -15,6 +15,7 @@ from ganzoo.data.reading import Fault, in_words, none_readable, read_one
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.kinds import kind_of
 from ganzoo.measure.features import Extractor, Features
+from ganzoo.progress import bar
 from ganzoo.sampler import Sampler
 from ganzoo.spec import SampleSpec
 
@@ -108,15 +109,17 @@ def features_of_generator(
     parts: list[Features] = []
     first: Tensor | None = None
     varied = False
-    for samples in task.samples(sampler, seed):
-        if not samples.isfinite().all():
-            raise WorkFailed(
-                "the samples are not finite, so nothing can be measured: the generator's weights "
-                "have diverged"
-            )
-        first = samples[:1] if first is None else first
-        varied = varied or not bool((samples == first).all())
-        parts.append(extractor(sampler.kind.store(samples)))
+    with bar(f"measuring seed {seed}", task.count) as advance:
+        for samples in task.samples(sampler, seed):
+            if not samples.isfinite().all():
+                raise WorkFailed(
+                    "the samples are not finite, so nothing can be measured: the generator's "
+                    "weights have diverged"
+                )
+            first = samples[:1] if first is None else first
+            varied = varied or not bool((samples == first).all())
+            parts.append(extractor(sampler.kind.store(samples)))
+            advance(len(samples))
     if not varied:
         raise WorkFailed(
             f"all {task.count} samples are the same: the generator has collapsed, and nothing can "
@@ -134,10 +137,12 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
     spec, kind = dataset.spec, kind_of(dataset.spec)
     parts: list[Features] = []
     faults: list[Fault] = []
-    for index in torch.arange(len(dataset)).split(DECODED):
-        samples = _read(dataset.samples, spec, index, faults)
-        if len(samples):
-            parts.append(extractor(kind.store(samples)))
+    with bar(f"measuring {dataset.name}", len(dataset)) as advance:
+        for index in torch.arange(len(dataset)).split(DECODED):
+            samples = _read(dataset.samples, spec, index, faults)
+            if len(samples):
+                parts.append(extractor(kind.store(samples)))
+            advance(len(index))
     if not parts:
         raise none_readable(dataset.name, len(dataset), faults)
     if faults:
@@ -160,9 +165,11 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
     if low is None or high is None:
         least, most = _extremes(dataset)
     parts = []
-    for begin in range(0, count, DECODED):
-        drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
-        parts.append(extractor(kind.store(drawn * (most - least) + least)))
+    with bar("measuring noise", count) as advance:
+        for begin in range(0, count, DECODED):
+            drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
+            parts.append(extractor(kind.store(drawn * (most - least) + least)))
+            advance(len(drawn))
     return Features.joined(parts)
 
 

@@ -15,6 +15,7 @@ from ganzoo.data.dataset import Dataset, LazySamples
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.pixels import MODES, Fit, Form, Size
 from ganzoo.kinds.image.stored import Numbers
+from ganzoo.progress import each
 
 _CHUNK: Final = 1024  # images resized at a time, which bounds the float32 copy
 _CUT: Final = 0.1  # of a picture; less is not worth a word
@@ -66,7 +67,8 @@ def fit_images(
             f"{(channels, *size)}"
         )
     parts = samples.split(_CHUNK)
-    fitted = torch.cat([resize(recolour(part, channels), size, fit) for part in parts])
+    told = each(parts, f"resizing {dataset.name}", len(parts))
+    fitted = torch.cat([resize(recolour(part, channels), size, fit) for part in told])
     return dataclasses.replace(dataset, samples=fitted)
 
 

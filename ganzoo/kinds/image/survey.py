@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ganzoo.data.reading import Fault
 from ganzoo.kinds.image.stored import HEAD, Numbers, Stored
+from ganzoo.progress import each
 
 COLOUR: Final = 1
 DEEP: Final = 2  # more than 8 bits a channel
@@ -62,7 +63,8 @@ def survey(files: Stored) -> Survey:
     faults: list[Fault] = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # faults are told when samples are read
-        for number in range(len(files.names)):
+        count = len(files.names)
+        for number in each(range(count), f"looking into {files.root.name}", count):
             try:
                 found[number] = _header(files, number)
             except UnidentifiedImageError:
