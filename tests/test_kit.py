@@ -180,6 +180,7 @@ def ganzoo_datasets():
 @hookimpl
 def ganzoo_kinds():
     yield KindEntry("mute", "parts:Mute")
+    yield KindEntry("hidden", "parts:Hidden")
     yield KindEntry("moody", "parts:Moody")
     yield KindEntry("sparkling", "parts:Sparkling")
     yield KindEntry("idle", "ganzoo:Kind")
@@ -272,6 +273,9 @@ class Sparkling(Kind):
     def examples(cls, sizes=()): return [SampleSpec("sparkling", (3,))]
     def render(self, samples, suffix): return random.randbytes(9)
 
+class Hidden(Kind):
+    preview = ".png"
+
 class Mute(Kind):
     @classmethod
     def examples(cls, sizes=()): return [SampleSpec("mute", (3,))]
@@ -322,6 +326,7 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
         "failed  moody": "the same specs at each call",
         "failed  sparkling": "the same bytes for the same samples",
         "failed  mute": "expected bytes; came str",
+        "failed  hidden": "expected one of its suffixes, .npz; came '.png'",
         "failed  idle": "expected specs of kind 'idle'",
         "failed  nobody": "no such folder",
         "failed  deaf": "missing 1 required positional argument",

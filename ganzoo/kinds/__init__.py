@@ -29,14 +29,19 @@ class Kind:
     """What can be done with samples of one kind. This one, ``array``, is of plain numbers.
 
     A subclass says what its samples need; whatever it leaves out is as for numbers. suffixes: the
-    file names' ends it can write, the usual one first. pipeline_tag: the task of the Hugging Face
-    Hub that making such samples is, where there is one. Options: what ``--set data.OPTION=VALUE``
-    may give for data of this kind; its `KindEntry` names the class as well.
+    file names' ends it can write, the usual one first. preview: the one of them that shows samples
+    in a browser: a picture (``.png``), sound (``.wav``), a table (``.csv``) or text (``.txt``);
+    any other is offered as a download. apart: whether each sample is a preview of its own, as a
+    picture is; else all lie in one, as the rows of a table do. pipeline_tag: the task of the
+    Hugging Face Hub that making such samples is, where there is one. Options: what ``--set
+    data.OPTION=VALUE`` may give for data of this kind; its `KindEntry` names the class as well.
 
     Raises ValueError where the spec is not one of this kind.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    preview: ClassVar[str] = ".npz"
+    apart: ClassVar[bool] = False
     pipeline_tag: ClassVar[str | None] = None
     Options: ClassVar[type[NoOptions]] = NoOptions
 

@@ -26,6 +26,7 @@ class Points(Kind):
     """A scatter plot of the first two coordinates, with the centres of the modes where known."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")
+    preview: ClassVar[str] = ".png"
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

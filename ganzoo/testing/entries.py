@@ -170,9 +170,12 @@ def augmentation(entry: AugmentationEntry) -> None:
 
 
 def kind(entry: KindEntry) -> None:
-    """Each example of the kind survives JSON, samples of it are written with every suffix, and
-    neither depends on chance."""
+    """Each example of the kind survives JSON, samples of it are written with every suffix, one of
+    which is the preview's, and neither depends on chance."""
     kind_type = _loaded(entry)
+    if kind_type.preview not in kind_type.suffixes:
+        of = f"one of its suffixes, {', '.join(kind_type.suffixes)}"
+        raise Fault(f"{entry.name}: preview", of, repr(kind_type.preview))
     where = f"{entry.name}: examples"
     with calling(where):
         examples, again = kind_type.examples(), kind_type.examples()
@@ -192,6 +195,8 @@ def kind(entry: KindEntry) -> None:
         samples = torch.randn(3, *spec.shape, generator=torch.Generator().manual_seed(0))
         for suffix in kind.suffixes:
             _check_render(f"{entry.name}: render {suffix}", kind, samples, suffix)
+        if kind.apart:
+            _check_render(f"{entry.name}: render one", kind, samples[:1], kind.preview)
 
 
 def _check_render(method: str, kind: Kind, samples: Tensor, suffix: str) -> None:

@@ -20,6 +20,7 @@ class Table(Kind):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".npz")
+    preview: ClassVar[str] = ".csv"
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

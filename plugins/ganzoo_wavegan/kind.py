@@ -26,6 +26,8 @@ class Audio(Kind):
     """One WAV file with the samples one after another: mono, PCM of 16 bits."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".wav", ".npz")
+    preview: ClassVar[str] = ".wav"
+    apart: ClassVar[bool] = True
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

@@ -25,6 +25,7 @@ class Text(ganzoo.Kind):
     """Soft letters, (letters of the alphabet, length), of the alphabet in the spec's details."""
 
     suffixes: ClassVar = (".txt", ".npz")
+    preview: ClassVar = ".txt"
     pipeline_tag: ClassVar = "text-generation"
 
     def __init__(self, spec: SampleSpec) -> None:

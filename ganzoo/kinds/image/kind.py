@@ -35,6 +35,8 @@ class Image(Kind):
     """A grid of pictures, as square as it can be, filled row by row; of one, the picture alone."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
+    preview: ClassVar[str] = ".png"
+    apart: ClassVar[bool] = True
     pipeline_tag: ClassVar[str | None] = "unconditional-image-generation"
     Options: ClassVar[type[ImageOptions]] = ImageOptions
 
