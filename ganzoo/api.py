@@ -23,6 +23,7 @@ from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
 from ganzoo.kinds.image.options import sides
+from ganzoo.kinds.prepare import affordable
 from ganzoo.models.load import check_class, find_architecture, remember
 from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
@@ -77,7 +78,9 @@ def train(
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
     with _machine(resolved) as processes:
         dataset, names = _dataset(data, labels, resolved), resolved.schedule.observers
-        return Session(cls, resolved, dataset, processes, observers, names).begin(folder)
+        resolved, notes = _affordable(resolved, cls, dataset)
+        session = Session(cls, resolved, dataset, processes, observers, names, notes)
+        return session.begin(folder)
 
 
 def resume(
@@ -146,6 +149,7 @@ def benchmark(
             dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
         else:
             dataset = _dataset(data, None, resolved)
+        resolved, _ = _affordable(resolved, cls, dataset)
         return measured_speeds(resolved, cls, dataset, seconds)
 
 
@@ -246,6 +250,16 @@ def _dataset(
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
     return dataset_of(data, labels, config.data, spec)
+
+
+def _affordable(
+    config: RunConfig, architecture: type[Architecture], dataset: Dataset
+) -> tuple[RunConfig, list[str]]:
+    """The configuration of a new run, with samples that its device can train on, and what is told
+    of that. A run that goes on keeps what it has."""
+    device = find_device(config.schedule.device).type
+    data, why = affordable(dataset, architecture, config.data, device)
+    return config.model_copy(update={"data": data}), [why] if why else []
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

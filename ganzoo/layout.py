@@ -10,6 +10,7 @@ CONFIG: Final = "config.json"  # of a run, and of a model
 # A run folder.
 METRICS_LOG: Final = "metrics.jsonl"
 GRIDS: Final = "samples"
+REALS: Final = "reals"  # in it, with the end that the kind of sample has
 CHECKPOINTS: Final = "checkpoints"
 MODEL: Final = "model"
 LOCK: Final = ".lock"  # of a run, and of a model folder that is written into

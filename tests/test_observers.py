@@ -68,6 +68,7 @@ def test_an_observer_is_told_of_the_whole_life(
     told = (tmp_path / "diary.txt").read_text().splitlines()
     assert told == [
         "started run 0",
+        "sampled 0 step-0000000.png",
         "logged 2",
         "checkpointed 2 step-0000002",
         "logged 4",
@@ -205,8 +206,8 @@ def test_tensorboard_reads_back_what_was_logged(digits_npz, tmp_path):
     ):
         logged = [(line["step"], pytest.approx(line[name])) for line in run.metrics()]
         assert [(event.step, event.value) for event in read.Scalars(tag)] == logged
-    assert [event.step for event in read.Images("samples")] == [4, 6]
-    (image, _) = read.Images("samples")
+    assert [event.step for event in read.Images("samples")] == [0, 4, 6]
+    (image, _, _) = read.Images("samples")
     assert (image.width, image.height) == (242, 242)
     (seconds,) = read.Scalars("measured/training_seconds")
     assert seconds.step == 6

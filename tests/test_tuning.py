@@ -191,7 +191,7 @@ def test_the_command_line_shows_the_choice_in_one_line(tmp_path, digits_npz):
     command += [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
     shown = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True).stderr
     measured = json.loads((tmp_path / "run/config.json").read_text())["execution"]["measured"]
-    lines = [line for line in shown.splitlines() if "/s: " in line]
+    lines = [line for line in shown.splitlines() if line.startswith("measured: ")]
     assert len(lines) == (1 if measured else 0), shown
 
 

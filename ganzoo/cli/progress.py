@@ -4,38 +4,78 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ganzoo.cli.bars import BARS, at_terminal, say
 from ganzoo.engine.observers import Observer
 from ganzoo.figure_name import quality_figures
 from ganzoo.runs.folder import RunFolder
 
+_LONGEST: Final = 30.0  # seconds between lines
+_FIRST_SIGN: Final = 5.0  # seconds
+
+
+class Pace:
+    """When to say a line, so that a fast run floods nothing and a slow one is not silent: the first
+    ones at once, then one in `least` seconds, and fewer the longer it lasts."""
+
+    def __init__(self, at_once: int = 20, least: float = 1.0) -> None:
+        self.at_once, self.least = at_once, least
+        self.began = self.newest = time.monotonic()
+        self.said = 0
+
+    def due(self) -> bool:
+        """Whether to say a line now; if so, it counts as said."""
+        now = time.monotonic()
+        gap = min(_LONGEST, max(self.least, (now - self.began) / 20))
+        if self.said >= self.at_once and now - self.newest < gap:
+            return False
+        self.said, self.newest = self.said + 1, now
+        return True
+
+    def silent(self) -> bool:
+        """Whether nothing was said for so long that one may think that it hangs."""
+        longest = _LONGEST if self.said else _FIRST_SIGN
+        return time.monotonic() - self.newest >= longest
+
 
 class Lines(Observer):
-    """One plain line a logged step."""
+    """Plain lines: of steps that are logged, or, where one takes very long, of any step."""
 
     #: Whether this process is the one that tells; of several, the others' observers hear nothing.
     telling = False
 
     def started(self, run: RunFolder, step: int) -> None:
         self.telling = True
-        self.last = run.config.training.steps
-        self.began, self.first = time.monotonic(), step
+        self.last, self.batch = run.config.training.steps, run.config.training.batch_size
+        self.pace, self.first = Pace(), step
         begins = f"from step {step}" if step else "from the beginning"
         say(f"{run.path}: {run.config.architecture}, {begins} to {self.last}")
 
     def noted(self, message: str) -> None:
         say(message)
 
+    def stepped(self, step: int) -> None:
+        if self.pace.silent() and self.pace.due():
+            say(f"step {step}/{self.last}  {self.speed(step)}  left {self.left(step)}")
+
     def logged(self, line: dict[str, Any]) -> None:
-        say(f"step {line['step']}/{self.last}  {numbers(line)}  left {self.left(line['step'])}")
+        step = line["step"]
+        if self.pace.due() or step == self.last or quality_figures(line):
+            say(f"step {step}/{self.last}  {numbers(line)}  left {self.left(step)}")
+
+    def speed(self, step: int) -> str:
+        """The pace so far."""
+        return f"{(step - self.first) * self.batch / self.spent():.3g} samples/s"
 
     def left(self, step: int) -> str:
         """The time left at the pace so far."""
-        spent = time.monotonic() - self.began
-        seconds = int(spent / max(1, step - self.first) * (self.last - step))
+        seconds = int(self.spent() / max(1, step - self.first) * (self.last - step))
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+    def spent(self) -> float:
+        """Seconds of training."""
+        return max(time.monotonic() - self.pace.began, 1e-9)
 
 
 class Bar(Lines):
@@ -43,22 +83,25 @@ class Bar(Lines):
 
     def started(self, run: RunFolder, step: int) -> None:
         super().started(run, step)
+        self.pace = Pace(at_once=1, least=10.0)
         self.task, self.newest = BARS.begin("", self.last, step), ""
 
     def stepped(self, step: int) -> None:
-        BARS.move(self.task, step)
+        self.done = step
+        BARS.move(self.task, step, None if self.newest else self.speed(step))
 
     def logged(self, line: dict[str, Any]) -> None:
-        BARS.move(self.task, line["step"], numbers(line))
-        self.newest = f"step {line['step']}/{self.last}  {numbers(line)}"
+        self.newest = numbers(line)
+        BARS.move(self.task, line["step"], self.newest)
 
     def sampled(self, step: int, path: Path) -> None:
-        say(f"step {step}: {path}")
+        if self.pace.due() or step == self.last:
+            say(f"step {step}: {path}")
 
     def ended(self, run: RunFolder) -> None:
         BARS.end(self.task)
-        if self.newest:
-            say(self.newest)  # it stays where the bar was
+        if self.newest:  # it stays where the bar was
+            say(f"step {self.done}/{self.last}  {self.newest}")
 
 
 def numbers(line: dict[str, Any]) -> str:

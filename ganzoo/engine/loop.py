@@ -8,11 +8,13 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from ganzoo.chance import aside, give_way
+from ganzoo.data.reading import spread_samples
 from ganzoo.engine.failure import broken_tensors, fail
 from ganzoo.engine.history import History
 from ganzoo.engine.match import Match
@@ -23,6 +25,7 @@ from ganzoo.engine.state import capture, restore
 from ganzoo.engine.tuning import playing
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, one_line
 from ganzoo.files import write_bytes
+from ganzoo.kinds import Kind, kind_of
 from ganzoo.layout import NETWORKS
 from ganzoo.measure.judging import Judge
 from ganzoo.models.build import versions_note
@@ -112,6 +115,9 @@ class Loop:
         self._since = time.perf_counter()
         if self.config.init is not None and match.rounds == 0:
             self.checkpoint()  # what it begins from may not be there when it is resumed
+        if match.rounds == 0:  # a run that was resumed has them
+            self._show_reals()
+            self._sample()
         execution = self.config.execution
         play = match.play if execution is None else playing(match, execution).play
         agreement = Agreement(match.processes, match.step)
@@ -131,7 +137,7 @@ class Loop:
             logging = last or measuring or step % schedule.log_every == 0
             if logging:
                 self._log(self._measure() if measuring else {})
-            if last or step % schedule.sample_every == 0:
+            if schedule.samples(step, last):
                 self._sample()
             number = agreement.on(stop.signal, step, logging)
             due = last or number or step % schedule.checkpoint_every == 0
@@ -223,6 +229,18 @@ class Loop:
         for message in messages if self.first else ():
             warnings.warn(message, GanzooWarning, stacklevel=2)
 
+    def _show_reals(self) -> None:
+        """A grid of real samples, as many as are made of the generator's."""
+        if not self.first:
+            return
+        with self._off_the_clock():
+            count, dataset = self.config.schedule.sample_count, self.match.batches.dataset
+            samples, _ = spread_samples(dataset, count)
+            kind = kind_of(self.match.architecture.spec)
+            path = self.run.reals_path(kind.suffixes[0])
+            self._write_grid(path, kind, samples, "the real samples")
+        self.observers.tell(Observer.noted, f"Real samples, to compare with: {path}")
+
     def _sample(self) -> None:
         """A grid of one fixed batch of latents, by the averaged generator."""
         if not self.first:
@@ -230,11 +248,13 @@ class Loop:
         with self._off_the_clock():
             sampler = self.sampler()
             samples = sampler.sample(self.config.schedule.sample_count, seed=0)
-            suffix = sampler.kind.suffixes[0]
-            path = self.run.sample_path(self.match.step, suffix)
-            with self.run.writing(f"the samples of step {self.match.step}"):
-                write_bytes(path, sampler.kind.render(samples, suffix))
+            path = self.run.sample_path(self.match.step, sampler.kind.suffixes[0])
+            self._write_grid(path, sampler.kind, samples, f"the samples of step {self.match.step}")
         self.observers.tell(Observer.sampled, self.match.step, path)
+
+    def _write_grid(self, path: Path, kind: Kind, samples: Tensor, what: str) -> None:
+        with self.run.writing(what):
+            write_bytes(path, kind.render(samples, path.suffix))
 
     @property
     def shown(self) -> int:

@@ -15,7 +15,7 @@ from ganzoo.devices import Device, find_device
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, Observers
-from ganzoo.engine.setup import make_match, prepare
+from ganzoo.engine.setup import make_match, prepare, summary
 from ganzoo.engine.signals import StopRequest
 from ganzoo.engine.tuning import choose
 from ganzoo.errors import GanzooError, GanzooWarning
@@ -54,11 +54,13 @@ class Session:
         processes: Processes,
         observers: Iterable[Observer | str],
         needed: Container[Any],
+        notes: Iterable[str] = (),
     ) -> None:
         """observers: those that the caller gave, as objects, or by names that `config` has, too.
-        needed: the names without which the run does not begin."""
+        needed: the names without which the run does not begin. notes: what was decided before."""
         self.processes = processes
-        self.match, self.config, self.notes = _prepare(architecture, config, dataset, processes)
+        self.match, self.config, more = _prepare(architecture, config, dataset, processes)
+        self.notes = [*notes, *more]
         self.observers = Observers()
         self.judge: Judge | None = None
         if processes.first:
@@ -132,7 +134,7 @@ class Session:
             following.callback(loop.match.batches.close)  # however training ends
             with stop.listen():
                 following.enter_context(self.observers.following(run, self.match.step))
-                for note in self.notes:
+                for note in [summary(self.match, loop.config), *self.notes]:
                     self.observers.tell(Observer.noted, note)
                 self.processes.wait()  # the first one may have measured real samples until now
                 loop.train(stop)

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture, build_architecture
 from ganzoo.chance import Chance, seed_everything
@@ -147,6 +147,50 @@ def make_match(
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank, device.device)
     return match
+
+
+def summary(match: Match, config: RunConfig) -> str:
+    """What is trained, in one line: ``300 images → 3×64×64, cpu fp32, G 3.6M D 2.8M, batch 64,
+    20,000 steps, about 50 min``; the time where it was measured how fast a step is computed."""
+    dataset, training, networks = match.batches.dataset, config.training, match.networks
+    spec, device = match.architecture.spec, match.device
+    size = [_rounded(_parameters(part)) for part in (networks.generator, networks.discriminator)]
+    world = match.processes.world
+    parts = [
+        f"{len(dataset):,} {kind_class(spec.kind).several} → {'×'.join(map(str, spec.shape))}",
+        f"{device.device.type} {device.precision}",
+        f"G {size[0]} D {size[1]}",
+        f"batch {training.batch_size}",
+        f"{training.steps:,} steps",
+    ]
+    if world > 1:
+        parts.insert(2, f"{world} processes")
+    execution = config.execution
+    rate = 0.0 if execution is None else execution.measured.get(execution.name, 0.0)
+    if rate:
+        left = training.steps - match.step
+        parts.append(f"about {_duration(left * training.batch_size / rate)}")
+    return ", ".join(parts)
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _rounded(count: int) -> str:
+    """A number of parameters: 820, 12K, 3.6M."""
+    for unit, size in (("B", 10**9), ("M", 10**6), ("K", 10**3)):
+        if count >= size:
+            return f"{count / size:.2g}{unit}" if count < 10 * size else f"{count // size}{unit}"
+    return str(count)
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1, round(seconds))} s"
 
 
 def examples_of(match: Match, count: int) -> Tensor | None:

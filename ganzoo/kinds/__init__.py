@@ -29,12 +29,13 @@ class Kind:
     """What can be done with samples of one kind. This one, ``array``, is of plain numbers.
 
     A subclass says what its samples need; whatever it leaves out is as for numbers. suffixes: the
-    file names' ends it can write, the usual one first. preview: the one of them that shows samples
-    in a browser: a picture (``.png``), sound (``.wav``), a table (``.csv``) or text (``.txt``);
-    any other is offered as a download. apart: whether each sample is a preview of its own, as a
-    picture is; else all lie in one, as the rows of a table do. pipeline_tag: the task of the
-    Hugging Face Hub that making such samples is, where there is one. Options: what ``--set
-    data.OPTION=VALUE`` may give for data of this kind; its `KindEntry` names the class as well.
+    file names' ends it can write, the usual one first. preview: the one of them that shows
+    samples in a browser: a picture (``.png``), sound (``.wav``), a table (``.csv``) or text
+    (``.txt``); any other is offered as a download. apart: whether each sample is a preview of its
+    own, as a picture is; else all lie in one, as the rows of a table do. several: what such samples
+    are called, as in ``300 images``. pipeline_tag: the task of the Hugging Face Hub that making
+    such samples is, where there is one. Options: what ``--set data.OPTION=VALUE`` may give for data
+    of this kind; its `KindEntry` names the class as well.
 
     Raises ValueError where the spec is not one of this kind.
     """
@@ -42,6 +43,7 @@ class Kind:
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
     preview: ClassVar[str] = ".npz"
     apart: ClassVar[bool] = False
+    several: ClassVar[str] = "samples"
     pipeline_tag: ClassVar[str | None] = None
     Options: ClassVar[type[NoOptions]] = NoOptions
 
@@ -86,6 +88,15 @@ class Kind:
             return None
         samples = TensorItems(items, tensors[0])
         return replace(dataset, samples=samples, labels=labels, classes=classes)
+
+    @classmethod
+    def affordable(
+        cls, dataset: Dataset, options: Any, sizes: ImageSizes, device: str
+    ) -> tuple[dict[str, Any], str]:
+        """What a new run does without where it was not asked for: values of `Options` that make
+        samples smaller than `fit` would, because the device (``cpu``, ``cuda``, ...) would take far
+        too long; and a sentence that says so. Empty where nothing needs to be smaller."""
+        return {}, ""
 
     @classmethod
     def fit(cls, dataset: Dataset, options: Any, sizes: ImageSizes = ANY_SIZE) -> Dataset:

@@ -27,6 +27,7 @@ class Points(Kind):
 
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")
     preview: ClassVar[str] = ".png"
+    several: ClassVar[str] = "points"
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

@@ -10,8 +10,8 @@ from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Mirror
 from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError
-from ganzoo.kinds import kind_class, kind_of
-from ganzoo.options import make
+from ganzoo.kinds import Kind, kind_class, kind_of
+from ganzoo.options import Options, make
 from ganzoo.sources.options import Data
 from ganzoo.spec import SampleSpec
 
@@ -41,8 +41,7 @@ def prepare_data(
         kind(dataset.spec)
     except ValueError as error:
         raise GanzooError(f"data set {dataset.name!r} is of kind {dataset.kind}: {error}") from None
-    own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
-    options, sizes = make(kind.Options, own, "data", "data."), architecture.sizes()
+    options, sizes = _options(kind, data), architecture.sizes()
     fitted = kind.fit(dataset, options, sizes)
     inputs, spec = dataset.of_inputs(), dataset.input_spec
     if inputs is not None and spec is not None and _alike(spec, dataset.spec):
@@ -51,6 +50,21 @@ def prepare_data(
         fitted = replace(fitted, inputs=inputs.samples, input_spec=spec)
     kind_of(fitted.spec)
     return fitted
+
+
+def affordable(
+    dataset: Dataset, architecture: type[Architecture], data: Data, device: str
+) -> tuple[Data, str]:
+    """The options of a new run's data, with what `Kind.affordable` says for a device of this type,
+    and its sentence; empty where nothing was changed."""
+    kind = kind_class(dataset.kind)
+    smaller, why = kind.affordable(dataset, _options(kind, data), architecture.sizes(), device)
+    return data.model_copy(update=smaller), why
+
+
+def _options(kind: type[Kind], data: Data) -> Options:
+    own = {key: value for key, value in data.others.items() if key in kind.Options.model_fields}
+    return make(kind.Options, own, "data", "data.")
 
 
 def _alike(inputs: SampleSpec, samples: SampleSpec) -> bool:

@@ -26,6 +26,10 @@ _FOR_THE_BEST: Final[JsonDict] = {"only_if": {"keep": "best"}}
 _NEVER: Final[JsonDict] = {"repeat": "never"}
 
 
+#: Steps between grids where nothing else is asked for, once the first grids are made.
+SAMPLES: Final = 1000
+
+
 class Schedule(Options):
     """What happens how often, in steps, and where it runs."""
 
@@ -35,10 +39,10 @@ class Schedule(Options):
         description="steps between lines of metrics",
         json_schema_extra={"flag": "--log-every", "repeat": "never"},
     )
-    sample_every: int = Field(
-        1000,
+    sample_every: int | None = Field(
+        None,
         ge=1,
-        description="steps between sample grids",
+        description=f"steps between sample grids; null: at 1, 2, 4, ..., and every {SAMPLES}",
         json_schema_extra={"flag": "--sample-every", "repeat": "never"},
     )
     checkpoint_every: int = Field(
@@ -111,6 +115,14 @@ class Schedule(Options):
         (), description="plugins that follow the run: trackers", json_schema_extra=_NEVER
     )
 
+    def samples(self, step: int, last: bool) -> bool:
+        """Whether a grid is made at a step. Of step 0 there is always one."""
+        if self.sample_every is not None:
+            return last or step % self.sample_every == 0
+        # In the beginning much changes, and somebody watches.
+        early = step < SAMPLES and step & (step - 1) == 0
+        return last or early or step % SAMPLES == 0
+
     def measures(self, step: int, last: bool) -> bool:
         """Whether the generator is evaluated at a step: every so many, and at the last."""
         every = self.evaluate_every
@@ -142,8 +154,8 @@ class Execution(Options):
 
     def line(self) -> str:
         """What was measured and decided, in one line; empty where there was nothing to decide."""
-        rates = ", ".join(f"{name} {rate:.3g}/s" for name, rate in self.measured.items())
-        text = f"{rates}: {self.name}" if rates else ""
+        rates = ", ".join(f"{name} {rate:,.4g}/s" for name, rate in self.measured.items())
+        text = f"measured: {rates}; {self.name} is used" if rates else ""
         return f"{text or self.name} (not captured: {self.reason})" if self.reason else text
 
 

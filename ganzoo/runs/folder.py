@@ -27,6 +27,7 @@ from ganzoo.layout import (
     MANIFEST,
     METRICS_LOG,
     MODEL,
+    REALS,
     TRAINING,
     is_model,
     is_run,
@@ -144,6 +145,14 @@ class RunFolder:
 
     def sample_path(self, step: int, suffix: str) -> Path:
         return self.place(GRIDS) / f"step-{step:07d}{suffix}"
+
+    def reals_path(self, suffix: str) -> Path:
+        return self.place(GRIDS) / f"{REALS}{suffix}"
+
+    def reals(self) -> Path | None:
+        """The file of real samples, to compare those that were made with, where it was written."""
+        files = [file for file in self.place(GRIDS).glob(f"{REALS}.*") if not is_link(file)]
+        return min(files, default=None)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The logged steps, in order; `log` gives them one at a time. A line that was cut short by

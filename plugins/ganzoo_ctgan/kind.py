@@ -21,6 +21,7 @@ class Table(Kind):
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".npz")
     preview: ClassVar[str] = ".csv"
+    several: ClassVar[str] = "rows"
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

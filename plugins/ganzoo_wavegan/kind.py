@@ -28,6 +28,7 @@ class Audio(Kind):
     suffixes: ClassVar[tuple[str, ...]] = (".wav", ".npz")
     preview: ClassVar[str] = ".wav"
     apart: ClassVar[bool] = True
+    several: ClassVar[str] = "sounds"
 
     def __init__(self, spec: SampleSpec) -> None:
         super().__init__(spec)

@@ -24,6 +24,7 @@ from ganzoo.kinds.image.pixels import over_white
 from ganzoo.sources.mapstyle import Items
 from ganzoo.spec import ImageSizes, SampleSpec
 
+ON_CPU: Final = 64  # pixels of a side that a CPU trains at where nothing else is asked for
 GAP = 2  # pixels between the pictures of a grid
 _LARGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels
 USUAL = {1: "mnist-convnet", 3: "cifar-convnet"}  # extractors by the number of channels
@@ -37,6 +38,7 @@ class Image(Kind):
     suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
     preview: ClassVar[str] = ".png"
     apart: ClassVar[bool] = True
+    several: ClassVar[str] = "images"
     pipeline_tag: ClassVar[str | None] = "unconditional-image-generation"
     Options: ClassVar[type[ImageOptions]] = ImageOptions
 
@@ -88,6 +90,22 @@ class Image(Kind):
             _tell_unit(name)
         details = {"levels": list(images.form.levels)} if images.deep else {}
         return Dataset(name, images, labels, classes, details=details)
+
+    @classmethod
+    def affordable(
+        cls, dataset: Dataset, options: ImageOptions, sizes: ImageSizes, device: str
+    ) -> tuple[dict[str, Any], str]:
+        """On a CPU, `ON_CPU` pixels, or the largest of `sizes` that is no larger."""
+        if device != "cpu" or options.image_size is not None or len(dataset.spec.shape) != 3:
+            return {}, ""
+        usual = sizes.nearest(min(dataset.spec.shape[1:]))
+        small = max((size for size in sizes if size <= ON_CPU), default=ON_CPU)
+        if usual <= small or not sizes.take(small, small):
+            return {}, ""
+        return {"image_size": small}, (
+            f"images of {usual} pixels take a CPU very long: it trains at {small} "
+            f"(--image-size {usual} trains at {usual})"
+        )
 
     @classmethod
     def fit(cls, dataset: Dataset, options: ImageOptions, sizes: ImageSizes = ANY_SIZE) -> Dataset:
