@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 
-.PHONY: demo test slow lint benchmark clean
+.PHONY: demo test slow lint benchmark site clean
 
 ## Train a narrow DCGAN on 5,000 real digits and sample a grid (under two minutes on two cores).
 demo: .venv/installed
@@ -31,8 +31,12 @@ lint: .venv/installed
 benchmark: .venv/installed
 	$(BIN)/python tests/benchmarks/speed.py
 
+## The documentation as a web site, in build/site.
+site: .venv/installed
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv runs/demo demo.png
+	rm -rf .venv build/site runs/demo demo.png
 
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }

@@ -1,4 +1,4 @@
-"""Writes the README's table of bundled models from their folders: ``python docs/make_models.py``.
+"""Writes the table of bundled models in models.md from their folders: ``python docs/make_models.py``.
 
 A test checks that it is up to date.
 """
@@ -13,7 +13,7 @@ from ganzoo.figure_name import FigureName
 from ganzoo.models.records import Measured, read_metrics
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "models.md"
 BEGIN, END = "<!-- models: written by docs/make_models.py -->\n", "<!-- models: end -->\n"
 FEATURES = "mnist-convnet"
 
@@ -34,7 +34,7 @@ def table() -> str:
             filter(None, (_cell(metrics, "rarest_class", 3), _cell(metrics, "commonest_class", 3)))
         )
         cells = [
-            f"[`{folder.name}`](model_cards/{folder.name}/README.md)",
+            f"[`{folder.name}`](../model_cards/{folder.name}/README.md)",
             f"{size:.1f} MB",
             _cell(metrics, "fid", 2, spread=True),
             *(_cell(metrics, name, 2) for name in ("precision", "recall")),
@@ -60,11 +60,11 @@ def _cell(metrics: Mapping[str, Measured], name: str, digits: int, spread: bool 
 
 
 def replaced(text: str) -> str:
-    """The README with an up-to-date table."""
+    """The page with an up-to-date table."""
     return re.sub(
         f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", lambda _: table(), text, flags=re.DOTALL
     )
 
 
 if __name__ == "__main__":
-    README.write_text(replaced(README.read_text()))
+    PAGE.write_text(replaced(PAGE.read_text()))

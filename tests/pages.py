@@ -4,13 +4,83 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
+import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+from conftest import ROOT, call
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+#: What is made smaller in a command or in Python, so that a page takes seconds.
+SHORTER = (
+    (r"(--steps |\bsteps=)[\d_]+", r"\g<1>4"),
+    (r"(resume.*steps[ =])4", r"\g<1>6"),
+    (r"--step \d+", "--step 4"),
+    (r"--samples \d+", "--samples 300 --seeds 1"),
+)
+
+
+class Runner(Protocol):
+    """Runs a line of a console, and a block of Python, in a folder."""
+
+    def console(self, line: str, folder: Path) -> None: ...
+
+    def python(self, code: str, folder: Path) -> None: ...
+
+
+class Processes:
+    """Each in a process of its own. programs: where `python`, `ganzoo`, `pip` and `pytest` are."""
+
+    def __init__(self, programs: Path, environment: dict[str, str]) -> None:
+        self.programs = programs
+        self.env = {**environment, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def console(self, line: str, folder: Path) -> None:
+        if line == "pytest":  # check-plugin has just tried two processes
+            line = "pytest -k 'not processes'"
+        self._run(["bash", "-c", line], folder, line)
+
+    def python(self, code: str, folder: Path) -> None:
+        self._run([str(self.programs / "python"), "-c", code], folder, code)
+
+    def _run(self, command: list[str], folder: Path, shown: str) -> None:
+        ran = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True)
+        assert ran.returncode == 0, f"{shown}\n{ran.stdout[-2000:]}\n{ran.stderr[-3000:]}"
+
+
+class Here:
+    """In this process, whose working directory is the folder. What installs is only looked up."""
+
+    def console(self, line: str, folder: Path) -> None:
+        program, *words = shlex.split(line, comments=True)
+        if program == "make":
+            assert f"\n{words[0]}:" in (ROOT / "Makefile").read_text(), line
+        elif program == "pip":
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+            (extras,) = re.findall(r"\.\[(.+)\]", line)
+            assert set(extras.split(",")) <= set(project["optional-dependencies"]), line
+        else:
+            assert program == "ganzoo", line
+            done = call(*words)
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+
+    def python(self, code: str, folder: Path) -> None:
+        file = folder / "block.py"
+        file.write_text(code)
+        before = set(sys.modules)
+        sys.path.insert(0, str(folder))
+        try:
+            runpy.run_path(str(file))
+        finally:
+            sys.path.remove(str(folder))
+            for name in set(sys.modules) - before:
+                if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == folder:
+                    del sys.modules[name]
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -18,46 +88,39 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
     return [(m[1], m[2] or "", m[3]) for m in BLOCK.finditer(page.read_text())]
 
 
-def run_page(
-    page: Path,
-    folder: Path,
-    programs: Path,
-    environment: dict[str, str],
-    shell: Callable[[str], object] | None = None,
-) -> None:
+def commands_of(page: Path) -> list[str]:
+    """Each line that begins with a call of ganzoo, whether it is run or only shown."""
+    lines = [line for _, _, content in blocks(page) for line in content.splitlines()]
+    return [line for line in lines if re.match(r"\$ (torchrun .* -m )?ganzoo ", line)]
+
+
+def run_page(page: Path, folder: Path, runner: Runner) -> None:
     """Do all that `page` says, in its order, with fewer steps.
 
     A block of Python with a file name is written there, one without is run; of a console, each
-    line is run. programs: where `python`, `ganzoo`, `pip` and `pytest` are. shell: runs a line,
-    instead of a shell that is started for it.
+    line is run.
     """
-    env = {**environment, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     for language, name, content in blocks(page):
         if language == "python" and name:
             (folder / name).write_text(content)
         elif language == "python":
-            code = re.sub(r"steps=[\d_]+", "steps=4", content)
-            run([str(programs / "python"), "-c", code], folder, env, content)
+            runner.python(shorter(content), folder)
         elif language == "console":
             for line in content.splitlines():
                 assert line.startswith("$ "), line
-                command = re.sub(r"--steps \d+", "--steps 4", line[2:])
-                if command == "pytest":  # check-plugin has just tried two processes
-                    command = "pytest -k 'not processes'"
+                command = shorter(line[2:])
                 if command.startswith("cd "):
                     folder = folder / shlex.split(command)[1]
-                elif shell is not None:
-                    shell(command)
                 else:
-                    run(["bash", "-c", command], folder, env, line)
+                    runner.console(command, folder)
         elif language == "toml":
             tomllib.loads(content)
         else:
             assert language == "text", f"a block of {language} is not run"
 
 
-def run(command: list[str], folder: Path, env: dict[str, str], shown: str) -> str:
-    """Run a command that must succeed; what it wrote to standard output."""
-    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-    assert ran.returncode == 0, f"{shown}\n{ran.stdout[-2000:]}\n{ran.stderr[-3000:]}"
-    return ran.stdout
+def shorter(text: str) -> str:
+    """A command, or Python, that does the same in less time."""
+    for pattern, replacement in SHORTER:
+        text = re.sub(pattern, replacement, text)
+    return text
