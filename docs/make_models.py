@@ -1,4 +1,4 @@
-"""Writes the table of bundled models in models.md from their folders: ``python docs/make_models.py``.
+"""Writes the table of models.md from the models' folders: ``python docs/make_models.py``.
 
 A test checks that it is up to date.
 """

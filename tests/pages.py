@@ -18,10 +18,12 @@ BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What is made smaller in a command or in Python, so that a page takes seconds.
 SHORTER = (
-    (r"(--steps |\bsteps=)[\d_]+", r"\g<1>4"),
-    (r"(resume.*steps[ =])4", r"\g<1>6"),
-    (r"--step \d+", "--step 4"),
-    (r"--samples \d+", "--samples 300 --seeds 1"),
+    (r"(--steps |\bsteps=)[\d_]+", r"\g<1>2"),
+    (r"(resume.*steps[ =])2", r"\g<1>3"),
+    (r"--step \d+", "--step 2"),
+    (r"--samples \d+", "--samples 300"),
+    # To find the fastest precision takes longer than a few steps.
+    (r"^(ganzoo (?:--plugin \S+ )?train (?!.*--precision).*)", r"\g<1> --precision fp32"),
 )
 
 

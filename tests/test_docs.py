@@ -9,8 +9,8 @@ import runpy
 
 import click
 import pytest
-from conftest import HUB, ROOT, SCRATCH
 from click.testing import CliRunner
+from conftest import HUB, ROOT, SCRATCH
 from mkdocs.__main__ import build_command
 from pages import Here, Processes, blocks, run_page
 
@@ -66,7 +66,9 @@ def test_the_site_builds_without_a_warning(tmp_path, monkeypatch):
     assert "digits.png" in home
     assert "Write a GAN" in home
     for page in site.rglob("*.html"):
-        loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text())
+        loaded = re.findall(
+            r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text()
+        )
         assert not loaded, (page, loaded)
 
 

@@ -13,8 +13,10 @@ from conftest import ROOT
 from pages import Here, commands_of, run_page
 
 from ganzoo.core_entries import ganzoo_commands
+from ganzoo.entries import CommandEntry
 from ganzoo.models.load import find_architecture
 from ganzoo.options import parse
+from ganzoo.plugins import catalogue
 from ganzoo.runs.choices import placed
 from ganzoo.runs.config import read_config
 from ganzoo.runs.resolve import resolve
@@ -73,8 +75,9 @@ def test_the_recipe_of_a_bundled_model_is_how_it_was_trained(folder):
 @pytest.mark.parametrize("line", sorted({line for page in PAGES for line in commands_of(page)}))
 def test_commands_and_options_exist(line):
     words = line.split("#")[0].split()
-    name = next(word for word in words[words.index("ganzoo") + 1 :] if word in COMMANDS)
-    known = {opt for param in COMMANDS[name].params for opt in param.opts}
+    there = catalogue().entries(CommandEntry)
+    name = next(word for word in words[words.index("ganzoo") + 1 :] if word in there)
+    known = {opt for param in there[name].load().params for opt in param.opts}
     used = {word for word in words[words.index(name) :] if word.startswith("-")}
     assert used - {"-o"} <= known, line
 
