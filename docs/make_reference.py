@@ -44,6 +44,7 @@ CONTRACT = (
     "Kind",
     "Dataset",
     "Observer",
+    "Tracker",
     "Extractor",
     "Features",
     "RunFolder",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ganzoo.architecture import Architecture
     from ganzoo.data.dataset import Dataset, LazySamples
     from ganzoo.engine.observers import Observer
+    from ganzoo.engine.tracker import Tracker
     from ganzoo.game import Game, Networks
     from ganzoo.kinds import Kind
     from ganzoo.measure.evaluate import compare, evaluate
@@ -82,6 +83,7 @@ _WHERE = {
     "Run": "ganzoo.models.publish",
     "RunFolder": "ganzoo.runs.folder",
     "SampleSpec": "ganzoo.spec",
+    "Tracker": "ganzoo.engine.tracker",
     "Training": "ganzoo.training",
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
@@ -134,6 +136,7 @@ __all__ = [
     "RunFolder",
     "SampleSpec",
     "ScheduleEntry",
+    "Tracker",
     "Training",
     "Wasserstein",
     "__version__",

@@ -146,8 +146,9 @@ def ganzoo_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
 def ganzoo_observers() -> Iterable[ObserverEntry]:  # type: ignore[empty-body]
     """The observers of this plugin, which follow a run: what ``--observer NAME`` takes.
 
-    ``ganzoo_tensorboard`` is one. An observer is called when a run starts, logs a step, warns,
-    makes samples, writes a checkpoint, is evaluated, finishes and ends; see `Observer`.
+    ``ganzoo_tensorboard``, ``ganzoo_wandb`` and ``ganzoo_mlflow`` are such plugins. An
+    observer is called when a run starts, logs a step, warns, makes samples, writes a checkpoint, is
+    evaluated, finishes and ends; see `Observer`.
     """
 
 

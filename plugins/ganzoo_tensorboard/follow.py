@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import soundfile
 from PIL import Image
 
-from ganzoo import FigureName, GanzooError, Observer, RunFolder
+from ganzoo import RunFolder, Tracker
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FOLDER: Final = "tensorboard"  # in the run's folder
-PICTURES: Final = (".png", ".jpg", ".webp")
 
 
-class TensorBoard(Observer):
+class TensorBoard(Tracker):
     """Writes each logged line, each file of samples and each figure to RUN/tensorboard.
 
     Of a resumed run, what was recorded before is written again from the run's own files, so that
     no step is shown twice and none is lost that a killed process had not yet written to disk.
-    Raises GanzooError where the package tensorboard is not installed.
     """
 
+    package: ClassVar = "tensorboard"
     writer: SummaryWriter
-
-    def __init__(self) -> None:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise GanzooError(
-                "tensorboard is not installed: pip install 'torch-ganzoo[tensorboard]'"
-            )
 
     def started(self, run: RunFolder, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -57,7 +49,7 @@ class TensorBoard(Observer):
 
     def sampled(self, step: int, path: Path) -> None:
         at = path.stat().st_mtime
-        if path.suffix in PICTURES:
+        if path.suffix in self.pictures:
             pixels = np.asarray(Image.open(path).convert("RGB"))
             self.writer.add_image("samples", pixels, step, at, dataformats="HWC")
         elif path.suffix == ".wav":
@@ -70,22 +62,12 @@ class TensorBoard(Observer):
         self.writer.flush()
 
     def evaluated(self, step: int, figures: Mapping[str, float]) -> None:
-        for name, value in figures.items():
-            if FigureName.parse(name) is None:  # those of quality are in the logged lines
-                self.writer.add_scalar(f"measured/{name}", value, step)
+        for name, value in self.measured(figures).items():
+            self.writer.add_scalar(name, value, step)
 
     def ended(self, run: RunFolder) -> None:
         self.writer.close()
 
     def _scalars(self, line: Mapping[str, Any], at: float) -> None:
-        for name, value in line.items():
-            if name != "step" and isinstance(value, int | float):  # warnings are texts
-                self.writer.add_scalar(grouped(name), value, line["step"], at)
-
-
-def grouped(name: str) -> str:
-    """A figure's name with its group before a slash, as TensorBoard takes it."""
-    for group in ("discriminator", "generator", "health"):
-        if name.startswith(f"{group}_"):
-            return f"{group}/{name.removeprefix(f'{group}_')}"
-    return f"measured/{name}" if FigureName.parse(name) else f"speed/{name}"
+        for name, value in self.figures(line).items():
+            self.writer.add_scalar(name, value, line["step"], at)
