@@ -158,11 +158,13 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
 
 @hookimpl
 def ganzoo_commands() -> Iterator[CommandEntry]:
-    rooms = ("listing", "models", "training", "plugins", "benchmark")
-    listing, models, training, plugins, bench = (f"ganzoo.cli.{room}" for room in rooms)
+    rooms = ("listing", "models", "samples", "training", "plugins", "benchmark")
+    listing, models, samples, training, plugins, bench = (f"ganzoo.cli.{room}" for room in rooms)
     yield CommandEntry("list", f"{listing}:list_", "What has a name: models, architectures, data.")
     yield CommandEntry("info", f"{listing}:info", "An architecture's options, or a model's card.")
-    yield CommandEntry("sample", f"{models}:sample", "Sample from a model into a file.")
+    yield CommandEntry("sample", f"{samples}:sample", "Sample from a model into files.")
+    yield CommandEntry("interpolate", f"{samples}:interpolate", "A walk from seed to seed.")
+    yield CommandEntry("timelapse", f"{samples}:timelapse", "A run's samples as they became.")
     yield CommandEntry("evaluate", f"{models}:evaluate", "Measure a model against real data.")
     yield CommandEntry("add", f"{models}:add", "Copy a model into the local registry.")
     yield CommandEntry("remove", f"{models}:remove", "Remove a model from the local registry.")

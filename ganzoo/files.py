@@ -73,6 +73,22 @@ def write_bytes(path: Path, content: bytes, size: int = 0) -> None:
     sync_folder(path.parent)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file whole under a name that is free. Raises FileExistsError where it is taken."""
+    beside = _beside(path, "tmp")
+    write_bytes(beside, content)
+    try:
+        os.link(beside, path)  # where a rename would replace what is there
+    except FileExistsError:
+        raise
+    except OSError:  # of a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "exists already", str(path)) from None
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole. NaN and infinities are refused: they are no JSON."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
@@ -118,6 +134,26 @@ def write_folder(
         shutil.rmtree(beside, ignore_errors=True)
         raise
     sync_folder(path.parent)
+
+
+def fill_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Have `fill` write the files of a folder that is new or empty; they appear together, or none.
+
+    A folder that is there stays itself: a shell may be in it, or a disk lie behind it.
+    """
+    if not path.is_dir():
+        write_folder(path, fill, replace=False)
+        return
+    beside = path / f".{secrets.token_hex(4)}.ganzoo-tmp"
+    beside.mkdir()
+    try:
+        fill(beside)
+        for file in list(beside.iterdir()):
+            _flush_file(file)
+            file.rename(path / file.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    sync_folder(path)
 
 
 def remove_folder(path: Path) -> None:

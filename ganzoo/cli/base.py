@@ -6,7 +6,7 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -43,6 +43,28 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         except GanzooError as error:
             raise GanzooError(f"--set {key}: {error}") from None
     return settings
+
+
+_MOST_SEEDS: Final = 1_000_000
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The seeds of ``0-35`` or ``1,5,9-12``, in order. Raises GanzooError for anything else."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (one.strip() for one in part.partition("-"))
+        ends = [first, last] if dash else [first]
+        if not all(end.isascii() and end.isdigit() and len(end) < 20 for end in ends):
+            raise GanzooError(
+                f"--seeds {text[:60]}: it takes numbers and ranges, such as 0-35 or 1,5,9-12"
+            )
+        low, high = int(first), int(ends[-1])
+        if high < low:
+            raise GanzooError(f"--seeds {text[:60]}: {part.strip()} runs backwards: {high}-{low}")
+        if len(seeds) + high - low >= _MOST_SEEDS:
+            raise GanzooError(f"--seeds {text[:60]}: up to {_MOST_SEEDS:,} seeds are taken")
+        seeds.extend(range(low, high + 1))
+    return seeds
 
 
 def print_json(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The commands on models: sample, add, remove, publish. Without torch until needed."""
+"""The commands on models: evaluate, add, remove, publish. Without torch until needed."""
 
 from __future__ import annotations
 
@@ -6,55 +6,10 @@ from typing import Any
 
 import click
 
-from ganzoo.cli.base import TEXT, parse_settings, print_json, print_table
+from ganzoo.cli.base import TEXT, print_json, print_table
 from ganzoo.errors import GanzooError, plain
 from ganzoo.plugins import command_line
 from ganzoo.progress import bar
-
-
-@click.command()
-@click.argument("model", metavar="MODEL", type=TEXT)
-@click.option("-n", "count", type=int, help="How many samples [64, or one for each input].")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
-@click.option("--label", type=TEXT, help="A class, by number or name, for a conditional model.")
-@click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
-@click.option(
-    "--input",
-    "source",
-    type=TEXT,
-    metavar="FILE|DATA",
-    help="What to work from, for a model that does: a file, a folder or a data set.",
-)
-@click.option(
-    "--set",
-    "pairs",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of sampling (ganzoo info).",
-)
-@click.option(
-    "-o", "out", type=TEXT, metavar="FILE", help="The file to write [samples, with the kind's end]."
-)
-def sample(
-    model: str,
-    count: int | None,
-    seed: int,
-    label: str | None,
-    step: int | None,
-    source: str | None,
-    pairs: tuple[str, ...],
-    out: str | None,
-) -> None:
-    """Sample from MODEL into a file: a run or model folder, a name of ganzoo list, hf://..."""
-    from ganzoo.models.load import load
-
-    options = parse_settings(pairs)
-    generator = load(model, step=step)
-    file = out or f"samples{generator.kind.suffixes[0]}"
-    generator.checked_file(file, count or 1)  # before anything is computed
-    inputs = None if source is None else generator.read_inputs(source)
-    samples = generator.sample(count, seed, label, inputs=inputs, **options)
-    click.echo(str(generator.save_samples(samples, file)))
 
 
 @click.command()

@@ -6,6 +6,8 @@ Light to import: torch is not needed for a kind's options.
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -24,23 +26,32 @@ if TYPE_CHECKING:
 
 ANY_SIZE: Final = ImageSizes()
 
+#: The ends of files of numbers, which any kind of sample can be written to.
+NUMBERS: Final = (".npz", ".npy")
+
 
 class Kind:
     """What can be done with samples of one kind. This one, ``array``, is of plain numbers.
 
     A subclass says what its samples need; whatever it leaves out is as for numbers. suffixes: the
-    file names' ends it can write, the usual one first. preview: the one of them that shows
-    samples in a browser: a picture (``.png``), sound (``.wav``), a table (``.csv``) or text
-    (``.txt``); any other is offered as a download. apart: whether each sample is a preview of its
-    own, as a picture is; else all lie in one, as the rows of a table do. several: what such samples
-    are called, as in ``300 images``. pipeline_tag: the task of the Hugging Face Hub that making
-    such samples is, where there is one. Options: what ``--set data.OPTION=VALUE`` may give for data
-    of this kind; its `KindEntry` names the class as well.
+    file names' ends it can write, the usual one first; any kind is written as numbers, too (.npz,
+    .npy). moving: the ends of files that hold a walk through latent space; empty: the same.
+    in_rows: whether a picture of samples shows them in rows. at_once: how many walks are shown
+    together unless asked. preview: the one of its ends that shows samples in a browser: a picture
+    (``.png``), sound (``.wav``), a table (``.csv``) or text (``.txt``); any other is offered as a
+    download. apart: whether each sample is a preview of its own, as a picture is; else all lie in
+    one, as the rows of a table do. several: what such samples are called, as in ``300 images``.
+    pipeline_tag: the task of the Hugging Face Hub that making such samples is, where there is one.
+    Options: what ``--set data.OPTION=VALUE`` may give for data of this kind; its `KindEntry` names
+    the class as well.
 
     Raises ValueError where the spec is not one of this kind.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    suffixes: ClassVar[tuple[str, ...]] = NUMBERS
+    moving: ClassVar[tuple[str, ...]] = ()
+    in_rows: ClassVar[bool] = False
+    at_once: ClassVar[int] = 1
     preview: ClassVar[str] = ".npz"
     apart: ClassVar[bool] = False
     several: ClassVar[str] = "samples"
@@ -163,17 +174,60 @@ class Kind:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""
         raise GanzooError(f"{self.spec.kind} samples are not pictures; save_samples writes them")
 
-    def cannot_hold(self, suffix: str, count: int) -> str:
-        """Why a file with this end cannot hold `count` samples, in words; empty where it can."""
+    def cannot_hold(
+        self, suffix: str, count: int, columns: int | None = None, scale: int = 1
+    ) -> str:
+        """Why a file with this end cannot hold `count` samples, in words; empty where it can.
+        columns, scale: as in `show`."""
         return ""
 
+    def show(self, samples: Tensor, columns: int | None = None, scale: int = 1) -> Image:
+        """All of `samples`, (N, *shape), in one picture. columns: how many lie in a row; None: as
+        fits best. scale: how many times larger than usual. Raises GanzooError where samples of this
+        kind are not shown in pictures."""
+        raise GanzooError(
+            f"{self.spec.kind} samples are not shown in pictures; they are written as "
+            f"{', '.join(self.suffixes)}"
+        )
+
     def render(self, samples: Tensor, suffix: str) -> bytes:
-        """The file's content for `samples`, (N, *shape) float32 on the CPU."""
+        """The file's content for `samples`, (N, *shape) float32 on the CPU. suffix: one of
+        `suffixes`."""
         import numpy as np
 
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, samples=samples.numpy())
+        if suffix == ".npy":
+            np.save(buffer, samples.numpy())
+        else:
+            np.savez_compressed(buffer, samples=samples.numpy())
         return buffer.getvalue()
+
+    def animate(
+        self,
+        moments: Iterable[Tensor],
+        suffix: str,
+        fps: float,
+        columns: int | None = None,
+        scale: int | None = None,
+    ) -> bytes:
+        """The content of a file that shows samples as they change from moment to moment.
+
+        moments: each (N, *shape). suffix: one of `moving`. fps: moments a second, where that
+        means something. columns, scale: as in `show`; None: as fits best. Here: a moving picture
+        where `show` gives pictures, else all samples in order in one file.
+        """
+        import torch
+
+        from ganzoo.kinds import pictures
+
+        if suffix not in pictures.FILMS:
+            return self.render(torch.cat(list(moments)), suffix)
+        moments = iter(moments)
+        first = next(moments)
+        if scale is None:
+            scale = pictures.fitting_scale(self.show(first, columns))
+        shown = (self.show(some, columns, scale) for some in itertools.chain([first], moments))
+        return pictures.film(shown, suffix, fps)
 
 
 def kind_class(name: str) -> type[Kind]:

@@ -3,7 +3,6 @@ small, and it is plain which modes a generator misses."""
 
 from __future__ import annotations
 
-import io
 import math
 from typing import ClassVar
 
@@ -14,9 +13,11 @@ from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
 from ganzoo.kinds import ANY_SIZE, Kind
+from ganzoo.kinds.pictures import FILMS, STILLS, still
 from ganzoo.spec import ImageSizes, SampleSpec
 
 SIDE = 512  # pixels
+FINER = 3  # the plot is drawn so many times larger, and made smaller: its dots have smooth edges
 REACH = 1.5  # the plot shows [-REACH, REACH] in both directions
 COUNT = 50_000
 SPREAD = 0.05
@@ -25,7 +26,9 @@ SPREAD = 0.05
 class Points(Kind):
     """A scatter plot of the first two coordinates, with the centres of the modes where known."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".png", ".npz")
+    suffixes: ClassVar[tuple[str, ...]] = STILLS
+    moving: ClassVar[tuple[str, ...]] = FILMS
+    at_once: ClassVar[int] = 256
     preview: ClassVar[str] = ".png"
     several: ClassVar[str] = "points"
 
@@ -50,22 +53,26 @@ class Points(Kind):
             return None
         return Dataset(name, samples, labels, (), "points", None, None)
 
-    def render(self, samples: Tensor, suffix: str) -> bytes:
-        if suffix == ".npz":
-            return super().render(samples, suffix)
-        picture = PILImage.new("RGB", (SIDE, SIDE), "white")
+    def show(self, samples: Tensor, columns: int | None = None, scale: int = 1) -> PILImage.Image:
+        """All points in one plot."""
+        side = SIDE * scale
+        picture = PILImage.new("RGB", (FINER * side, FINER * side), "white")
         draw = ImageDraw.Draw(picture)
         for x, y in self.centres:
-            self._dot(draw, x, y, 14, "#f2c9a1")
+            _dot(draw, x, y, 14 / SIDE, "#f2c9a1")
         for x, y in samples[:, :2].tolist():
-            self._dot(draw, x, y, 2, "#1f4e8c")
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        return buffer.getvalue()
+            _dot(draw, x, y, 2.5 / SIDE, "#1f4e8c")
+        return picture.resize((side, side), PILImage.Resampling.BOX)
 
-    def _dot(self, draw: ImageDraw.ImageDraw, x: float, y: float, size: float, fill: str) -> None:
-        column, row = SIDE / 2 * (1 + x / REACH), SIDE / 2 * (1 - y / REACH)
-        draw.ellipse((column - size, row - size, column + size, row + size), fill=fill)
+    def render(self, samples: Tensor, suffix: str) -> bytes:
+        return still(self.show(samples), suffix)
+
+
+def _dot(draw: ImageDraw.ImageDraw, x: float, y: float, size: float, fill: str) -> None:
+    """A dot of the radius `size`, a part of the plot's side."""
+    side = draw.im.size[0]
+    column, row, radius = side / 2 * (1 + x / REACH), side / 2 * (1 - y / REACH), size * side
+    draw.ellipse((column - radius, row - radius, column + radius, row + radius), fill=fill)
 
 
 def ring(split: str) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -24,13 +25,20 @@ from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
 from ganzoo.models.save import describe, package_of, scratch, write_model
 from ganzoo.models.upload import Published, PublishOptions, check_finite, check_options, upload
-from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
+from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler
+from ganzoo.sampler.asked import class_numbers
+from ganzoo.sampler.moving import FPS, save_moments
+from ganzoo.sampler.walk import check_walk, latents_at, moments
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: How far samples may differ when the network was exported for torch.export.
 TOLERANCE: Final = 1e-4
+
+#: Moments of a walk from each seed to the next, of pictures and of what is not seen in passing.
+FRAMES: Final = 30
+FEW_FRAMES: Final = 8
 
 
 class Generator(Sampler):
@@ -115,19 +123,63 @@ class Generator(Sampler):
         """
         if not 2 <= count <= MOST_SAMPLES:
             raise GanzooError(f"interpolate {count} samples: it takes 2 to {MOST_SAMPLES}")
-        first, last = self._latent(start), self._latent(end)
+        first, last = latents_at(self, start)[0], latents_at(self, end)[0]
         weights = torch.linspace(0, 1, count, dtype=torch.float64)
         way = self.architecture.interpolate(first, last, weights)
         return self.from_latents(way, labels, **sampling).cpu()
 
-    def _latent(self, given: int | Tensor) -> Tensor:
-        seed = isinstance(given, Integral)
-        latent = (
-            self.latents(1, int(given))[0] if seed else as_tensor(given, "latent").detach().cpu()
-        )
-        if tuple(latent.shape) != self.latent_shape:
-            raise GanzooError(f"a latent of shape {tuple(latent.shape)}, not {self.latent_shape}")
-        return latent
+    def walk(
+        self,
+        seeds: Sequence[int | Tensor],
+        frames: int = FRAMES,
+        labels: Label | None = None,
+        **sampling: Any,
+    ) -> Tensor:
+        """Samples on the way through `seeds` and back to the first, a closed loop:
+        (len(seeds) * frames, *shape) on the CPU.
+
+        seeds: two or more, or latents as in `interpolate`, whose ways it takes. frames: from each
+        to the next. Raises GanzooError as `interpolate` does.
+        """
+        check_walk(self, seeds, frames, 1)
+        return torch.cat(list(moments(self, seeds, frames, 1, [labels], **sampling)))
+
+    def save_walk(
+        self,
+        seeds: Sequence[int | Tensor],
+        path: str | os.PathLike[str] | None = None,
+        frames: int | None = None,
+        walks: int | None = None,
+        labels: Label | None = None,
+        fps: float = FPS,
+        columns: int | None = None,
+        scale: int | None = None,
+        **sampling: Any,
+    ) -> Path:
+        """Write a `walk` as a file that moves: .gif, .webp or .mp4 of pictures; of sound a .wav,
+        of a table its rows. Where `path` ends with a slash, or is a folder, each moment becomes a
+        file of its own.
+
+        path: None: walk.gif, or walk-2.gif and so on where that is there. frames: from each seed
+        to the next. walks: so many side by side, from the first latents of each seed. labels: the
+        class of a conditional generator; without one, each class is shown. fps: moments a second.
+        columns, scale: as in `save_samples`; without a scale, small pictures are enlarged. Raises
+        GanzooError as `walk` and `save_samples` do.
+        """
+        kind, conditional = self.kind, self.architecture.conditional
+        frames = (FRAMES if kind.moving else FEW_FRAMES) if frames is None else frames
+        walks = kind.at_once if walks is None else walks
+        every = conditional and labels is None
+        classes: Sequence[Label | None] = self.spec.classes if every else [labels]
+        check_walk(self, seeds, frames, walks * len(classes))
+        if not every:
+            class_numbers(self.architecture, 1, labels)
+        self.sampling_options(sampling)
+        if every and kind.in_rows and columns is None and walks > 1:
+            columns = walks  # a row a class
+        parts = moments(self, seeds, frames, walks, classes, **sampling)
+        count, together = len(seeds) * frames, walks * len(classes)
+        return save_moments(kind, parts, count, together, path, fps, columns, scale)
 
     def read_inputs(self, data: str | os.PathLike[str]) -> Tensor:
         """Inputs to work from, (N, *input_spec.shape) in its range: of a file, a folder or a data

@@ -19,7 +19,7 @@ class Table(Kind):
     columns: what the columns are. In Python, ``generator.kind.rows(samples)`` gives the rows.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".npz")
+    suffixes: ClassVar[tuple[str, ...]] = (".csv",)
     preview: ClassVar[str] = ".csv"
     several: ClassVar[str] = "rows"
 
@@ -53,8 +53,6 @@ class Table(Kind):
         return [dict(zip(names, row, strict=True)) for row in cells]
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
-        if suffix == ".npz":
-            return super().render(samples, suffix)
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.name for column in self.columns])

@@ -25,7 +25,7 @@ class Details(Options):
 class Audio(Kind):
     """One WAV file with the samples one after another: mono, PCM of 16 bits."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".wav", ".npz")
+    suffixes: ClassVar[tuple[str, ...]] = (".wav",)
     preview: ClassVar[str] = ".wav"
     apart: ClassVar[bool] = True
     several: ClassVar[str] = "sounds"
@@ -48,8 +48,6 @@ class Audio(Kind):
         return [SampleSpec("audio", (1, length), details=details) for length in (1024, 2048)]
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
-        if suffix == ".npz":
-            return super().render(samples, suffix)
         silence = int(SILENCE * self.sample_rate)
         count = len(samples) * (samples.shape[-1] + silence)
         if 2 * count > _MOST_BYTES:

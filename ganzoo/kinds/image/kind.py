@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
 from dataclasses import replace
@@ -20,13 +19,13 @@ from ganzoo.kinds.image.fit import fit_images, tell_of_cut
 from ganzoo.kinds.image.items import ImageItems
 from ganzoo.kinds.image.layout import Layout
 from ganzoo.kinds.image.options import ImageOptions, as_size, sides
-from ganzoo.kinds.image.pixels import over_white
+from ganzoo.kinds.image.survey import LARGEST
+from ganzoo.kinds.pictures import FILMS, LARGEST_SIDE, STILLS, enlarged, still
 from ganzoo.sources.mapstyle import Items
 from ganzoo.spec import ImageSizes, SampleSpec
 
 ON_CPU: Final = 64  # pixels of a side that a CPU trains at where nothing else is asked for
 GAP = 2  # pixels between the pictures of a grid
-_LARGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels
 USUAL = {1: "mnist-convnet", 3: "cifar-convnet"}  # extractors by the number of channels
 
 _NONE: Final = ImageOptions()
@@ -35,7 +34,9 @@ _NONE: Final = ImageOptions()
 class Image(Kind):
     """A grid of pictures, as square as it can be, filled row by row; of one, the picture alone."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp")
+    suffixes: ClassVar[tuple[str, ...]] = STILLS
+    moving: ClassVar[tuple[str, ...]] = FILMS
+    in_rows: ClassVar[bool] = True
     preview: ClassVar[str] = ".png"
     apart: ClassVar[bool] = True
     several: ClassVar[str] = "images"
@@ -185,29 +186,25 @@ class Image(Kind):
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]
 
-    def cannot_hold(self, suffix: str, count: int) -> str:
-        """A JPEG or a WebP has a largest side."""
-        most = _LARGEST_SIDE.get(suffix)
-        _, height, width = self.spec.shape
-        rows, columns = _table(count)
-        high, wide = rows * (height + GAP) + GAP, columns * (width + GAP) + GAP
-        if count == 1:
-            high, wide = height, width
-        if most is None or max(high, wide) <= most:
+    def cannot_hold(
+        self, suffix: str, count: int, columns: int | None = None, scale: int = 1
+    ) -> str:
+        """A picture has a largest side, and a largest area."""
+        width, height = (side * scale for side in _sheet(count, columns, *self.spec.shape[1:]))
+        most = LARGEST_SIDE.get(suffix)
+        if most is not None and max(width, height) > most:
+            limit = f"{suffix} takes up to {most} a side; write a .png, or fewer samples"
+        elif width * height > LARGEST:
+            limit = f"up to {LARGEST // 1_000_000} million are written; make it smaller"
+        else:
             return ""
-        return (
-            f"a grid of {count} samples has {wide}x{high} pixels, and {suffix} takes up to {most} "
-            "a side; write a .png, or fewer samples"
-        )
+        return f"a picture of {count} samples has {width}x{height} pixels, and {limit}"
+
+    def show(self, samples: Tensor, columns: int | None = None, scale: int = 1) -> PILImage.Image:
+        return enlarged(to_picture(grid(samples, columns)), scale)
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
-        buffer = io.BytesIO()
-        formats = {".jpg": "JPEG", ".jpeg": "JPEG"}
-        picture = to_picture(grid(samples))
-        if suffix in formats and picture.mode in ("LA", "RGBA"):  # it has no transparency
-            picture = over_white(picture)
-        picture.save(buffer, formats.get(suffix, suffix[1:].upper()))
-        return buffer.getvalue()
+        return still(self.show(samples), suffix)
 
 
 def _tell_unit(name: str) -> None:
@@ -233,22 +230,34 @@ def to_picture(image: Tensor) -> PILImage.Image:
     return PILImage.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 
-def _table(count: int) -> tuple[int, int]:
-    """Rows and columns of a grid of `count` pictures."""
-    columns = math.ceil(math.sqrt(count))
-    return math.ceil(count / columns), columns
+def _columns(count: int) -> int:
+    """How many of `count` pictures lie in a row: the table is nearly square, and full if it can."""
+    least = math.isqrt(count - 1) + 1
+    full = (n for n in range(least, int(1.6 * math.sqrt(count)) + 1) if count % n == 0)
+    return next(full, least)
 
 
-def grid(samples: Tensor) -> Tensor:
-    """(N, C, H, W) in [-1, 1] as one (C, rows, columns) uint8 picture; of one, without a frame."""
+def _sheet(count: int, columns: int | None, height: int, width: int) -> tuple[int, int]:
+    """Width and height of a grid in pixels; one picture has no frame."""
+    if count == 1:
+        return width, height
+    columns = columns or _columns(count)
+    rows = math.ceil(count / columns)
+    return columns * (width + GAP) + GAP, rows * (height + GAP) + GAP
+
+
+def grid(samples: Tensor, columns: int | None = None) -> Tensor:
+    """(N, C, H, W) in [-1, 1] as one (C, height, width) uint8 picture, filled row by row, as square
+    as it can be unless `columns` are given; of one, without a frame."""
     images = to_bytes(samples)
     count, channels, height, width = images.shape
     if count == 1:
         return images[0]
-    rows, columns = _table(count)
-    high, wide = height + GAP, width + GAP
-    sheet = torch.zeros(channels, rows * high + GAP, columns * wide + GAP, dtype=torch.uint8)
+    columns = columns or _columns(count)
+    sheet_width, sheet_height = _sheet(count, columns, height, width)
+    sheet = torch.zeros(channels, sheet_height, sheet_width, dtype=torch.uint8)
     for index, image in enumerate(images):
-        top, left = index // columns * high + GAP, index % columns * wide + GAP
+        top = index // columns * (height + GAP) + GAP
+        left = index % columns * (width + GAP) + GAP
         sheet[:, top : top + height, left : left + width] = image
     return sheet
