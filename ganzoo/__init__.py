@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from ganzoo.kinds import Kind
     from ganzoo.measure.evaluate import compare, evaluate
     from ganzoo.measure.features import Extractor, Features
+    from ganzoo.measure.nearest import TrainingSamples
     from ganzoo.models.generator import Generator
     from ganzoo.models.load import load, load_discriminator
     from ganzoo.models.publish import Run
     from ganzoo.models.references import list_architectures, list_models
+    from ganzoo.models.space import upload_space
     from ganzoo.objectives import (
         AdversarialObjective,
         Hinge,
@@ -85,6 +87,7 @@ _WHERE = {
     "SampleSpec": "ganzoo.spec",
     "Tracker": "ganzoo.engine.tracker",
     "Training": "ganzoo.training",
+    "TrainingSamples": "ganzoo.measure.nearest",
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
@@ -95,6 +98,7 @@ _WHERE = {
     "load_discriminator": "ganzoo.models.load",
     "resume": "ganzoo.api",
     "train": "ganzoo.api",
+    "upload_space": "ganzoo.models.space",
     "use": "ganzoo.plugins",
 }
 
@@ -138,6 +142,7 @@ __all__ = [
     "ScheduleEntry",
     "Tracker",
     "Training",
+    "TrainingSamples",
     "Wasserstein",
     "__version__",
     "compare",
@@ -151,6 +156,7 @@ __all__ = [
     "load_discriminator",
     "resume",
     "train",
+    "upload_space",
     "use",
 ]
 

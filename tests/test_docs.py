@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
 PAGES = (
     *("data", "families", "from-stylegan2-ada", "health", "models", "performance", "precision"),
     *("publishing", "quality", "stability", "training", "versions", "watch-it-train"),
-    *("your-own-loop", "your-photos"),
+    *("view", "your-own-loop", "your-photos"),
 )
 #: Those that have no block to run; the tutorial runs in processes of its own.
 OTHERS = ("architecture", "captured", "reference", "writing-a-plugin")

@@ -41,9 +41,12 @@ def create_repo(site: Site, request: Request) -> Reply:
     namespace = wanted.get("organization") or request.user
     reason = f'You don\'t have the rights to create a model under the namespace "{namespace}"'
     site.authorize(request, namespace, reason)
-    if wanted.get("type") not in (None, "model"):
-        raise HubError(400, "only models here")
-    repo_id = f"{namespace}/{wanted['name']}"
+    if wanted.get("type") not in (None, "model", "space"):
+        raise HubError(400, "only models and Spaces here")
+    space = wanted.get("type") == "space"
+    if space and wanted.get("sdk") not in ("gradio", "docker", "static"):
+        raise HubError(400, "a Space needs an sdk")
+    repo_id = f"{'spaces/' * space}{namespace}/{wanted['name']}"
     place = {"url": f"{site.url}/{repo_id}", "name": repo_id}
     if repo_id in site.repositories:
         raise HubError(409, "You already created this model repo", fields=place)

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from loopback.store import HubError, Repository
 
-REPO = r"(?P<repo_id>[^/]+/[^/]+?)"
+REPO = r"(?P<repo_id>(?:spaces/)?[^/]+/[^/]+?)"  # of a Space with its prefix
 REVISION = r"(?P<revision>[^/]+)"
-MODEL = f"/api/models/{REPO}"
+MODEL = f"/api/(?:models/)?{REPO}"
 BAD_TOKEN = "Invalid credentials in Authorization header"
 
 

@@ -136,7 +136,7 @@ class Repository:
 
     @property
     def owner(self) -> str:
-        return self.id.partition("/")[0]
+        return self.id.removeprefix("spaces/").partition("/")[0]
 
     def at(self, revision: str) -> Commit:
         """The commit that a branch, a tag, a full commit oid or refs/pr/N stands for."""
