@@ -29,8 +29,8 @@ def environment() -> dict[str, str]:
 
 #: The pages whose blocks run in this process.
 PAGES = (
-    *("data", "families", "from-stylegan2-ada", "health", "models", "performance", "precision"),
-    *("publishing", "quality", "stability", "training", "versions", "watch-it-train"),
+    *("data", "families", "from-stylegan2-ada", "health", "models", "performance", "pictures"),
+    *("precision", "publishing", "quality", "stability", "training", "versions", "watch-it-train"),
     *("view", "your-own-loop", "your-photos"),
 )
 #: Those that have no block to run; the tutorial runs in processes of its own.
