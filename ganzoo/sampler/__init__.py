@@ -18,7 +18,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
 from ganzoo.kinds import Kind, kind_of
 from ganzoo.options import make
-from ganzoo.progress import bar
 from ganzoo.sampler.asked import (
     MOST_SAMPLES,
     Label,
@@ -30,9 +29,8 @@ from ganzoo.sampler.asked import (
     class_numbers,
 )
 from ganzoo.sampler.latents import batches, drawn, first_of
+from ganzoo.sampler.request import Request
 from ganzoo.sampler.written import (
-    as_suffix,
-    by_class,
     check_folder,
     check_shown,
     checked_file,
@@ -41,7 +39,6 @@ from ganzoo.sampler.written import (
     numbered,
     write_each,
     write_file,
-    write_free,
 )
 from ganzoo.spec import SampleSpec
 
@@ -306,53 +303,7 @@ class Sampler:
         The rest is as in `sample` and `save_samples`. Raises GanzooError as they do, before
         anything is computed where that is possible.
         """
-        kind, seeds = self.kind, None if seeds is None else checked_seeds(seeds)
-        if seeds is not None and count is not None:
-            raise GanzooError("count and seeds: give one of them; each seed has one sample")
-        folder = path is not None and is_folder(path)
-        if format is not None and path is not None and not folder:
-            raise GanzooError(f"format {format}: the name of {path} says it already")
-        suffix = kind.suffixes[0] if format is None else as_suffix(kind, format)
-        if path is not None and not folder:
-            suffix = user_path(path).suffix.lower()
-        rows = kind.in_rows and suffix in kind.suffixes and not folder
-        rows = rows and labels is None and self.architecture.conditional
-        if seeds is not None:
-            count = len(seeds)
-        elif inputs is not None:
-            count = len(inputs) if count is None else count
-        elif count is None:
-            classes = len(self.spec.classes) if rows else 1
-            count = classes * (columns or max(1, 64 // classes)) if rows else 64
-        check_count(count)
-        names = numbered(count) if seeds is None else (f"seed{one:04d}" for one in seeds)
-        if folder:
-            check_folder(user_path(path or ""))
-            if columns is not None:
-                raise GanzooError("columns: a file each has none")
-            if seeds is not None and len(set(seeds)) < len(seeds):
-                twice = next(one for one in seeds if seeds.count(one) > 1)
-                raise GanzooError(f"seed {twice} is given twice, and each has a file of its name")
-            check_shown(kind, suffix, None, scale)
-        else:
-            checked_file(kind, path or f"samples{suffix}", count, columns, scale)
-        parts = self.stream(
-            None if seeds is not None else count, seed, 256, labels, inputs, seeds, **sampling
-        )
-        if folder:
-            target = user_path(path or "")
-            return write_each(kind, parts, names, target, suffix, scale, count)
-        with bar("sampling", count) as advance:
-            done = []
-            for part in parts:
-                done.append(part)
-                advance(len(part))
-        samples = torch.cat(done)
-        classes = len(self.spec.classes)
-        if rows and classes < count and columns in (None, -(-count // classes)):
-            low = -1.0 if self.spec.low is None else self.spec.low
-            samples, columns = by_class(samples, classes, low)
-        made = functools.partial(content, kind, samples, suffix, columns, scale)
-        if path is None:
-            return write_free("samples", suffix, made())
-        return write_file(user_path(path), made)
+        chosen = None if seeds is None else checked_seeds(seeds)
+        return Request(
+            self, path, count, seed, labels, inputs, chosen, columns, scale, format, sampling
+        ).write()
