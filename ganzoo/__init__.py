@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from ganzoo.measure.nearest import TrainingSamples
     from ganzoo.models.generator import Generator
     from ganzoo.models.load import load, load_discriminator
-    from ganzoo.models.publish import Run
     from ganzoo.models.references import list_architectures, list_models
     from ganzoo.models.space import upload_space
     from ganzoo.objectives import (
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     )
     from ganzoo.options import Options
     from ganzoo.plugins import use
+    from ganzoo.run import Run
     from ganzoo.runs.folder import RunFolder
     from ganzoo.sources.mapstyle import from_dataset
     from ganzoo.spec import SampleSpec
@@ -82,7 +82,7 @@ _WHERE = {
     "Observer": "ganzoo.engine.observers",
     "Options": "ganzoo.options",
     "Regulariser": "ganzoo.objectives",
-    "Run": "ganzoo.models.publish",
+    "Run": "ganzoo.run",
     "RunFolder": "ganzoo.runs.folder",
     "SampleSpec": "ganzoo.spec",
     "Tracker": "ganzoo.engine.tracker",

@@ -19,17 +19,18 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.devices import find_device, usual_settings
 from ganzoo.engine.observers import Observer
 from ganzoo.engine.session import Session
+from ganzoo.engine.showing import showing
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import user_path
 from ganzoo.kinds.image.options import sides
 from ganzoo.kinds.prepare import affordable
 from ganzoo.models.load import check_class, find_architecture, remember
-from ganzoo.models.publish import Run
 from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, command_line, reference_of
 from ganzoo.processes import Processes, processes_of
+from ganzoo.run import Run
 from ganzoo.runs.choices import choices, placed
 from ganzoo.runs.config import RunConfig, checked, merged
 from ganzoo.runs.folder import exists
@@ -53,6 +54,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     config: Mapping[str, Any] | None = None,
     observers: Sequence[Observer | str] = (),
+    progress: bool = True,
     **options: int | str | os.PathLike[str] | None,
 ) -> Run:
     """Train an architecture, by its name or its class, and return the finished run.
@@ -60,7 +62,8 @@ def train(
     labels: with a tensor as data, (N,) integers. settings: further options, as ``--set`` takes
     them: ``{"width": 64, "training.generator_lr": 1e-4}``. out: the run folder, which must not
     exist; without it, ``runs/ARCH-DATA-N``. config: values of a configuration file. observers:
-    followers of the run, as objects, or as names of plugins' observers.
+    followers of the run, as objects, or as names of plugins' observers. progress: show a bar of
+    tqdm's, in a notebook, too; its environment variable ``TQDM_DISABLE=1`` turns all of them off.
 
     What is None comes from the architecture's recipe. Raises GanzooError for what the caller can
     mend, before anything is written; WorkFailed and Interrupted once training has begun.
@@ -76,10 +79,11 @@ def train(
         raise exists(folder)
     cls, name = _architecture(architecture)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
-    with _machine(resolved) as processes:
+    with _machine(resolved) as processes, showing(progress) as bar:
         dataset, names = _dataset(data, labels, resolved), resolved.schedule.observers
         resolved, notes = _affordable(resolved, cls, dataset)
-        session = Session(cls, resolved, dataset, processes, observers, names, notes)
+        followers = [*observers, *bar]
+        session = Session(cls, resolved, dataset, processes, followers, names, notes)
         return session.begin(folder)
 
 
@@ -93,13 +97,15 @@ def resume(
     data: Samples | None = None,
     labels: Tensor | None = None,
     observers: Sequence[Observer | str] = (),
+    progress: bool = True,
 ) -> Run:
     """Go on with a run from its newest good checkpoint, and return it finished.
 
     steps: a new last step. device, precision: other ones than the run had, as on another machine;
     how it is computed is decided anew. data: the data where it was moved. architecture, data,
-    labels: as in `train`, for a run of a class or a tensor that nobody packaged. observers: as in
-    `train`; those that the run had by name are there again. A finished run is returned as it is.
+    labels: as in `train`, for a run of a class or a tensor that nobody packaged. observers,
+    progress: as in `train`; observers that the run had by name are there again. A finished run is
+    returned as it is.
     """
     observers = [observers] if isinstance(observers, str) else observers
     opened = run if isinstance(run, Run) else Run.open(run)
@@ -116,9 +122,10 @@ def resume(
     else:
         cls, _ = _architecture(architecture)
     config = moved(brought_up_to_date(opened, config, cls), device, precision)
-    with _machine(config) as processes:
+    with _machine(config) as processes, showing(progress) as bar:
         dataset = _dataset(data, labels, config, opened.spec())
-        return Session(cls, config, dataset, processes, observers, observers).go_on(opened)
+        followers = [*observers, *bar]
+        return Session(cls, config, dataset, processes, followers, observers).go_on(opened)
 
 
 def benchmark(

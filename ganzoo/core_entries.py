@@ -165,6 +165,7 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("sample", f"{samples}:sample", "Sample from a model into files.")
     yield CommandEntry("interpolate", f"{samples}:interpolate", "A walk from seed to seed.")
     yield CommandEntry("timelapse", f"{samples}:timelapse", "A run's samples as they became.")
+    yield CommandEntry("report", f"{models}:report", "Write a report on a run: one HTML file.")
     yield CommandEntry("evaluate", f"{models}:evaluate", "Measure a model against real data.")
     yield CommandEntry("add", f"{models}:add", "Copy a model into the local registry.")
     yield CommandEntry("remove", f"{models}:remove", "Remove a model from the local registry.")

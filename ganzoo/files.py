@@ -54,6 +54,15 @@ def public_name(path: str) -> str:
     return Path(path).name if Path(path).is_absolute() else path
 
 
+def free_path(path: Path) -> Path:
+    """`path`, or, where something is there, the next name that is free: ``samples-2.png``."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
+
+
 def write_bytes(path: Path, content: bytes, size: int = 0) -> None:
     """Write a file whole: beside, flushed to the disk, then renamed over the old one.
 

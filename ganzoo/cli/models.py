@@ -65,6 +65,23 @@ def evaluate(
 
 
 @click.command()
+@click.argument("run", metavar="RUN", type=TEXT)
+@click.option(
+    "-o",
+    "out",
+    type=TEXT,
+    metavar="FILE.html",
+    help="The file to write [report.html, or the next name that is free].",
+)
+def report(run: str, out: str | None) -> None:
+    """Write a report on RUN: one HTML file with everything in it, which needs no network."""
+    from ganzoo.runs.folder import RunFolder
+    from ganzoo.view.report import write_report
+
+    click.echo(str(write_report(RunFolder.open(run), out)))
+
+
+@click.command()
 @click.argument("model", metavar="MODEL", type=TEXT)
 @click.argument("name", metavar="NAME", type=TEXT)
 def add(model: str, name: str) -> None:

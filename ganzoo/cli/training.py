@@ -20,7 +20,7 @@ from ganzoo.runs.config import read_config
 
 if TYPE_CHECKING:
     from ganzoo.engine.observers import Observer
-    from ganzoo.models.publish import Run
+    from ganzoo.run import Run
 
 
 OBSERVER = click.option(
@@ -80,7 +80,7 @@ def train(
     name = architecture or config.get("architecture")
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
-    asked = {"settings": settings, "config": config, **options}
+    asked = {"settings": settings, "config": config, "progress": False, **options}
     _follow(lambda shown: api.train(name, observers=[*observers, shown], **asked))
 
 
@@ -94,7 +94,7 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any
     elsewhere, on another device, in another precision."""
     with bar("loading torch"):
         from ganzoo import api
-        from ganzoo.models.publish import Run
+        from ganzoo.run import Run
 
     opened = Run.open(run)
     if steps in (None, opened.config.training.steps) and opened.complete:
@@ -105,7 +105,8 @@ def resume(run: str, steps: int | None, observers: tuple[str, ...], **moved: Any
         )
         click.echo(opened.path)
         return
-    _follow(lambda shown: api.resume(opened, steps=steps, observers=[*observers, shown], **moved))
+    asked = {"steps": steps, "progress": False, **moved}
+    _follow(lambda shown: api.resume(opened, observers=[*observers, shown], **asked))
 
 
 def _follow(work: Callable[[Observer], Run]) -> None:

@@ -10,12 +10,17 @@ from typing import Any, Final, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ganzoo import html
+from ganzoo.entries import KindEntry
 from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec
 
 _MOST_CLASSES: Final = 100_000
 _REMEDY: Final = "scale them, or give low and high (None: no bound)"
 _SLACK: Final = 1e-3  # by which values may leave their range: rounding, half precision
+_SHOWN: Final = 16  # samples in a notebook
+_NAMED: Final = 10  # classes there
 _PARTS: Final = (
     "shape",
     "dtype",
@@ -55,7 +60,7 @@ class LazySamples(Protocol):
         """A SHA-256 that changes when the samples do, without reading them all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Samples, their labels, and what they are made from.
 
@@ -150,6 +155,34 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __repr__(self) -> str:
+        shape = "x".join(str(length) for length in sample_shape(self.samples))
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        inputs = ", with inputs" if self.inputs is not None else ""
+        return f"<Dataset {self.name}: {len(self):,} {self.kind} {shape}{classes}{inputs}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what it is, and some of its samples."""
+        spec, shape = self.spec, "x".join(map(str, self.spec.shape))
+        rows = [("samples", f"{len(self):,}"), ("kind", f"{spec.kind}, {shape}")]
+        if self.classes:
+            more = ", …" if len(self.classes) > _NAMED else ""
+            names = ", ".join(self.classes[:_NAMED])
+            rows.append(("classes", f"{len(self.classes)}: {names}{more}"))
+        shown = html.table(rows, sides=True)
+        return f"<div><strong>{html.text(self.name)}</strong>{shown}{self._some()}</div>"
+
+    def _some(self) -> str:
+        """A few samples, evenly apart, as their kind shows them; empty where it cannot."""
+        places = range(0, len(self), -(-len(self) // _SHOWN))
+        try:
+            kind = catalogue().find(KindEntry, self.kind).load()(self.spec)
+            some = torch.stack([self.samples[place] for place in places])
+            content = kind.render(as_floats(some, self.low, self.high), kind.preview)
+        except (GanzooError, OSError, ValueError):  # a broken file; its spec fits no kind
+            return ""
+        return html.shown(content, kind.preview, "some of its samples")
 
     @property
     def spec(self) -> SampleSpec:

@@ -25,12 +25,12 @@ from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.checkpoint import stored_at
 from ganzoo.models.folder import read_card
 from ganzoo.models.load import generator_of, initialise
-from ganzoo.models.publish import Run
 from ganzoo.models.records import About, Measured, of_training, read_metrics
 from ganzoo.models.save import write_model
 from ganzoo.plugins import command_line
 from ganzoo.processes import Processes
 from ganzoo.progress import bar
+from ganzoo.run import Run
 from ganzoo.runs.config import RunConfig
 from ganzoo.runs.folder import Taken, free_number, model_step, model_training
 from ganzoo.sampler import Sampler

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed, cannot_write, mending
 from ganzoo.files import (
+    public_name,
     put_back,
     read_json,
     remove_leftovers,
@@ -92,6 +93,20 @@ class RunFolder:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def title(self) -> str:
+        """What is trained on what, in a few words."""
+        source = self.config.data.source
+        on = f" on {public_name(source)}" if source else ""
+        return f"{self.config.architecture}{on}"
+
+    def progress(self) -> str:
+        """How far it has come, in a few words."""
+        newest = self.log.newest(1)
+        logged = newest[0]["step"] if newest else 0
+        step = max([logged, *self.checkpoints.steps()])
+        state = "finished" if self.finished else "not finished"
+        return f"step {step:,} of {self.config.training.steps:,}, {state}"
 
     @property
     def finished(self) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.catalogue import cause_of
@@ -23,15 +25,16 @@ from ganzoo.files import user_path
 from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.sources.columns import MapStyle
-from ganzoo.sources.given import from_tensor
+from ganzoo.sources.given import from_tensor, tensor_of
 from ganzoo.sources.labels import latin, readable
 from ganzoo.sources.mapstyle import check_map_style, from_dataset
 from ganzoo.sources.options import Data, check_others, options_of
 from ganzoo.spec import SampleSpec
 
-Samples = str | os.PathLike[str] | Tensor | Dataset | MapStyle
-"""Data: a name or a path, each also with ``:split``, a tensor (see `from_tensor`), a `Dataset`, or
-a map-style data set of torch or of Hugging Face (see `from_dataset`)."""
+Samples = str | os.PathLike[str] | Tensor | NDArray[Any] | Dataset | MapStyle
+"""Data: a name or a path, each also with ``:split``, a tensor or an array of NumPy (see
+`from_tensor`), a `Dataset`, or a map-style data set of torch or of Hugging Face (see
+`from_dataset`)."""
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
 _HEAD: Final = 64  # bytes of a file, to see whose it is
@@ -47,10 +50,12 @@ def dataset_of(
     how it is read and in what form. spec: as in `find_dataset`. Raises GanzooError."""
     source = source_of(data)
     options = options or Data()
+    if isinstance(data, np.ndarray):
+        data = tensor_of(data)
     if labels is not None and not isinstance(data, Tensor):
         raise GanzooError(
-            f"labels= go with a tensor as data, not with {source or type(data).__name__}, which "
-            "has its own"
+            "labels= go with a tensor or an array as data, not with "
+            f"{source or type(data).__name__}, which has its own"
         )
     if source is not None:
         return find_dataset(options.model_copy(update={"source": source}), spec)
@@ -70,7 +75,7 @@ def source_of(data: Samples) -> str | None:
     Raises GanzooError for anything but data."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
-    if not isinstance(data, Tensor | Dataset):
+    if not isinstance(data, Tensor | Dataset | np.ndarray):
         check_map_style(data)
     return None
 

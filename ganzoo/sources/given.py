@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.data.dataset import Dataset
@@ -18,6 +19,19 @@ from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.sources.labels import class_labels
 from ganzoo.sources.options import Data
+
+
+def tensor_of(array: NDArray[Any], name: str = "array") -> Tensor:
+    """An array of NumPy as a tensor, which shares its memory where it can. Raises GanzooError
+    where it does not hold numbers."""
+    if array.dtype.kind not in "buif":
+        raise GanzooError(
+            f"data {name!r}: an array of {array.dtype}; it takes one of numbers: uint8 or floats"
+        )
+    usual = array.dtype.newbyteorder("=")
+    if not array.flags.writeable or array.dtype != usual or min(array.strides, default=0) < 0:
+        array = array.astype(usual)  # which torch cannot share
+    return torch.from_numpy(array)
 
 
 def from_tensor(

@@ -200,8 +200,8 @@ def check_map_style(data: object) -> None:
     what = type(data).__name__
     if hasattr(data, "__array__"):
         raise GanzooError(
-            f"data of type {what}: it takes a name, a path, a tensor, a ganzoo.Dataset or a "
-            "map-style data set; torch.from_numpy makes a tensor of an array"
+            f"data of type {what}: it takes a name, a path, a tensor, an array of NumPy, a "
+            "ganzoo.Dataset or a map-style data set; numpy.asarray makes an array of it"
         )
     if isinstance(data, MapStyle) and not isinstance(data, Mapping | bytes):
         return

@@ -12,7 +12,7 @@ import torch
 
 from ganzoo.api import resume, train
 from ganzoo.models.load import load
-from ganzoo.models.publish import Run
+from ganzoo.run import Run
 from ganzoo.testing.case import Case
 from ganzoo.testing.check import Fault, calling
 
