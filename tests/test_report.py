@@ -71,7 +71,7 @@ def test_a_report_holds_all_it_shows(run, tmp_path):
     assert not found.open
     assert all(link.startswith(("data:", "#")) for link in found.links)
     assert not re.search(r"url\((?!#)|@import|http-equiv=\"refresh", text)
-    assert found.names.count("img") == 4
+    assert found.names.count("img") == len(ganzoo.Run.open(run).samples()) >= 4
     assert found.names.count("svg") >= 4
     assert "ganzoo train dcgan" in text and "torch-ganzoo" in text and "Not measured" in text
     assert "learning_rate" in text or "generator_lr" in text
@@ -125,6 +125,7 @@ def test_a_run_from_somebody_else_gets_no_word_in(run, tmp_path):
     with (run / "metrics.jsonl").open("a") as log:
         log.write(json.dumps(line) + "\n")
     samples, secret = run / "samples", tmp_path / "secret.png"
+    honest = len(ganzoo.Run.open(run).samples())
     Image.new("RGB", (9, 9)).save(secret)
     (samples / "step-0000006.png").symlink_to(secret)
     (samples / "step-0000007.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
@@ -136,7 +137,7 @@ def test_a_run_from_somebody_else_gets_no_word_in(run, tmp_path):
     assert not found.open and not found.handlers
     assert all(link.startswith(("data:", "#")) for link in found.links)
     assert found.names.count("script") == 1
-    assert found.names.count("img") == 1  # of step 4
+    assert found.names.count("img") == honest
     assert "step 6" not in text and "step 7: not shown" in text and "step 10: not shown" in text
     assert "&lt;/script&gt;" in text
 
