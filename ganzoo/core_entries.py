@@ -175,4 +175,5 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("bench", f"{bench}:bench", "Measure how fast an architecture trains here.")
     yield CommandEntry("plugins", f"{listing}:plugins", "What is installed, and what is broken.")
     yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Check one against the contract.")
+    yield CommandEntry("completion", f"{listing}:completion", "Complete words in your shell.")
     yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

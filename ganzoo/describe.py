@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ganzoo.entries import ArchitectureEntry
+from ganzoo.entries import ArchitectureEntry, Entry, KindEntry, ObjectiveEntry, ReaderEntry
 from ganzoo.errors import unknown
 from ganzoo.files import user_path
+from ganzoo.hookspecs import HOOKS
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.hub import Access
@@ -20,7 +22,7 @@ from ganzoo.plugins import catalogue, command_line, reference_of
 from ganzoo.runs.config import Schedule
 from ganzoo.runs.folder import RunFolder
 from ganzoo.runs.resolve import objective_class, own_objective
-from ganzoo.sources.options import Data, kind_options
+from ganzoo.sources.options import Data, kind_options, options_of
 from ganzoo.training import Training
 
 
@@ -32,7 +34,13 @@ def describe(name: str) -> dict[str, Any]:
         return _architecture(name)
     models = [reference.name for reference in named_models()]
     if not path.exists() and not is_repo(name) and "://" not in name and name not in models:
-        raise unknown("architecture or model", name, [*architectures, *models], "See: ganzoo list")
+        known = catalogue()
+        named = {kind: known.entries(kind) for kind in HOOKS.values()}
+        found = [entries[name] for entries in named.values() if name in entries]
+        if found:
+            return _entry(found)
+        names = [*models, *(key for kind, keys in named.items() if kind.listed for key in keys)]
+        raise unknown("name", name, names, "See: ganzoo list")
     reference = reference_to(name)
     if isinstance(reference, RunReference):
         return _run(reference.run)
@@ -45,6 +53,38 @@ def describe(name: str) -> dict[str, Any]:
         "training": read_object(folder.path, TRAINING),
         "metrics": read_object(folder.path, METRICS),
     }
+
+
+def _entry(found: list[Entry]) -> dict[str, Any]:
+    """What is known of anything else that has a name. found: all that have this one."""
+    entry, *others = found
+    basic = {field.name for field in fields(Entry)}
+    more = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    described: dict[str, Any] = {
+        entry.label: entry.name,
+        "summary": entry.summary,
+        "plugin": catalogue().plugin_of(entry).reference.to_json(),
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in more.items()
+            if name not in basic and value and name != "begins"
+        },
+    }
+    described.pop("options", None)
+    if entry.use:
+        described["use"] = entry.use.replace("NAME", entry.name)
+    if others:
+        described["also"] = [f"{other.label}: {other.summary}" for other in others]
+    options = _options_of(entry)
+    return described | ({"options": options} if options else {})
+
+
+def _options_of(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, ObjectiveEntry):
+        return {"objective.": table(entry.load().Config)}
+    if isinstance(entry, ReaderEntry | KindEntry) and entry.options:
+        return {"data.": table(options_of(entry))}
+    return {}
 
 
 def _run(run: RunFolder) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class Entry:
     target: ``"module:attribute"``, imported when first used, or the object itself.
     summary: one line for ``ganzoo list``.
 
-    A kind of entry says of itself, once: `label`, what messages and lists call it; `listed`,
+    A kind of entry says of itself, once: `label`, what messages and lists call it; `use`, a command
+    that uses the one called NAME; `listed`,
     whether ``ganzoo list`` shows it; `base`, the class (``"module:Class"``) that its targets are
     subclasses of, or instances of where `instances`; without a base, targets are called; `check`,
     the function of `ganzoo.testing` that tries it against the contract; `several`, which of its
@@ -26,6 +27,7 @@ class Entry:
     """
 
     label: ClassVar[str] = "entry"
+    use: ClassVar[str] = ""
     listed: ClassVar[bool] = True
     base: ClassVar[str] = ""
     instances: ClassVar[bool] = False
@@ -84,6 +86,7 @@ class ArchitectureEntry(Entry):
     """An architecture; the target is a subclass of `ganzoo.Architecture`."""
 
     label: ClassVar[str] = "architecture"
+    use: ClassVar[str] = "ganzoo train NAME --data DATA"
     base: ClassVar[str] = "ganzoo.architecture:Architecture"
 
 
@@ -96,6 +99,7 @@ class ObjectiveEntry(Entry):
     """
 
     label: ClassVar[str] = "objective"
+    use: ClassVar[str] = "ganzoo train ARCH --objective NAME"
     base: ClassVar[str] = "ganzoo.objectives:Objective"
     check: ClassVar[str] = "ganzoo.testing.entries:objective"
     several: ClassVar[tuple[str, ...]] = ("helps",)
@@ -113,6 +117,7 @@ class DatasetEntry(Entry):
     """
 
     label: ClassVar[str] = "data set"
+    use: ClassVar[str] = "ganzoo train ARCH --data NAME"
     check: ClassVar[str] = "ganzoo.testing.data:dataset"
     several: ClassVar[tuple[str, ...]] = ("splits",)
 
@@ -146,6 +151,7 @@ class ReaderEntry(Entry):
     """
 
     label: ClassVar[str] = "reader"
+    use: ClassVar[str] = "--set data.reader=NAME"
     listed: ClassVar[bool] = False
     check: ClassVar[str] = "ganzoo.testing.data:reader"
 
@@ -171,6 +177,7 @@ class ObserverEntry(Entry):
     that asks for it: ``ganzoo train ... --observer NAME``."""
 
     label: ClassVar[str] = "observer"
+    use: ClassVar[str] = "ganzoo train ARCH --observer NAME"
     base: ClassVar[str] = "ganzoo.engine.observers:Observer"
     check: ClassVar[str] = "ganzoo.testing.entries:observer"
 
@@ -186,6 +193,7 @@ class ExtractorEntry(Entry):
     """
 
     label: ClassVar[str] = "extractor"
+    use: ClassVar[str] = "ganzoo evaluate MODEL --data DATA --features NAME"
     check: ClassVar[str] = "ganzoo.testing.entries:extractor"
     several: ClassVar[tuple[str, ...]] = ("kinds",)
 
@@ -197,6 +205,7 @@ class CommandEntry(Entry):
     """A command, ``ganzoo NAME``; the target is a ``click.Command``."""
 
     label: ClassVar[str] = "command"
+    use: ClassVar[str] = "ganzoo NAME --help"
     listed: ClassVar[bool] = False
     base: ClassVar[str] = "click:Command"
     instances: ClassVar[bool] = True
@@ -228,6 +237,7 @@ class ModelEntry(Entry):
     """A model that comes with a plugin; the target is its folder, a ``pathlib.Path``."""
 
     label: ClassVar[str] = "model"
+    use: ClassVar[str] = "ganzoo sample NAME"
     base: ClassVar[str] = "pathlib:Path"
     instances: ClassVar[bool] = True
     check: ClassVar[str] = "ganzoo.testing.entries:model"
@@ -248,6 +258,7 @@ class OptimizerEntry(Entry):
     """
 
     label: ClassVar[str] = "optimizer"
+    use: ClassVar[str] = "ganzoo train ARCH --set training.optimizer=NAME"
     check: ClassVar[str] = "ganzoo.testing.entries:optimizer"
 
 
@@ -260,6 +271,7 @@ class ScheduleEntry(Entry):
     """
 
     label: ClassVar[str] = "schedule"
+    use: ClassVar[str] = "ganzoo train ARCH --set training.lr_decay=NAME"
     check: ClassVar[str] = "ganzoo.testing.entries:schedule"
 
 
@@ -273,6 +285,7 @@ class PenaltyEntry(Entry):
     """
 
     label: ClassVar[str] = "penalty"
+    use: ClassVar[str] = "ganzoo train ARCH --set objective.penalty=NAME"
     check: ClassVar[str] = "ganzoo.testing.entries:penalty"
 
     at: Literal["", "real", "fake"] = ""
@@ -296,6 +309,7 @@ class AugmentationEntry(Entry):
     """
 
     label: ClassVar[str] = "augmentation"
+    use: ClassVar[str] = "ganzoo train ARCH --set 'training.augment=[\"NAME\"]'"
     check: ClassVar[str] = "ganzoo.testing.entries:augmentation"
     several: ClassVar[tuple[str, ...]] = ("kinds",)
 

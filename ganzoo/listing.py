@@ -3,6 +3,7 @@ torch, no pydantic."""
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,13 @@ def _kinds() -> dict[str, type[Entry]]:
     """The kinds of entry by the words for them: architectures, data or datasets, ..."""
     kinds = {kind.label.split()[0]: kind for kind in HOOKS.values()}
     return kinds | {hook.removeprefix("ganzoo_"): kind for hook, kind in HOOKS.items()}
+
+
+def nearest(pattern: str, listed: list[Row]) -> str:
+    """What may have been meant by a pattern that nothing matches: a kind, or one of the names."""
+    words = [*_kinds(), *(row["name"] for row in listed)]
+    near = difflib.get_close_matches(pattern, words, n=1, cutoff=0.6)
+    return near[0] if near else ""
 
 
 def rows(

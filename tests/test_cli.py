@@ -134,15 +134,67 @@ def test_list_of_one_kind_and_of_a_pattern():
         assert text in mistaken.stderr
 
 
-def test_list_is_whole_when_piped_and_breaks_no_word_at_a_terminal():
+def test_list_is_whole_when_piped():
     (row, *_) = json.loads(call("list", "stacked*", "--json").stdout)
     (piped, *_) = call("list", "stacked*").stdout.splitlines()
     assert piped.split() == " ".join(row[k] for k in ("name", "kind", "summary", "origin")).split()
+
+
+@pytest.mark.parametrize("words", [("list",), ("info", "dcgan"), ("plugins",)], ids=" ".join)
+def test_a_terminal_of_any_width_breaks_no_word(words, monkeypatch):
+    piped = call(*words).stdout
+    whole = set(piped.split())
     for columns in (60, 80, 200):
-        shown = terminal("list", columns=columns)
+        shown = terminal(*words, columns=columns)
         assert max(map(len, shown.splitlines())) <= columns
-        words = set(call("list").stdout.split()) - {"set"}  # of "data set", which is a heading
-        assert words <= set(shown.split())
+        missing = {word for word in whole if word not in shown}
+        # Headings are in capitals; that something is ganzoo's own is not said again and again.
+        said = {word.upper() for word in missing} - set(shown.split())
+        assert said <= {"TORCH-GANZOO", "BUNDLED", "WITH", package.__version__}, (words, columns)
+
+
+def test_the_table_of_figures_fits_a_terminal(monkeypatch, capsys):
+    from ganzoo.cli import base
+
+    lines = (
+        "2000 samples of each of the seeds 0 to 2, against 5000 real ones, mnist-5k; mnist-convnet"
+    )
+    for columns in (60, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        base.print_table([["", "value", "spread"], ["commonest_class[mnist-convnet]", "0.1", "0"]])
+        base.print_lines(lines)
+        shown = capsys.readouterr().out
+        assert max(map(len, shown.splitlines())) <= columns
+        assert {"commonest_class[mnist-convnet]", *lines.split()} <= set(shown.split())
+
+
+def test_a_part_of_a_name_is_enough_and_nothing_found_says_so():
+    def names(*words: str) -> set[str]:
+        return {row["name"] for row in json.loads(call("list", "--json", *words).stdout)}
+
+    assert {"mnist", "dcgan-mnist", "mnist-convnet"} <= names("mnist")
+    assert names("data", "MNIST-5k") == {"mnist-5k", "stacked-mnist-5k"}
+    for words, text in (
+        (("modls",), "Did you mean 'models'?"),
+        (("optimizers", "adm"), "No optimizer matches 'adm'. Did you mean 'adam'?"),
+        (("models", "zzz"), "No model matches 'zzz'."),
+    ):
+        told = call("list", *words)
+        assert (told.exit_code, told.stdout) == (0, "")
+        assert text in told.stderr
+
+
+def test_info_knows_every_name_that_list_shows():
+    for row in json.loads(call("list", "--json").stdout):
+        shown = call("info", row["name"], "--json")
+        assert shown.exit_code == 0, row
+    hinge = json.loads(call("info", "hinge", "--json").stdout)
+    assert hinge["use"] == "ganzoo train ARCH --objective hinge"
+    assert hinge["options"]["objective."][0]["name"] == "penalty"
+    assert json.loads(call("info", "mnist", "--json").stdout)["splits"] == ["train", "test"]
+    assert "Did you mean 'hinge'?" in call("info", "hnige").stderr
 
 
 def terminal(*args: str, columns: int) -> str:

@@ -29,6 +29,7 @@ def environment() -> dict[str, str]:
 
 #: The pages whose blocks run in this process.
 PAGES = (
+    "command-line",
     *("data", "families", "from-stylegan2-ada", "health", "models", "performance", "pictures"),
     *("precision", "publishing", "quality", "stability", "training", "versions", "watch-it-train"),
     *("view", "your-own-loop", "your-photos"),

@@ -169,7 +169,7 @@ def test_an_entry_that_names_no_folder_breaks_its_own_plugin_alone(distribution,
 def test_a_damaged_model_is_listed_as_such(trained, home):
     call("add", trained, "digits")
     (models_home() / "digits" / "config.json").write_text("{")
-    (row,) = json.loads(call("list", "digits", "--json").stdout)
+    (row,) = json.loads(call("list", "models", "digits", "--json").stdout)
     assert row["summary"].startswith("damaged:")
     assert call("remove", "digits").exit_code == 0
 

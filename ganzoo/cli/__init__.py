@@ -49,6 +49,9 @@ class Commands(click.Group):
             sys.stderr.close()  # the reader of our output left; there is no one to tell
             ctx.exit(1)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _plugins_first(args))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -80,6 +83,27 @@ class LazyCommand(click.Command):
         """The command itself. Raises GanzooError where its plugin offers something else."""
         command: click.Command = self.entry.load()
         return command
+
+
+def _plugins_first(args: list[str]) -> list[str]:
+    """The words of a command line with each ``--plugin FILE.py`` before the command, wherever it
+    was typed."""
+    moved: list[str] = []
+    others: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*moved, *others, word, *words]
+        if word == "--plugin":
+            file = next(words, None)
+            if file is None:
+                raise GanzooError("--plugin: it takes FILE.py")
+            moved += [word, file]
+        elif word.startswith("--plugin="):
+            moved.append(word)
+        else:
+            others.append(word)
+    return moved + others
 
 
 def _entries() -> Mapping[str, Entry]:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import shutil
 import sys
-from collections.abc import Sequence
-from typing import Any, Final
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ganzoo.errors import GanzooError, plain
+from ganzoo.entries import Entry, ModelEntry
+from ganzoo.errors import GanzooError, plain, plain_lines
+from ganzoo.plugins import catalogue
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Filled(click.ParamType):  # type: ignore[type-arg]
@@ -27,6 +35,35 @@ class Filled(click.ParamType):  # type: ignore[type-arg]
 
 
 TEXT = Filled()
+
+
+def names_of(*kinds: type[Entry]) -> Callable[..., list[CompletionItem]]:
+    """For a shell that completes a word: the names of entries of these kinds, else files.
+
+    Of models, those in the local registry, too.
+    """
+
+    def complete(
+        context: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        known = catalogue(strict=False)
+        found = {
+            name: entry.summary for kind in kinds for name, entry in known.entries(kind).items()
+        }
+        if ModelEntry in kinds:
+            from ganzoo.models.references import named_models
+
+            found |= {reference.name: found.get(reference.name, "") for reference in named_models()}
+        items = [
+            CompletionItem(name, help=found[name] or None)
+            for name in sorted(found)
+            if name.startswith(incomplete)
+        ]
+        return items or [CompletionItem(incomplete, type="file")]
+
+    return complete
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -87,24 +124,54 @@ def print_table(rows: Sequence[Sequence[str]], group_by: int | None = None) -> N
         click.echo(line.rstrip())
 
 
+def print_lines(text: str) -> None:
+    """Lines on standard output: at a terminal broken between words, what goes on further in; where
+    a line has two columns, the second goes below the first."""
+    width = shutil.get_terminal_size().columns
+    for line in plain_lines(text).splitlines():
+        if not sys.stdout.isatty() or len(line) <= width:
+            click.echo(line)
+            continue
+        start = " " * (len(line) - len(line.lstrip()))
+        head, _, rest = line.lstrip().partition("   ")
+        if rest:
+            coloured = not os.environ.get("NO_COLOR")
+            click.echo(click.style(start + head, fg="cyan" if coloured else None))
+        for part in textwrap.wrap(
+            rest.lstrip() or head,
+            width,
+            initial_indent=f"{start}    " if rest else start,
+            subsequent_indent=f"{start}    ",
+            break_long_words=False,  # a path is copied from there
+            break_on_hyphens=False,
+        ):
+            click.echo(part)
+
+
 def _print_rich(cells: list[list[str]], group_by: int | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     shown = [i for i in range(len(cells[0])) if i != group_by] if cells else []
+    # What is empty in every row takes no room.
+    shown = [i for i in shown if any(row[i] for row in cells)]
     table = Table(box=None, pad_edge=False, show_header=False)
     for position, column in enumerate(shown):
         # A column is never narrower than its longest word, so that none is broken.
         words = [word for row in cells for word in row[column].split()]
         first = position == 0
-        table.add_column(no_wrap=first, min_width=max(map(len, words), default=0))
+        table.add_column(
+            no_wrap=first,
+            min_width=max(map(len, words), default=0),
+            style="cyan" if first else "",
+        )
     groups = itertools.groupby(cells, key=lambda row: "" if group_by is None else row[group_by])
     for number, (title, members) in enumerate(groups):
         if group_by is not None:
             if number:
                 table.add_row()
-            table.add_row(Text(title, style="bold"))
+            table.add_row(Text(title.upper(), style="bold"))
         for row in members:
             table.add_row(*(Text(row[column]) for column in shown))
     Console(highlight=False).print(table)

@@ -6,15 +6,22 @@ from typing import Any
 
 import click
 
-from ganzoo.cli.base import TEXT, print_json, print_table
+from ganzoo.cli.base import TEXT, names_of, print_json, print_lines, print_table
+from ganzoo.entries import DatasetEntry, ExtractorEntry, ModelEntry
 from ganzoo.errors import GanzooError, plain
 from ganzoo.plugins import command_line
 from ganzoo.progress import bar
 
 
 @click.command()
-@click.argument("model", metavar="MODEL", type=TEXT)
-@click.option("--data", type=TEXT, required=True, help="What it should look like: unseen data.")
+@click.argument("model", metavar="MODEL", type=TEXT, shell_complete=names_of(ModelEntry))
+@click.option(
+    "--data",
+    type=TEXT,
+    required=True,
+    shell_complete=names_of(DatasetEntry),
+    help="What it should look like: unseen data.",
+)
 @click.option("--samples", type=int, default=10_000, show_default=True, help="For each seed.")
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, for the spread.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The first of them.")
@@ -23,6 +30,7 @@ from ganzoo.progress import bar
     type=TEXT,
     default="auto",
     show_default=True,
+    shell_complete=names_of(ExtractorEntry),
     help="The extractor: a name of ganzoo list, or a .safetensors of train_convnet.",
 )
 @click.option(
@@ -61,7 +69,7 @@ def evaluate(
         return
     print_table(evaluation.table(figures))
     for note in evaluation.notes(figures):
-        click.echo(plain(note))
+        print_lines(plain(note))
 
 
 @click.command()
@@ -94,7 +102,7 @@ def add(model: str, name: str) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME", type=TEXT)
+@click.argument("name", metavar="NAME", type=TEXT, shell_complete=names_of(ModelEntry))
 def remove(name: str) -> None:
     """Remove NAME from the local registry."""
     from ganzoo.models.local import remove as remove_model
@@ -103,7 +111,7 @@ def remove(name: str) -> None:
 
 
 @click.command()
-@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("model", metavar="MODEL", type=TEXT, shell_complete=names_of(ModelEntry))
 @click.argument("target", metavar="hf://OWNER/NAME", type=TEXT)
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
 @click.option("--private", is_flag=True, help="Make the repository private, if it is made now.")

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ganzoo.cli.base import TEXT, parse_seeds, parse_settings
+from ganzoo.cli.base import TEXT, names_of, parse_seeds, parse_settings
+from ganzoo.entries import ModelEntry
 from ganzoo.errors import GanzooError
 from ganzoo.progress import bar
 
@@ -28,7 +29,7 @@ _DEVICE = click.option(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("model", metavar="MODEL", type=TEXT, shell_complete=names_of(ModelEntry))
 @click.option("-n", "count", type=int, help="How many samples [64, or one for each input].")
 @click.option("--seed", type=int, help="Of the latents [0].")
 @click.option("--seeds", type=TEXT, metavar="0-35", help="One sample a seed: 0-35, or 1,5,9-12.")
@@ -92,7 +93,7 @@ def sample(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL", type=TEXT)
+@click.argument("model", metavar="MODEL", type=TEXT, shell_complete=names_of(ModelEntry))
 @click.option(
     "--seeds", type=TEXT, required=True, metavar="1,5,9", help="Where it leads: two or more."
 )

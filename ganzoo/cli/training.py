@@ -5,18 +5,27 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Container
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ganzoo.cli.bars import say
-from ganzoo.cli.base import TEXT, parse_settings
+from ganzoo.cli.base import TEXT, names_of, parse_settings
+from ganzoo.entries import (
+    ArchitectureEntry,
+    DatasetEntry,
+    Entry,
+    ModelEntry,
+    ObjectiveEntry,
+    ObserverEntry,
+)
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
 from ganzoo.plugins import command_line
 from ganzoo.progress import bar
 from ganzoo.runs.choices import choices
-from ganzoo.runs.config import read_config
+from ganzoo.runs.config import Schedule, read_config
+from ganzoo.training import Training
 
 if TYPE_CHECKING:
     from ganzoo.engine.observers import Observer
@@ -29,8 +38,17 @@ OBSERVER = click.option(
     multiple=True,
     type=TEXT,
     metavar="NAME",
+    shell_complete=names_of(ObserverEntry),
     help="A plugin that follows the run, such as tensorboard. Can be given more than once.",
 )
+
+
+#: What the values of options are names of, for a shell that completes them.
+_NAMED: Final[dict[str, tuple[type[Entry], ...]]] = {
+    "data": (DatasetEntry,),
+    "init": (ModelEntry,),
+    "objective": (ObjectiveEntry,),
+}
 
 
 def _declared(command: click.Command, only: Container[str] | None = None) -> click.Command:
@@ -41,6 +59,7 @@ def _declared(command: click.Command, only: Container[str] | None = None) -> cli
             type=TEXT if choice.type is str else choice.type,
             help=choice.help,
             metavar=choice.metavar,
+            shell_complete=names_of(*_NAMED.get(choice.keyword, ())),
         )
         for choice in choices()
         if only is None or choice.keyword in only
@@ -49,11 +68,49 @@ def _declared(command: click.Command, only: Container[str] | None = None) -> cli
     return command
 
 
+def _keys(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The options of training and of how often things happen; an architecture's own would need
+    torch to be imported."""
+    groups = (("training", Training), ("schedule", Schedule))
+    keys = [f"{group}.{name}=" for group, model in groups for name in model.model_fields]
+    return [key for key in keys if key.startswith(incomplete)]
+
+
+def _instead(flag: str, words: str, **how: Any) -> Callable[[Any], Any]:
+    """A flag that there is not, and that many type: what to type in its place."""
+
+    def refuse(context: click.Context, option: click.Parameter, value: Any) -> None:
+        if value not in (None, False):
+            raise GanzooError(f"{flag}: there is no such option. {words}")
+
+    return click.option(flag, hidden=True, expose_value=False, callback=refuse, **how)
+
+
+_STEPS = (
+    "The length of a run is given in steps: --steps N. A step takes one batch, so an epoch has as "
+    "many steps as the data has samples, divided by --batch-size"
+)
+
+
 @_declared
 @click.command()
-@click.argument("architecture", metavar="ARCH", required=False)
+@click.argument(
+    "architecture",
+    metavar="[ARCH]",
+    required=False,
+    shell_complete=names_of(ArchitectureEntry),
+)
+@click.argument("place", metavar="[DATA]", required=False, shell_complete=names_of(DatasetEntry))
+@click.option("--lr", metavar="RATE", help="The learning rate of both players.")
+@_instead("--epochs", _STEPS)
+@_instead("--resume", "To go on with a run: ganzoo resume RUN", is_flag=True)
 @click.option(
-    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any option of ganzoo info."
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=_keys,
+    help="Any option of ganzoo info.",
 )
 @click.option("--out", type=TEXT, metavar="DIR", help="The run folder [runs/ARCH-DATA-N].")
 @click.option(
@@ -66,13 +123,21 @@ def _declared(command: click.Command, only: Container[str] | None = None) -> cli
 @OBSERVER
 def train(
     architecture: str | None,
+    place: str | None,
+    lr: str | None,
     file: str | None,
     pairs: tuple[str, ...],
     observers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Train ARCH on data; see ganzoo list and ganzoo info ARCH."""
+    """Train ARCH on DATA (the same as --data DATA); see ganzoo list and ganzoo info ARCH."""
     settings = parse_settings(pairs)
+    if lr is not None:
+        settings = {"training.lr": lr, **settings}
+    if place is not None:
+        if options["data"] not in (None, place):
+            raise GanzooError(f"{place}, and --data {options['data']}: data is given twice")
+        options["data"] = place
     with bar("loading torch"):
         from ganzoo import api
 

@@ -280,5 +280,8 @@ def list_models(pattern: str = "*", remote: bool = False) -> list[str]:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a name is meant by a pattern with the wildcards of a shell; with hf:// or without."""
+    """Whether a name is meant by a pattern with the wildcards of a shell, or, without any, has it
+    inside; with hf:// or without."""
+    if not set("*?[") & set(pattern):
+        return pattern.lower() in name.lower()
     return fnmatch(name, pattern) or fnmatch(name.removeprefix(PREFIX), pattern)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ganzoo.architecture import Architecture
@@ -15,7 +15,7 @@ from ganzoo.plugins import catalogue
 from ganzoo.runs.config import GROUPS, RunConfig, Schedule
 from ganzoo.sources.find import absolute
 from ganzoo.sources.options import make_data
-from ganzoo.training import Training, check_names
+from ganzoo.training import PLAYERS, Training, check_names
 
 
 def resolve(
@@ -33,8 +33,10 @@ def resolve(
     """
     groups: dict[str, dict[str, Any]] = {group: dict(asked.get(group) or {}) for group in GROUPS}
     where = {"": "options", "objective": "objective_options"}
-    for key, value in settings.items():
-        group, _, option = key.rpartition(".")
+    if not isinstance(settings, Mapping):
+        raise GanzooError(f"settings={settings!r}: it takes a dict, such as {{'width': 64}}")
+    for key, value in _both_rates(settings, architecture):
+        group, _, option = str(key).rpartition(".")
         place = where.get(group, group)
         if place not in groups:
             raise unknown("group of options", group, ["objective", "training", "data", "schedule"])
@@ -50,6 +52,9 @@ def resolve(
     recipe = architecture.training.model_dump()
     training = make(Training, recipe | groups["training"], "training", "training.")
     check_names(training)
+    for key in ("objective", "init"):
+        if not isinstance(asked.get(key), str | None):
+            raise GanzooError(f"{key}={asked[key]!r}: it takes a text")
     objective_name = asked.get("objective") or own_objective(architecture)
     if objective_name == own_objective(architecture):
         groups["objective_options"] = architecture.objective_options | groups["objective_options"]
@@ -73,6 +78,18 @@ def resolve(
         schedule=schedule,
         init=asked.get("init"),
     )
+
+
+def _both_rates(
+    settings: Mapping[str, Any], architecture: type[Architecture]
+) -> Iterator[tuple[str, Any]]:
+    """The settings, ``lr`` as the learning rates of both players, where the architecture has no
+    option of this name. One that is given for a player wins."""
+    both = {"training.lr", *({"lr"} - architecture.Config.model_fields.keys())}
+    rates = [value for key, value in settings.items() if key in both]
+    for player in PLAYERS if rates else ():
+        yield f"training.{player}_lr", rates[-1]
+    yield from ((key, value) for key, value in settings.items() if key not in both)
 
 
 def moved(
