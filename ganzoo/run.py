@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.models.publish import publish
 from ganzoo.models.upload import Published, PublishOptions
 from ganzoo.runs.folder import RunFolder
+from ganzoo.runs.timelapse import FPS, timelapse
 from ganzoo.view.grids import element, newest_grid
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ class Run(RunFolder):
         from ganzoo.view.report import write_report
 
         return write_report(self, path)
+
+    def timelapse(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        fps: float = FPS,
+        scale: int | None = None,
+    ) -> Path:
+        """Write the pictures of samples that were made while it trained, one after another with
+        the step below, and return the file: .gif, .webp or .mp4.
+
+        path: None: timelapse.gif, or timelapse-2.gif and so on where that is there. fps: pictures
+        a second. scale: how many times larger they are; None: small ones are enlarged. Raises
+        GanzooError where the run has no pictures, or no such file can be written.
+        """
+        return timelapse(self, path, fps, scale)
 
     def publish(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,9 @@ def test_a_timelapse_shows_each_grid_with_its_step(trained, tmp_path):
         assert torch.equal(shown[:height, : grid.width], torch.from_numpy(np.array(grid)))
     assert shown[height:].max() > 100  # the step
     assert film.info["duration"] > 500
+    made = ganzoo.Run.open(trained).timelapse(tmp_path / "t.webp", scale=1)
+    with Image.open(made) as film:
+        assert film.width == grid.width
 
 
 @pytest.mark.parametrize(
@@ -247,6 +251,34 @@ def test_what_timelapse_refuses(trained, tmp_path):
     (empty / "samples" / "step-0000001.png").write_bytes(b"no")
     assert "step-0000001.png: cannot be read" in told("timelapse", empty, "-o", tmp_path / "x.gif")
     assert not (tmp_path / "x.gif").exists()
+
+
+def test_a_walk_that_cannot_be_is_refused(dcgan):
+    latent = dcgan.latents(1)[0]
+    for stops, message in (
+        ([latent, -latent], "opposite"),
+        ([latent * torch.nan, 1], "not finite"),
+        ([latent[:3], 1], r"a latent of shape \(3,\)"),
+        ([3], "two or more"),
+    ):
+        with pytest.raises(ganzoo.GanzooError, match=message):
+            dcgan.walk(stops)
+    with pytest.raises(ganzoo.GanzooError, match="it takes several integers"):
+        dcgan.sample(seeds="12")
+
+
+def test_a_full_disk_leaves_nothing(dcgan, tmp_path, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for folder in (tmp_path / "new", tmp_path / "empty"):
+        if folder.name == "empty":
+            folder.mkdir()
+        result = call("sample", "dcgan-mnist", "-n", 2, "-o", f"{folder}/")
+        assert result.exit_code == 1
+        assert "Make room and try again" in result.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
 
 
 def test_seeds_in_words():

@@ -146,6 +146,8 @@ def test_pictures_data_sets_and_tensors_are_worked_from(
         done = call("sample", run.path, *extra, "-o", made)
         assert done.exit_code == 0, done.output
         assert Image.open(made).width == width
+    refused = call("interpolate", run.path, "--seeds", "1,2")
+    assert refused.exit_code == 2 and "works from inputs" in refused.stderr
     generator = ganzoo.load(run)
     levels = torch.randint(0, 256, (2, 1, size, size), dtype=torch.uint8)
     floats = levels / 127.5 - 1
