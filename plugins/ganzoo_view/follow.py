@@ -89,12 +89,17 @@ class Followed:
         warned = [text for line in lines for text in line.get("warnings", ())]
         warning = f'<p class="gz-warning">{escape(str(warned[-1]))}</p>' if warned else ""
         done = 100 * step / max(steps, 1)
+        legend = " ".join(
+            f'<span style="--colour:{colour}">{player}</span>'
+            for player, colour in zip(("generator", "discriminator"), self.colours, strict=True)
+        )
         about = f"{config.architecture} on {config.data.source or 'data in memory'}"
         return (
             f'<div class="gz-card" style="--hue:{self.colours[0]}"><h3>{escape(self.name)}</h3>'
             f'<p class="gz-about">{escape(about)}</p>'
             f'<div class="gz-progress"><span style="width:{done:.1f}%"></span></div>'
-            f"<p>{escape(' · '.join(part for part in parts if part))}</p>{warning}</div>"
+            f"<p>{escape(' · '.join(part for part in parts if part))}</p>"
+            f'<p class="gz-legend">{legend}</p>{warning}</div>'
         )
 
     def _state(self, step: int, steps: int) -> str:

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import gradio as gr
 
-from ganzoo import GanzooError
+from ganzoo import FigureName, GanzooError
 from ganzoo_view import play, shown
 from ganzoo_view.follow import Followed, curves, grid_at, keys
 
 EVERY: Final = 2.0  # seconds between two looks at the runs
 LOSSES: Final = ("generator_loss", "discriminator_loss")
 SCORES: Final = ("health_separation",)
+USUAL: Final = "health_diversity"  # the further figure, where no quality is measured
 
 _usual: Final[dict[str, Any]] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -26,11 +27,12 @@ def build(runs: list[Followed]) -> None:
     sheets = gr.HTML(elem_classes="gz-sheets")
     gr.HTML('<h4 class="gz-head">Curves</h4>')
     choices = [name for name in keys(runs) if name not in LOSSES]
+    first = next((n for n in choices if n == USUAL or FigureName.parse(n)), None)
     with gr.Row():
         losses = _plot("Losses")
         scores = _plot("Separation: how often a real sample scores above a fake")
     with gr.Row():
-        quality = gr.Dropdown(choices, value=next(iter(choices), None), label="Another figure")
+        quality = gr.Dropdown(choices, value=first, label="Another figure")
     figure = _plot("")
     seen = gr.State(None)
 
@@ -40,7 +42,8 @@ def build(runs: list[Followed]) -> None:
         at_end = place >= last
         position = most if at_end else int(place)
         names = [name for name in keys(runs) if name not in LOSSES]
-        chosen = chosen if chosen in names else next(iter(names), None)
+        if chosen not in names:
+            chosen = USUAL if USUAL in names else next(iter(names), None)
         return (
             "".join(_head(run) for run in runs),
             gr.Slider(minimum=1, maximum=most, value=position),
