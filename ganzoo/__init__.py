@@ -30,7 +30,7 @@ from ganzoo.hookspecs import hookimpl
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from ganzoo import layers
+    from ganzoo import layers, penalties
     from ganzoo.api import resume, train
     from ganzoo.architecture import Architecture
     from ganzoo.data.dataset import Dataset, LazySamples
@@ -154,6 +154,7 @@ __all__ = [
     "list_models",
     "load",
     "load_discriminator",
+    "penalties",
     "resume",
     "train",
     "upload_space",
@@ -162,8 +163,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "layers":  # a module, so the import itself puts it here
-        return importlib.import_module("ganzoo.layers")
+    if name in ("layers", "penalties"):  # modules, so the import itself puts them here
+        return importlib.import_module(f"ganzoo.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_WHERE[name]), name)
