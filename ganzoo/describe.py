@@ -10,10 +10,10 @@ from ganzoo.entries import ArchitectureEntry, Entry, KindEntry, ObjectiveEntry, 
 from ganzoo.errors import unknown
 from ganzoo.files import user_path
 from ganzoo.hookspecs import HOOKS
+from ganzoo.hub_name import is_repo
 from ganzoo.layout import METRICS, TRAINING, is_model, is_run
 from ganzoo.models.folder import read_card, read_object
 from ganzoo.models.hub import Access
-from ganzoo.models.hub_name import is_repo
 from ganzoo.models.load import find_architecture
 from ganzoo.models.references import RunReference, named_models, reference_to
 from ganzoo.models.save import config_json

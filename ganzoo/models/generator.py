@@ -17,10 +17,10 @@ from ganzoo.architecture import Architecture
 from ganzoo.devices import checked_device, checked_dtype
 from ganzoo.errors import GanzooError, cannot_write, one_line
 from ganzoo.files import make_parent, user_path, write_bytes
+from ganzoo.hub_name import HubName
 from ganzoo.kinds import kind_of
 from ganzoo.layout import is_model
 from ganzoo.models.card import NAMELESS, render
-from ganzoo.models.hub_name import HubName
 from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
 from ganzoo.models.save import describe, package_of, scratch, write_model

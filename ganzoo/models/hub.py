@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from ganzoo.errors import GanzooError, GanzooWarning, WorkFailed
 from ganzoo.files import sha256
+from ganzoo.hub_name import PREFIX, HubName, is_commit, is_repo
 from ganzoo.layout import CARD, CONFIG, MANIFEST, METRICS, TRAINING, WEIGHTS
 from ganzoo.models.hub_errors import explained, patiently, unreachable
-from ganzoo.models.hub_name import PREFIX, HubName, is_commit, is_repo
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from traceback import extract_tb
 from typing import Final, TypeVar
 
 from ganzoo.errors import GanzooError, WorkFailed, one_line
+from ganzoo.hub_name import HubName
 from ganzoo.models.hub_guard import guard
-from ganzoo.models.hub_name import HubName
 
 Result = TypeVar("Result")
 

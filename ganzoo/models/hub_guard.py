@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ganzoo.errors import WorkFailed
-from ganzoo.models.hub_name import is_commit
+from ganzoo.hub_name import is_commit
 
 _SENDING: Final = 120.0  # seconds that the Hub may take to answer what was sent, such as a commit
 _SILENT: Final = 20.0  # seconds without any answer, after which nothing more is asked

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from ganzoo.architecture import Architecture
 from ganzoo.errors import GanzooError
+from ganzoo.hub_name import PREFIX, HubName, is_repo
 from ganzoo.layout import DISCRIMINATOR, SAMPLES
 from ganzoo.models.generator import Generator
 from ganzoo.models.hub import Access
-from ganzoo.models.hub_name import PREFIX, HubName, is_repo
 from ganzoo.models.load import generator_of
 from ganzoo.models.references import reference_to
 from ganzoo.models.save import Package, package_of, scratch, write_model

@@ -15,6 +15,7 @@ from ganzoo.layout import METRICS, TRAINING
 from ganzoo.models.folder import read_object
 from ganzoo.options import Options, make
 from ganzoo.plugins import catalogue
+from ganzoo.sources.hub import HubData, is_on_hub
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Dataset
@@ -44,11 +45,16 @@ class DataRecord(Record):
         part is kept, since the folders of this machine are private."""
         name, _, split = (source or "").partition(":")
         entry = catalogue().entries(DatasetEntry).get(name)
+        hub = entry.hub or None if entry is not None else None
+        split_of = None if entry is None else split or entry.splits[0]
+        if source is not None and is_on_hub(source):
+            there = HubData.parse(source)
+            hub, split_of = there.repo, there.split
         return cls(
             name=dataset.name,
             source=None if source is None else public_name(source),
-            hub=entry.hub or None if entry is not None else None,
-            split=None if entry is None else split or entry.splits[0],
+            hub=hub,
+            split=split_of,
             samples=len(dataset),
             sha256=fingerprint,
         )

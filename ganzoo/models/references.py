@@ -19,10 +19,10 @@ from ganzoo.entries import ArchitectureEntry, ModelEntry
 from ganzoo.errors import GanzooError, GanzooWarning, unknown
 from ganzoo.files import put_back
 from ganzoo.home import models_home
+from ganzoo.hub_name import PREFIX, HubName, is_repo
 from ganzoo.layout import CONFIG, WEIGHTS, is_model, is_run
 from ganzoo.links import held
 from ganzoo.models.hub import Access, list_remote
-from ganzoo.models.hub_name import PREFIX, HubName, is_repo
 from ganzoo.plugins import catalogue
 
 if TYPE_CHECKING:

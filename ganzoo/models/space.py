@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from ganzoo.errors import GanzooError
+from ganzoo.hub_name import HubName, is_repo
 from ganzoo.models.hub import client
 from ganzoo.models.hub_errors import explained
-from ganzoo.models.hub_name import HubName, is_repo
 
 PREFIX: Final = "hf://spaces/"
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganzoo.catalogue import PluginReference
 from ganzoo.errors import GanzooError
+from ganzoo.hub_name import HubName
 from ganzoo.layout import CONFIG, DISCRIMINATOR, INPUTS, PARTNERS, TRAINING, WEIGHTS
 from ganzoo.models.folder import (
     ModelConfig,
@@ -23,7 +24,6 @@ from ganzoo.models.folder import (
     read_object,
 )
 from ganzoo.models.hub import ABOUT, Access, download, require
-from ganzoo.models.hub_name import HubName
 from ganzoo.models.records import About, read_metrics, read_training
 from ganzoo.spec import SampleSpec
 from ganzoo.tensors import Weights

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import GanzooError, WorkFailed, one_line
 from ganzoo.files import read_json
+from ganzoo.hub_name import PREFIX, HubName, is_commit, is_revision
 from ganzoo.layout import CARD, CONFIG
 from ganzoo.models.folder import NAMES
 from ganzoo.models.hub import client
 from ganzoo.models.hub_errors import explained, patiently
-from ganzoo.models.hub_name import PREFIX, HubName, is_commit, is_revision
 from ganzoo.models.own_text import Own, library_of, read_own
 from ganzoo.models.save import Package
 from ganzoo.sampler import Sampler

@@ -26,15 +26,16 @@ from ganzoo.options import make
 from ganzoo.plugins import catalogue
 from ganzoo.sources.columns import MapStyle
 from ganzoo.sources.given import from_tensor, tensor_of
+from ganzoo.sources.hub import is_on_hub, load_from_hub
 from ganzoo.sources.labels import latin, readable
 from ganzoo.sources.mapstyle import check_map_style, from_dataset
 from ganzoo.sources.options import Data, check_others, options_of
 from ganzoo.spec import SampleSpec
 
 Samples = str | os.PathLike[str] | Tensor | NDArray[Any] | Dataset | MapStyle
-"""Data: a name or a path, each also with ``:split``, a tensor or an array of NumPy (see
-`from_tensor`), a `Dataset`, or a map-style data set of torch or of Hugging Face (see
-`from_dataset`)."""
+"""Data: a name, a path or ``hf://datasets/OWNER/NAME``, each also with ``:split``, a tensor or an
+array of NumPy (see `from_tensor`), a `Dataset`, or a map-style data set of torch or of Hugging Face
+(see `from_dataset`)."""
 
 _LOOKED_AT: Final = 1000  # files of a folder, to see whose they are
 _HEAD: Final = 64  # bytes of a file, to see whose it is
@@ -90,6 +91,12 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
     options = data if isinstance(data, Data) else Data.model_construct(source=data)
     source = options.source or ""
     entries = catalogue().entries(DatasetEntry)
+    if is_on_hub(source):
+        dataset = load_from_hub(source, options)
+        check_others(options, dataset.kind, None)
+        return dataset
+    if options.subset is not None:
+        raise GanzooError(f"data.subset={options.subset}: {source} is not on the Hub (hf://)")
     name, colon, split = source.partition(":")
     if name in entries:
         entry = entries[name]
@@ -112,7 +119,7 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
 
 def absolute(data: str) -> str:
     """What names the same data from any folder: a path made absolute, a name as it is."""
-    if data.partition(":")[0] in catalogue().entries(DatasetEntry):
+    if is_on_hub(data) or data.partition(":")[0] in catalogue().entries(DatasetEntry):
         return data
     path, part = _split(data)
     if not path.exists():

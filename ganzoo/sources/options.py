@@ -27,11 +27,14 @@ class Data(Options):
     source: str | None = Field(
         None,
         min_length=1,
-        description="a name, name:split or a path",
+        description="a name, a path or hf://datasets/OWNER/NAME, each also with :split",
         json_schema_extra={"flag": "--data", "repeat": "always"},
     )
     reader: str | None = Field(
         None, min_length=1, description="the reader of a path, where several could read it"
+    )
+    subset: str | None = Field(
+        None, min_length=1, description="of a data set on the Hub that has several"
     )
     in_memory: Literal["auto", "yes", "no"] = Field(
         "auto",

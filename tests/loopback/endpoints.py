@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from loopback.site import (
     MODEL,
@@ -110,6 +111,17 @@ def tree(site: Site, request: Request, repo_id: str, revision: str, path: str = 
     if request.get("recursive") != "true":
         under = {n: e for n, e in under.items() if Path(n).parent == Path(path)}
     return site.page(request, [under[name] for name in sorted(under)])
+
+
+@route("POST", f"{MODEL}/paths-info/{REVISION}")
+def paths_info(site: Site, request: Request, repo_id: str, revision: str) -> Reply:
+    commit = site.open(request, repo_id).at(revision)
+    asked = (
+        parse_qs(request.body.decode())["paths"]
+        if request.body[:1] != b"{"
+        else request.json()["paths"]
+    )
+    return json_reply([commit.blob(path) for path in asked if path in commit.files])
 
 
 @route("GET", f"{MODEL}/refs")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from loopback.store import HubError, Repository
 
-REPO = r"(?P<repo_id>(?:spaces/)?[^/]+/[^/]+?)"  # of a Space with its prefix
+REPO = r"(?P<repo_id>(?:(?:spaces|datasets)/)?[^/]+/[^/]+?)"  # of these with their prefix
 REVISION = r"(?P<revision>[^/]+)"
 MODEL = f"/api/(?:models/)?{REPO}"
 BAD_TOKEN = "Invalid credentials in Authorization header"
