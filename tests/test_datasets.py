@@ -213,7 +213,7 @@ class Broken:
         (["a.png", "b.png"], "item 0 has a sample of type str"),
         ([torch.zeros(3), "b"], "item 1 has a sample of type str"),
         (Broken(), "item 0: RuntimeError: no such shard"),
-        (np.zeros((4, 8, 8)), "torch.from_numpy"),
+        (np.array(["a", "b"]), "an array of <U1"),
         (17, "data of type int"),
     ],
 )

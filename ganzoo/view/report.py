@@ -23,7 +23,7 @@ from ganzoo.plugins import command_line
 from ganzoo.runs.checkpoints import STATE
 from ganzoo.runs.folder import RunFolder, model_training
 from ganzoo.version import __version__
-from ganzoo.view.grids import through_time
+from ganzoo.view.grids import element, through_time
 
 _FRAMES: Final = 24
 _BUDGET: Final = 4_000_000  # letters that samples may take
@@ -173,7 +173,13 @@ def _samples(facts: _Facts) -> str:
         for step, content in frames
     )
     about = "The same latents at each of these steps." if len(frames) > 1 else ""
-    return _section("Samples through time", f'<div class="film">{shown}</div>', about)
+    film = f'<div class="made"><div class="film">{shown}</div></div>'
+    real = ""
+    with contextlib.suppress(OSError, GanzooError):
+        if (path := facts.run.reals()) is not None:
+            content = element(path, "real samples")
+            real = f"<figure><figcaption>real samples</figcaption>{content}</figure>"
+    return _section("Samples through time", f'<div class="beside">{film}{real}</div>', about)
 
 
 def _quality(facts: _Facts) -> str:
