@@ -180,6 +180,14 @@ def test_a_space_is_published_in_one_commit(hub):
     assert len(posted) == 1  # nothing has changed the second time
 
 
+def test_a_space_that_others_made_is_left_alone(hub):
+    hub.create("spaces/alice/theirs")
+    hub.commit("spaces/alice/theirs", {"app.py": b"print()"})
+    said = call("space", "vanilla-mnist", "-o", "hf://spaces/alice/theirs")
+    assert (said.exit_code, "ganzoo did not make" in said.output) == (2, True)
+    assert hub.files("spaces/alice/theirs")["app.py"] == b"print()"
+
+
 def test_a_space_runs_from_its_folder(tmp_path):
     """In an environment that has what the requirements name, and no ganzoo."""
     assert call("space", "vanilla-mnist", "-o", tmp_path / "space").exit_code == 0
