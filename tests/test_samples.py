@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch_fidelity
 from conftest import call
 from PIL import Image, ImageSequence
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.registry import register_feature_extractor
 
 import ganzoo
 from ganzoo.cli.base import parse_seeds
 from ganzoo.kinds import Kind, kind_of
+from ganzoo.measure.classifiers import MNISTConvNet
+from ganzoo.measure.features import Features
+from ganzoo.measure.figures import Reference, fid
+from ganzoo.sources.find import find_dataset
 from ganzoo.spec import SampleSpec
 
 
@@ -279,6 +287,49 @@ def test_a_full_disk_leaves_nothing(dcgan, tmp_path, monkeypatch):
         assert result.exit_code == 1
         assert "Make room and try again" in result.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+class Convnet(FeatureExtractorBase):
+    """ganzoo's extractor of digits, as torch-fidelity takes one."""
+
+    get_provided_features_list = staticmethod(lambda: ("128",))
+    get_default_feature_layer_for_metric = staticmethod(lambda metric: "128")
+    get_default_name = staticmethod(lambda: "convnet")
+    can_be_compiled = staticmethod(lambda: False)
+    get_dummy_input_for_compile = staticmethod(lambda: None)
+
+    def __init__(self, name, features_list, **options):
+        super().__init__(name, features_list)
+        self.network = MNISTConvNet()
+
+    def forward(self, images):
+        return (self.network(images[:, :1]).values,)
+
+
+def test_torch_fidelity_measures_a_folder_as_ganzoo_measures_the_model(dcgan, tmp_path):
+    fakes, reals = tmp_path / "fakes", tmp_path / "reals"
+    real = find_dataset("mnist-5k")
+    real = dcgan.kind.match(dataclasses.replace(real, samples=real.samples[:400], labels=None))
+    for number, image in enumerate(real.samples):
+        reals.mkdir(exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(reals / f"{number}.png")
+    assert call("sample", "dcgan-mnist", "-n", 600, "-o", f"{fakes}/").exit_code == 0
+    register_feature_extractor("convnet", Convnet)
+    theirs = torch_fidelity.calculate_metrics(
+        input1=str(fakes),
+        input2=str(reals),
+        fid=True,
+        cuda=False,
+        cache=False,
+        verbose=False,
+        save_cpu_ram=True,
+        feature_extractor="convnet",
+        feature_layer_fid="128",
+    )["frechet_inception_distance"]
+    extractor = MNISTConvNet()
+    made = Features.joined([extractor(dcgan.kind.store(x)) for x in dcgan.stream(600)])
+    ours = fid(made, Reference.of(extractor(real.samples), extractor))
+    assert theirs == pytest.approx(ours, rel=0.01)
 
 
 def test_seeds_in_words():
