@@ -147,7 +147,7 @@ def benchmark(
     asked = _asked({}, data, (), options)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
     if data is None and cls.kinds and "image" not in cls.kinds:
-        raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: say of what, with --data")
+        raise GanzooError(f"{name} makes {' or '.join(cls.kinds)}: choose one with --data")
     with usual_settings(), Chance(find_device(resolved.schedule.device)):
         if data is None:
             height, width = sides(resolved.data.others.get("image_size") or 32)

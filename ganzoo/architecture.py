@@ -80,7 +80,7 @@ class Architecture:
             raise ValueError(f"it makes {' or '.join(self.kinds)}, not {spec.kind}")
         sizes = self.sizes()
         if sizes and len(spec.shape) == 3 and not sizes.take(*spec.shape[1:]):
-            raise ValueError(f"no images of shape {spec.shape}; it can do {sizes}")
+            raise ValueError(f"it cannot make images of shape {spec.shape}; it can make {sizes}")
         if self.conditional and not spec.classes:
             raise ValueError("it takes labels, and there are no classes")
         self.check()

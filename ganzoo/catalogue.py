@@ -243,7 +243,9 @@ class Catalogue:
 
     def _take(self, plugin: Plugin, hook: str, kind: type[Entry], entry: Any) -> None:
         if type(entry) is not kind:
-            plugin.problems.append(f"{hook} returned {entry!r}, which is no {kind.__name__}")
+            plugin.problems.append(
+                f"{hook} returned {entry!r}, which is not of type {kind.__name__}"
+            )
             return
         holder = self._table[kind].get(entry.name)
         if holder is not None:

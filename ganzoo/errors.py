@@ -57,7 +57,7 @@ def system_message(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and _LEFT.search(str(error)):
         return (
             f"another process of this run has ended ({one_line(error)[:200]}). What it said last "
-            "tells why; when that is mended, go on with: ganzoo resume RUN"
+            "tells why; once that is fixed, continue with: ganzoo resume RUN"
         )
     return memory_message(error)
 

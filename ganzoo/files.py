@@ -219,7 +219,7 @@ def make_parent(path: Path) -> None:
         wrong = [p for p in path.parents if os.path.lexists(p) and not p.is_dir()]
         if not wrong:
             raise
-        raise NotADirectoryError(error.errno, f"{wrong[0]} is no folder") from None
+        raise NotADirectoryError(error.errno, f"{wrong[0]} is not a folder") from None
 
 
 _LONGEST: Final = 255  # bytes of a file's name

@@ -21,7 +21,7 @@ _FLAGS: Final = sum(
 
 
 def held(path: Path) -> Path:
-    """`path`, which is no link that leads out of its folder. There need be nothing.
+    """`path`, which is not a link that leads out of its folder. There need be nothing.
 
     Raises GanzooError that says where it leads.
     """
@@ -46,7 +46,7 @@ def is_link(path: Path) -> bool:
 def open_file(path: Path) -> io.BufferedReader:
     """Open a file to read it, which is where it seems to be.
 
-    Raises GanzooError where it is no file, or a link out of its folder; OSError where it is
+    Raises GanzooError where it is not a file, or a link out of its folder; OSError where it is
     missing or may not be read.
     """
     target = _target(path)
@@ -94,7 +94,7 @@ def _check_file(path: Path, found: os.stat_result) -> None:
         raise GanzooError(f"{path} is a symbolic link, which is not followed; remove it")
     if not stat.S_ISREG(found.st_mode):
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
-        raise GanzooError(f"{path} is no file but {what}; remove it")
+        raise GanzooError(f"{path} is not a file but {what}; remove it")
 
 
 def _opened(path: Path, target: Path, flags: int) -> int:

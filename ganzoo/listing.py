@@ -128,5 +128,5 @@ def _about(path: Path) -> str:
 def _small_json(path: Path) -> Any:
     # A list must not wait for a pipe, nor read a file without end.
     if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-        raise GanzooError(f"{path.name} is no small file")
+        raise GanzooError(f"{path.name} is not a small file")
     return read_json(path)

@@ -122,7 +122,7 @@ class AdversarialObjective(Objective):
         penalty: str = _penalty("none")
         penalty_weight: float = Field(10.0, ge=0, description="weight of the penalty")
         penalty_every: int = Field(
-            1, ge=1, description="steps from one penalty to the next, which weighs as much more"
+            1, ge=1, description="steps between penalties, whose weight grows in proportion"
         )
 
     def __init__(self, config: Any = None) -> None:
@@ -186,7 +186,7 @@ class LabelledObjective(AdversarialObjective):
             0.0,
             ge=0,
             lt=0.5,
-            description="chance that a label of the discriminator's is the other side's",
+            description="chance that a label of the discriminator's is swapped",
         )
 
     def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:

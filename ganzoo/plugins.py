@@ -85,7 +85,7 @@ def _module_of(file: Path, content: bytes) -> ModuleType:
     name = f"{_OF_FILE}{file.stem}_{zlib.crc32(bytes(file)):08x}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None:
-        raise ImportError(f"{file} is no Python file")
+        raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     linecache.checkcache(str(file))
@@ -144,7 +144,7 @@ def remedy(reference: PluginReference) -> str:
         return "nobody packaged it: from Python, pass architecture= with its class"
     if not reference.is_installable:
         return (
-            f"it claims to come from {reference.distribution[:100]!r}, which is no name of a "
+            f"it claims to come from {reference.distribution[:100]!r}, which is not the name of a "
             "distribution"
         )
     return (

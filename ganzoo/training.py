@@ -44,19 +44,19 @@ class Training(Options):
         json_schema_extra={"flag": "--batch-size", "repeat": "set"},
     )
     accumulate: int = Field(
-        1, ge=1, description="parts that a batch is played in, for one larger than memory"
+        1, ge=1, description="parts that a batch is split into, if it is larger than memory"
     )
     optimizer: str = Field(
         "adam", description="optimizer of both players", json_schema_extra=one_of(OptimizerEntry)
     )
     generator_optimizer: str | None = Field(
         None,
-        description="the generator's, where it is another",
+        description="the generator's optimizer, if it differs",
         json_schema_extra=one_of(OptimizerEntry),
     )
     discriminator_optimizer: str | None = Field(
         None,
-        description="the discriminator's, where it is another",
+        description="the discriminator's optimizer, if it differs",
         json_schema_extra=one_of(OptimizerEntry),
     )
     generator_lr: float = Field(2e-4, gt=0, description="learning rate of the generator")

@@ -401,7 +401,7 @@ class Own(NonSaturating):
     [
         (Tape, Item, "RuntimeError: aten._local_scalar_dense.default is not permitted"),
         (Tape, Own, "steps that are played twice differ: of the discriminator"),
-        (Lost, NonSaturating, "captured steps do not do what others do: of the generator"),
+        (Lost, NonSaturating, "captured steps differ from eager ones: of the generator"),
     ],
 )
 def test_recorded_steps_that_differ_are_found_beforehand(recorder, objective, words, digits):

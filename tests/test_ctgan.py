@@ -137,7 +137,7 @@ def test_what_a_column_of_numbers_is(numbers, kind, tmp_path):
         (b"a,b\n1,2,5\n", "line 2: 3 cells where the header has 2; '5' is in no column"),
         ("a,b\n1,2\n\xe9\xe8,3\n".encode() + b"\xff,4\n", "line 4: not UTF-8: byte 0xff"),
         (b'a,b\n1,2\n3,"x\n', "line 3: unexpected end of data"),
-        (b"1,2\n3,4\n", "line 1: numbers alone"),
+        (b"1,2\n3,4\n", "line 1: only numbers"),
         (b"a,b\n1,2\n1,1e31\n1,0.5\n", "line 3, column 'b': 1e31 is too large"),
         (b"a\n" + b"x" * 200_000 + b"\n", "line 2: field larger"),
         (",".join(f"c{n}" for n in range(2000)).encode() + b"\n", "2000 columns; at most 1024"),

@@ -29,11 +29,11 @@ from ganzoo.sources.options import make_data
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
 NAMES = ("cat", "Grün", "a b", "7", "10", "2", "x.y", "UPPER", "owl-1", "été")
 TOLD = {
-    "deep": r"(\d+) of \d+ images have more than 8 bits a channel: (\S+) is .* and (\S+) for white",
+    "deep": r"(\d+) of \d+ images have more than 8 bits a channel: (\S+) is .* and (\S+) as white",
     "left": "left out, since they do not end as images do",
     "stray": "left out, since it lies beside the folders",
     "unlabelled": "it is read without labels",
-    "splits": "are taken for splits",
+    "splits": "are taken as splits",
     "table": "labels are read from",
     "gaps": "are the classes, called by their numbers",
     "broken": r"\d+ of \d+ samples cannot be read",

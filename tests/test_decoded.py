@@ -153,7 +153,7 @@ def test_a_damaged_file_is_told_and_made_anew(folder, home, damage):
         "longer": content * 2,
     }
     file.write_bytes(damaged[damage])
-    with pytest.warns(GanzooWarning, match=f"{file.name} is damaged: it is made anew"):
+    with pytest.warns(GanzooWarning, match=f"{file.name} is damaged: it is made again"):
         dataset = kept(folder)
     assert torch.equal(epoch(dataset, 2), expected)
     assert file.read_bytes() == content

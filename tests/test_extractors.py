@@ -138,7 +138,7 @@ def test_an_extractors_fault_is_told_as_its_plugins(fault, digits):
         def features(self, samples):
             return BAD_FEATURES[fault](samples)
 
-    with pytest.raises(GanzooError, match=r"'bad' gave no features.* a fault of its plugin"):
+    with pytest.raises(GanzooError, match=r"'bad' gave no features.* a bug in its plugin"):
         Bad()(digits[0][:10])
 
 

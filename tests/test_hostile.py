@@ -109,7 +109,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no name of a distribution": (
         lambda path: edit(path, architecture="x", plugin={"distribution": "x; rm -rf ~"}),
-        "no name of a distribution",
+        "not the name of a distribution",
     ),
     "absurd width": (lambda path: edit(path, options={"width": 10**9}), "at most 1024"),
     "absurd shape": (
@@ -124,14 +124,14 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half a letter": (
         lambda path: (path / "config.json").write_text('{"format": 1, "architecture": "\\ud800"}'),
-        "text that is none",
+        "invalid number or text",
     ),
     "another kind": (lambda path: edit(path, spec={**spec_of(path), "kind": "video"}), "not video"),
     "linked weights": (linked("model.safetensors"), "outside of its folder"),
     "linked card": (linked("README.md"), "outside of its folder"),
     "a folder for a card": (
         lambda path: [(path / "README.md").unlink(), (path / "README.md").mkdir()],
-        "is no file",
+        "is not a file",
     ),
     "metrics": (lambda path: (path / "metrics.json").write_text('{"metrics": [1]}'), "metrics"),
     "training": (lambda path: (path / "training.json").write_text('{"step": "x"}'), "step"),
@@ -158,7 +158,7 @@ def test_a_hostile_folder_gets_one_message(folder, form):
 def test_a_pipe_in_place_of_a_file_does_not_wait(folder):
     (folder / "README.md").unlink()
     os.mkfifo(folder / "README.md")
-    with pytest.raises(GanzooError, match="is no file"):
+    with pytest.raises(GanzooError, match="is not a file"):
         ganzoo.load(folder)
 
 

@@ -263,7 +263,7 @@ def test_a_download_by_the_client_itself_loads_too(hub, trained, name, tmp_path)
     folder = snapshot_download(name, cache_dir=tmp_path / "cache", local_dir=tmp_path / "plain")
     assert torch.equal(ganzoo.load(folder).sample(2), ganzoo.load(trained).sample(2))
     folder = Path(hf_hub_download(name, "config.json", cache_dir=tmp_path / "cache")).parent
-    with pytest.raises(GanzooError, match="no run and no model folder"):
+    with pytest.raises(GanzooError, match="neither a run nor a model folder"):
         ganzoo.load(folder)
 
 

@@ -57,7 +57,7 @@ def named(dataset: Dataset) -> list[str]:
 def test_splits_are_no_classes(splits, chosen, count, tmp_path):
     for split in splits:
         put(tmp_path, *(f"{split}/{name}/{i}.png" for name in ("cat", "dog") for i in range(2)))
-    whole = look(tmp_path, "are taken for splits, not for classes, and all are read")
+    whole = look(tmp_path, "are taken as splits, not as classes, and all are read")
     assert (whole.classes, len(whole)) == (("cat", "dog"), 4 * len(splits))
     part = look(f"{tmp_path}:{chosen}")
     assert (part.classes, len(part)) == (("cat", "dog"), count)
@@ -73,7 +73,7 @@ def test_splits_without_classes_and_classes_called_like_splits(tmp_path):
     put(tmp_path / "cars", *(f"{name}/1.png" for name in ("bus", "train", "tram")))
     assert look(tmp_path / "cars").classes == ("bus", "train", "tram")
     put(tmp_path / "domains", *(f"{name}/1.png" for name in ("trainA", "trainB", "testA")))
-    assert len(look(tmp_path / "domains", "are taken for classes").classes) == 3
+    assert len(look(tmp_path / "domains", "are taken as classes").classes) == 3
     put(tmp_path / "trains", "steam_train/1.png", "bullet_train/1.png")
     assert look(tmp_path / "trains").classes == ("bullet_train", "steam_train")
 
@@ -286,7 +286,7 @@ def test_items_with_several_labels_are_told_and_texts_are_classes():
     picture = Image.new("L", (8, 8))
     for several in ([1, 2], torch.zeros(40), 0.5):
         rows = [{"image": picture, "label": several}] * 3
-        with pytest.warns(GanzooWarning, match="which is no single class"):
+        with pytest.warns(GanzooWarning, match="which is not a single class"):
             assert ganzoo.from_dataset(rows).labels is None
     rows = [{"image": picture, "label": name} for name in ("z", "a", "z")]
     assert named(ganzoo.from_dataset(rows)) == ["z", "a", "z"]

@@ -59,7 +59,7 @@ MISTAKES = {
     "resume nothing": (["resume", "nowhere"], "does not exist"),
     "resume a folder": (["resume", "."], "is not a run folder"),
     "sample nothing": (["sample", "nowhere"], "no such folder"),
-    "sample a folder": (["sample", "."], "no run and no model"),
+    "sample a folder": (["sample", "."], "neither a run nor a model"),
     "sample a step": (["sample", "RUN", "--step", "3"], "it has: 2, 4"),
     "sample a suffix": (["sample", "RUN", "-o", "x.bmp"], ".png, .jpg"),
     "sample where": (["sample", "RUN", "-o", "no/x.png"], "there is no folder"),
@@ -178,7 +178,7 @@ def test_a_place_in_what_is_no_folder(digits_npz, tmp_path):
         for command in (train, ["new-plugin", "good"]):
             told = call(*command, place / "x" / "y")
             assert told.exit_code == 2
-            assert f"{place} is no folder" in told.stderr
+            assert f"{place} is not a folder" in told.stderr
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -105,7 +105,7 @@ def noise(size: tuple[int, int], high: int, kind: type = np.uint16) -> np.ndarra
 def test_more_than_8_bits_are_scaled_by_what_the_data_have(end, values, low, high, tmp_path):
     Image.fromarray(values).save(tmp_path / f"a.{end}")
     Image.fromarray(values[::-1].copy()).save(tmp_path / f"b.{end}")
-    told = f"2 of 2 images have more than 8 bits a channel: {low:g} is taken for black and {high}"
+    told = f"2 of 2 images have more than 8 bits a channel: {low:g} is taken as black and {high}"
     with contextlib.nullcontext() if high == 65535 else pytest.warns(GanzooWarning, match=told):
         dataset = find_dataset(str(tmp_path))
     expected = ((values.astype(np.float64) - low) * (255 / (high - low))).round()
@@ -139,7 +139,7 @@ def test_16_bits_in_colour_and_with_transparency(channels, tmp_path):
         values[..., -1] = 65535
         values[0, 0, -1] = 0
     (tmp_path / "a.png").write_bytes(png16(values))
-    with pytest.warns(GanzooWarning, match="0 is taken for black and 4095 for white"):
+    with pytest.warns(GanzooWarning, match="0 is taken as black and 4095 as white"):
         dataset = find_dataset(str(tmp_path))
     colours = 1 if channels < 3 else 3
     samples = read_all(dataset).samples[0]
@@ -167,7 +167,7 @@ def test_16_bits_in_colour_of_a_tiff(tmp_path):
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
     content = b"II*\0" + struct.pack("<I", begin) + depths + data + directory
     (tmp_path / "a.tif").write_bytes(content)
-    with pytest.warns(GanzooWarning, match="0 is taken for black and 4095 for white"):
+    with pytest.warns(GanzooWarning, match="0 is taken as black and 4095 as white"):
         samples = read_all(find_dataset(str(tmp_path))).samples[0]
     assert np.array_equal(samples.numpy(), (values * (255 / 4095)).round().transpose(2, 0, 1))
 
@@ -280,7 +280,7 @@ def test_rectangles_train_and_are_loaded(name, size, shape, tmp_path):
 @pytest.mark.parametrize(("name", "size"), [("dcgan", "40x64"), ("sngan", "16x144"), ("dcgan", 28)])
 def test_sizes_that_an_architecture_cannot_do(name, size):
     data = torch.zeros(8, 3, 64, 64, dtype=torch.uint8)
-    with pytest.raises(GanzooError, match=r"it can do squares of .*multiples of 16, up to"):
+    with pytest.raises(GanzooError, match=r"it can make squares of .*multiples of 16, up to"):
         ganzoo.train(name, data, image_size=size)
 
 

@@ -74,7 +74,7 @@ def test_a_folder_comes_first_then_the_registry(trained, tmp_path, monkeypatch):
     shutil.rmtree(tmp_path / "digits" / "model")
     assert package.load("digits").training["step"] == 4  # of the run's checkpoint
     (tmp_path / "empty").mkdir()
-    with pytest.raises(GanzooError, match="no run and no model folder"):
+    with pytest.raises(GanzooError, match="neither a run nor a model folder"):
         package.load("empty")
     with pytest.raises(GanzooError, match="Did you mean 'digits'"):
         package.load("digit")

@@ -55,7 +55,7 @@ def test_a_wav_that_says_it_is_empty_is_empty(tmp_path):
     content = wav(b"LIST\4\0\0\0INFO", 0, 0)
     size = len(content) - 8
     (tmp_path / "x.wav").write_bytes(wav(b"LIST\4\0\0\0INFO", size, 0))
-    with pytest.raises(GanzooError, match="no sound in it"):
+    with pytest.raises(GanzooError, match="it contains no sound"):
         read(tmp_path / "x.wav")
 
 
@@ -117,7 +117,7 @@ def test_silent_and_clipped_clips_are_told(tmp_path):
     dataset, told = read(tmp_path)
     assert len(dataset) == 5
     assert "2 of 5 are silent: faint.wav, zero.wav" in told
-    assert "1 of 5 are clipped, at the limits for several values on end: cut.wav" in told
+    assert "1 of 5 are clipped, at the limits for several values in a row: cut.wav" in told
 
 
 def test_stereo_and_what_is_left_out_are_told(tmp_path):
@@ -146,7 +146,7 @@ def test_folders_of_splits_are_no_classes(tmp_path):
         soundfile.write(tmp_path / f"{name}.wav", tone(4096), 8000)
     dataset, told = read(tmp_path)
     assert dataset.classes == ("a", "b")
-    assert f"test, train are taken for splits; {tmp_path}:test takes one" in told
+    assert f"test, train are taken as splits; {tmp_path}:test takes one" in told
     chosen = clips(tmp_path, "train")
     assert (len(chosen), chosen.classes) == (2, ("a", "b"))
     with pytest.raises(GanzooError, match="no such split; there is test, train"):

@@ -160,7 +160,7 @@ def test_dates_that_may_be_of_two_formats_are_told(tmp_path):
     assert not told
     assert columns(dataset)["when"]["start"] == "2020-01-01T00:00:00"
     with pytest.raises(
-        GanzooError, match=r"t\.csv, line 3, column 'when': '01/02/2020' is no date"
+        GanzooError, match=r"t\.csv, line 3, column 'when': '01/02/2020' is not a date"
     ):
         bad = {"type": "date", "format": "%Y"}
         table(tmp_path, "when\n2020\n01/02/2020\n", columns={"when": bad})
@@ -188,10 +188,10 @@ def test_na_is_a_text_where_a_column_says_so(how, tmp_path):
     [
         ({"b": "category"}, "has no column 'b'; its columns are 'a', 'x'"),
         ({"a": "integer"}, "data.columns"),
-        ({"a": "number"}, "t.csv, line 3, column 'a': 'no' is no number"),
+        ({"a": "number"}, "t.csv, line 3, column 'a': 'no' is not a number"),
         ({"a": "date"}, "no dates of one format that is known"),
         ({"a": {"type": "date", "format": "%Q"}}, "a format has %Y %y"),
-        ({"a": "drop", "x": "drop"}, "no column of it is taken"),
+        ({"a": "drop", "x": "drop"}, "none of its columns can be used"),
         ("missing.yaml", "the file cannot be read: No such file"),
         ("{a: [", "not YAML"),
         ("[1]", "cannot be read"),
@@ -265,7 +265,7 @@ def test_odd_tables_are_read(content, kept, words, tmp_path):
     [
         ("5.1,3.5,setosa\n4.9,3.0,setosa\n4.7,3.2,setosa\n", "line 1: it looks like a row"),
         ("39, State-gov, 77516\n50, Private, 83311\n38, State-gov, 2\n", "looks like a row"),
-        ("1,2\n3,4\n", "line 1: numbers alone"),
+        ("1,2\n3,4\n", "line 1: only numbers"),
         (b"PK\x03\x04" + bytes(60), "a workbook or another zip"),
         (b"a,b\n1,\x00\x01\n2,3\n", "line 2: not a text"),
         ("x\n0,5\n0,7\n", "--set 'data.delimiter=;'"),
@@ -396,7 +396,7 @@ def test_another_table_is_read_in_the_columns_of_a_model(tmp_path):
     assert back(again)["size"].max() == pytest.approx(99 / 7)
     text = str(told[0].message)
     assert "3 rows left out, which the model's table does not know: 'green' in column" in text
-    assert "brought to the model's smallest or largest: 1 in column 'size'" in text
+    assert "clipped to the model's smallest or largest: 1 in column 'size'" in text
     (tmp_path / "t.csv").write_text("colour,size\nred,1\n")
     with pytest.raises(GanzooError, match="other columns: 'gain', 'when' are not here"):
         find_dataset(path, model.spec)

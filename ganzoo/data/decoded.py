@@ -216,7 +216,7 @@ def _sound(path: Path, header: bytes, size: int) -> bool:
             return True
     except FileNotFoundError:
         return False
-    _warn(f"{path} is damaged: it is made anew, and its samples are decoded again")
+    _warn(f"{path} is damaged: it is made again, and its samples are decoded again")
     return False
 
 

@@ -203,7 +203,7 @@ def left_in_group(
 
 
 def _left(group: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number
+    with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is not a number
         limit = int((group / "memory.max").read_text())
         kinds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
         used = int((group / "memory.current").read_text()) - int(kinds["inactive_file"])

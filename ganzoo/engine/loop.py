@@ -157,7 +157,7 @@ class Loop:
             newest = self.run.checkpoints.steps() if self.first else []
             kept = f" The checkpoint of step {newest[0]} is kept." if newest else ""
             raise WorkFailed(
-                f"{str(error).rstrip('.')}.{kept} When that is mended: "
+                f"{str(error).rstrip('.')}.{kept} Once that is fixed: "
                 f"{command_line('resume', self.run.path)}"
             ) from error
 

@@ -38,7 +38,7 @@ class Observer:
         """A line of metrics was written, with step, seconds, losses, their terms and health."""
 
     def warned(self, step: int, message: str) -> None:
-        """The game shows a sickness, which `message` names; each is reported once a run."""
+        """The game shows a problem, which `message` names; each is reported once a run."""
 
     def sampled(self, step: int, path: Path) -> None:
         """A file of samples was written: a grid of pictures, a scatter plot, sound, rows."""
@@ -123,7 +123,7 @@ class Observers:
                 self._reported.add(name)
                 warnings.warn(
                     f"observer {name}: {event} raised {type(error).__name__}: "
-                    f"{one_line(error)}. The training goes on; this is said once",
+                    f"{one_line(error)}. The training goes on; this is reported once",
                     GanzooWarning,
                     stacklevel=4,
                 )

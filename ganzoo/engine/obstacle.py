@@ -43,7 +43,7 @@ def standing(match: Match) -> str:
     if match.processes.world > 1:
         return f"there are {match.processes.world} processes"
     if batches.resident is None:
-        return "the data does not lie in memory"
+        return "the data is not in memory"
     kept = (batches.resident, batches.inputs)
     if any(samples is not None and samples.device.type != "cuda" for samples in kept):
         return "the data is too large for a quarter of the device's free memory"
@@ -104,7 +104,7 @@ def differing(match: Match, recorder: Recorder) -> str:
             return f"steps that are played twice differ: of the {owner}, by {noise:.3g}"
         if not off <= max(NOISE * noise, TOLERANCE * change) + rounding:
             return (
-                f"captured steps do not do what others do: of the {owner}, weights differ by "
+                f"captured steps differ from eager ones: of the {owner}, weights differ by "
                 f"{off:.3g} after a change of {change:.3g}"
             )
     return ""

@@ -189,7 +189,7 @@ def _newest(run: Run) -> int:
     record = run.model_path / TRAINING
     if record.exists() and not model_training(run.model_path):
         warnings.warn(
-            f"{record} is damaged: the run counts as not finished, and its model is written anew",
+            f"{record} is damaged: the run counts as not finished, and its model is written again",
             GanzooWarning,
             stacklevel=2,
         )

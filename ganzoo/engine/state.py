@@ -147,7 +147,7 @@ def _restore_random(match: Match, states: Tensors, python: Any) -> list[str]:
     try:
         match.batches.rng.set_state(states["shared"])
     except (RuntimeError, TypeError):
-        notes.append("the checkpoint was made on another kind of device: latents are drawn anew")
+        notes.append("the checkpoint was made on another kind of device: new latents are drawn")
     if f"python.{rank}" in states:
         normal = float(states[f"python_gauss.{rank}"])
         python = (

@@ -70,7 +70,7 @@ def usual_extractor(source: str | None, spec: SampleSpec) -> str:
         if entry is not None and _is_for(entry, spec) and _load(entry).takes(spec):
             return name
     raise GanzooError(
-        f"no extractor of features is the usual one for {spec.kind} {spec.shape}; choose one: "
+        f"there is no usual feature extractor for {spec.kind} {spec.shape}; choose one: "
         f"--features {' or '.join(entries)}"
     )
 
@@ -104,7 +104,7 @@ def _load(entry: ExtractorEntry, weights: Path | None = None) -> Extractor:
     if not isinstance(extractor, Extractor) or not _can_be_named(extractor.name):
         raise GanzooError(
             f"{entry.name!r} made {extractor!r}, not a ganzoo.Extractor with a name of letters, "
-            "digits, '.', '_', '+' and '-'; that is a fault of its plugin"
+            "digits, '.', '_', '+' and '-'; this is a bug in its plugin"
         )
     return extractor
 

@@ -18,7 +18,7 @@ BATCH: Final = 250  # samples that go through a network at once
 @dataclass(frozen=True)
 class Features:
     """values: (N, D) float32. classes: (N,) int64, the class of each sample as the extractor
-    sees it, or None where it is no classifier. Both are brought to the CPU."""
+    sees it, or None where it is not a classifier. Both are brought to the CPU."""
 
     values: Tensor
     classes: Tensor | None = None
@@ -114,7 +114,7 @@ class Extractor:
         except Exception as error:
             raise GanzooError(
                 f"the extractor {self.name!r} gave no features, (N, D) finite floats and int64 "
-                f"classes: {type(error).__name__}: {one_line(error)}; that is a fault of its plugin"
+                f"classes: {type(error).__name__}: {one_line(error)}; this is a bug in its plugin"
             ) from error
         return features
 

@@ -29,7 +29,7 @@ SEED: Final = 2020  # torch-fidelity's own, of KID's subsets
 class Reference:
     """The features of real samples, and what is needed of them again and again.
 
-    classes: how many the extractor tells apart; 0 where it is no classifier. unscaled: KID is
+    classes: how many the extractor tells apart; 0 where it is not a classifier. unscaled: KID is
     computed from features scaled to the real ones' mean 0 and deviation 1, since its kernel is
     cubic and means nothing at other scales.
     """
@@ -162,7 +162,7 @@ def check_finite(figures: Mapping[str, float]) -> None:
 def class_figures(fake: Features, real: Reference) -> dict[str, float]:
     """``modes``, the number of classes with at least one sample; ``kl``, the divergence of the
     classes' shares from the real ones' in nats (Metz 2016, arXiv:1611.02163); the shares of the
-    rarest and of the commonest class. Empty where the extractor is no classifier.
+    rarest and of the commonest class. Empty where the extractor is not a classifier.
     """
     shares, real_shares = _shares(fake, real.classes), real.shares
     if shares is None or real_shares is None:

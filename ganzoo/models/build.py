@@ -212,7 +212,7 @@ def _check(
 ) -> None:
     odd = [name for name, value in expected.items() if not isinstance(value, Tensor)]
     if odd:
-        raise GanzooError(f"{where}: the network keeps state that is no tensor: {odd[0]}")
+        raise GanzooError(f"{where}: the network keeps state that is not a tensor: {odd[0]}")
     wrong = misfit(expected, header)
     if wrong:
         raise GanzooError(

@@ -117,7 +117,7 @@ def small_json(path: Path, name: str) -> Any:
     """The JSON of a small file. Raises GanzooError where it is damaged or absurd."""
     value = read_json(small(path, name))
     if not _sound(value):
-        raise GanzooError(f"{path / name}: nested too deep, or with a number or text that is none")
+        raise GanzooError(f"{path / name}: nested too deep, or with an invalid number or text")
     return value
 
 

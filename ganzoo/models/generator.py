@@ -86,7 +86,7 @@ class Generator(Sampler):
         return f"<Generator {self.name}{where}: {self.spec.kind} {shape} on {self.device}>"
 
     def _repr_png_(self) -> bytes | None:
-        """16 samples, for a notebook; None where its kind of sample is no picture."""
+        """16 samples, for a notebook; None where its kind of sample is not a picture."""
         if ".png" not in self.kind.suffixes:
             return None
         return self.kind.render(self.sample(16), ".png")
@@ -206,7 +206,7 @@ class Generator(Sampler):
     ) -> list[Image]:
         """Pictures (PIL): of `samples`, (N, *shape), or of so many new ones of `seed`.
 
-        Raises GanzooError where its kind of sample is no picture.
+        Raises GanzooError where its kind of sample is not a picture.
         """
         if isinstance(samples, Integral):
             samples = self.sample(int(samples), seed, labels, **sampling)

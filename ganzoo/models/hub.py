@@ -112,7 +112,8 @@ def _commit_of(info: ModelInfo) -> str:
     """The commit that the Hub states, which will be the name of a folder."""
     if not is_commit(info.sha or ""):
         raise WorkFailed(
-            f"the Hub's answer was not understood: it states the commit {info.sha!r}, which is none"
+            f"the Hub's answer was not understood: it states the commit {info.sha!r}, "
+            "which is not one"
         )
     return info.sha or ""
 
@@ -186,4 +187,4 @@ def _summary(tags: Sequence[str]) -> str:
 def require(folder: Path, name: HubName, file: str) -> None:
     """Raise GanzooError where a repository lacks a file that every model of ganzoo's has."""
     if not (folder / file).exists():
-        raise GanzooError(f"{name} is no model of ganzoo's: it has no {file}")
+        raise GanzooError(f"{name} is not a model of ganzoo's: it has no {file}")

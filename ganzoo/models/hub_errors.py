@@ -150,7 +150,7 @@ def _not_here(what: str, error: BaseException, token: str | None) -> GanzooError
 def _of_status(what: str, error: BaseException, token: str | None) -> GanzooError:
     status, said = status_of(error), _clean(_root(error), token)
     if status == 401:
-        return GanzooError(f"{what}: the Hub does not know you: {LOGIN}")
+        return GanzooError(f"{what}: the Hub does not recognise you: {LOGIN}")
     if status == 403:
         return GanzooError(
             f"{what}: your token may not do this ({said}). Use one that may write there: hf auth "

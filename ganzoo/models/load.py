@@ -160,9 +160,9 @@ def architecture_of(
 
 
 def check_class(architecture: object) -> None:
-    """Raise GanzooError where an object is no architecture."""
+    """Raise GanzooError where an object is not an architecture."""
     if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
-        raise GanzooError(f"architecture {architecture!r} is no subclass of ganzoo.Architecture")
+        raise GanzooError(f"architecture {architecture!r} is not a subclass of ganzoo.Architecture")
 
 
 def initialise(networks: Mapping[str, nn.Module], architecture: Architecture, model: str) -> str:

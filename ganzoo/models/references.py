@@ -49,7 +49,7 @@ class ModelReference(abc.ABC):
         """Its folder, for what that says of the model; of a model on the Hub, only the small files
         are fetched before the weights are asked for.
 
-        Raises GanzooError where there is none, or it is no model of ganzoo's.
+        Raises GanzooError where there is none, or it is not a model of ganzoo's.
         """
 
     def stored(self, step: int | None, access: Access) -> StoredModel:
@@ -58,7 +58,7 @@ class ModelReference(abc.ABC):
         step: of a run, whose checkpoint is wanted. Raises GanzooError where there is none.
         """
         if step is not None:
-            raise GanzooError(f"step {step}: {self.text} is no run; only a run has steps")
+            raise GanzooError(f"step {step}: {self.text} is not a run; only a run has steps")
         return self.papers(access)
 
     def newest(self, access: Access) -> StoredModel:
@@ -217,7 +217,7 @@ def reference_to(model: str | os.PathLike[str]) -> ModelReference:
         return named[text]
     if folder:
         raise GanzooError(
-            f"{text} is no run and no model folder: it has no {CONFIG} with {WEIGHTS}"
+            f"{text} is neither a run nor a model folder: it has no {CONFIG} with {WEIGHTS}"
         )
     if is_repo(text):
         raise GanzooError(

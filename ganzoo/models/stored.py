@@ -159,7 +159,7 @@ class HubFolder(ModelFolder):
     def fetch(cls, name: HubName, source: str, access: Access) -> HubFolder:
         """The folder, with the small files that tell what the model is.
 
-        Raises GanzooError where there is none, or it is no model of ganzoo's, before anything
+        Raises GanzooError where there is none, or it is not a model of ganzoo's, before anything
         large is downloaded.
         """
         folder = download(name, ABOUT, access)

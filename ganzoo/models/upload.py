@@ -160,7 +160,7 @@ class _Sending:
             return self.api.model_info(repo, files_metadata=True)
         if self.options.private and info.private is False and not self.created:
             raise GanzooError(
-                f"{self.target} is there already and is public; --private is for a new one"
+                f"{self.target} already exists and is public; --private is for a new one"
             )
         return info
 

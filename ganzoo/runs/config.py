@@ -64,7 +64,7 @@ class Schedule(Options):
         2000,
         ge=2,
         le=1_000_000,
-        description="samples that are made for an evaluation",
+        description="samples for each evaluation",
         json_schema_extra=_FOR_THE_BEST,
     )
     evaluate_data: str | None = Field(
@@ -75,7 +75,7 @@ class Schedule(Options):
     )
     features: str = Field(
         "auto",
-        description="the extractor to evaluate by; see ganzoo list",
+        description="feature extractor for evaluations; see ganzoo list",
         json_schema_extra=_FOR_THE_BEST,
     )
     keep: Literal["last", "best"] = Field(
@@ -90,7 +90,7 @@ class Schedule(Options):
         0,
         ge=0,
         lt=2**31,
-        description="of weights, data order and latents",
+        description="random seed for weights, data order and latents",
         json_schema_extra={"flag": "--seed", "repeat": "always"},
     )
     device: str = Field(
@@ -100,15 +100,15 @@ class Schedule(Options):
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
-        description="of forward and backward passes; weights are float32",
+        description="number format of forward and backward passes; weights are float32",
         json_schema_extra={"flag": "--precision", "repeat": "always"},
     )
     layout: Literal["auto", "channels_last", "contiguous"] = Field(
-        "auto", description="of images in memory", json_schema_extra=_NEVER
+        "auto", description="memory layout of images", json_schema_extra=_NEVER
     )
     step: Literal["auto", "eager", "captured"] = Field(
         "auto",
-        description="how a step is played on CUDA; captured: replayed as CUDA graphs",
+        description="how a step runs on CUDA; captured: replayed as CUDA graphs",
         json_schema_extra=_NEVER,
     )
     observers: tuple[str, ...] = Field(
@@ -136,7 +136,7 @@ class Execution(Options):
         "fp32", description="of forward and backward passes"
     )
     layout: Literal["channels_last", "contiguous"] = Field(
-        "channels_last", description="of images in memory"
+        "channels_last", description="memory layout of images"
     )
     step: Literal["eager", "captured"] = Field(
         "eager", description="captured: replayed as CUDA graphs"

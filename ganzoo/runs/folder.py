@@ -127,7 +127,7 @@ class RunFolder:
             for name, claim in claims.items():
                 claim.check(model / name)
         except GanzooError as error:
-            text = f"{error}: the run counts as not finished, and its model is written anew"
+            text = f"{error}: the run counts as not finished, and its model is written again"
             warnings.warn(text, GanzooWarning, stacklevel=2)
             return False
         return True
@@ -197,7 +197,7 @@ class RunFolder:
         except OSError as error:
             self._check_place(what)
             advice = mending(error)
-            mend = f"{advice}; then" if advice else "When that is mended"
+            mend = f"{advice}; then" if advice else "Once that is fixed"
             raise WorkFailed(
                 f"{what} could not be written to {self.path}: {error}. {self._kept()} {mend}: "
                 f"{command_line('resume', self.path)}"
@@ -209,7 +209,7 @@ class RunFolder:
         moved = next((p for p in _beside(self.path) if _identity(p) == self._identity), None)
         if moved is None and is_run(self.path):
             return  # some network file systems give a folder another number after a while
-        now = "a place that is not known" if moved is None else str(moved)
+        now = "an unknown place" if moved is None else str(moved)
         kept = "" if moved is None else f" {RunFolder(moved, self.config)._kept()}"
         resume = command_line("resume", *([] if moved is None else [moved]))
         raise WorkFailed(
@@ -273,7 +273,7 @@ def exists(path: Path) -> Taken:
     """The error for an output folder that is there already."""
     if is_run(path):
         resume = command_line("resume", path)
-        advice = f"It holds a run: go on with it by: {resume}, or choose another --out."
+        advice = f"It holds a run; continue it with: {resume}, or choose another --out."
     else:
         advice = "Choose another --out, or rename it."
     return Taken(f"--out {path} exists already; nothing is written into it. {advice}")

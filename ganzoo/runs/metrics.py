@@ -25,7 +25,7 @@ class MetricsLog:
     """The lines of a file ``metrics.jsonl``, by their steps in order.
 
     A line that a crash cut short, or that is damaged, is left out. A file that is not there has
-    none. What lies in its place and is no file, or a link out of the run, is a GanzooError.
+    none. What lies in its place and is not a file, or a link out of the run, is a GanzooError.
     """
 
     def __init__(self, path: Path) -> None:

@@ -97,7 +97,7 @@ def _tell_of_several(label: Key | None, keys: list[Key], item: Any, name: str) -
         )
         if several:
             warnings.warn(
-                f"data {name!r}: item 0 has {key!r} of type {type(value).__name__}, which is no "
+                f"data {name!r}: item 0 has {key!r} of type {type(value).__name__}, which is not a "
                 "single class: it is read without labels; several labels a sample are not "
                 "supported",
                 GanzooWarning,

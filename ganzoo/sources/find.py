@@ -214,11 +214,11 @@ def _load(entry: Entry, maker: str, source: str | Path, **extras: Any) -> Datase
         raise
     except Exception as error:
         raise GanzooError(
-            f"{maker} raised {cause_of(error)}; that is a fault of its plugin"
+            f"{maker} raised {cause_of(error)}; this is a bug in its plugin"
         ) from error
     if not isinstance(dataset, Dataset):
         raise GanzooError(
-            f"{maker} returned {type(dataset).__name__}, which is no ganzoo.Dataset; that is a "
+            f"{maker} returned {type(dataset).__name__}, which is not a ganzoo.Dataset; that is a "
             "fault of its plugin"
         )
     return dataset

@@ -111,7 +111,7 @@ def first_kind(ask: Callable[[Any], Dataset | None]) -> Dataset | None:
         except Exception as error:  # of a plugin, which must not spoil the data of others
             warnings.warn(
                 f"the kind {entry.name!r} was not asked: {type(error).__name__}: "
-                f"{one_line(error)}; that is a fault of its plugin",
+                f"{one_line(error)}; this is a bug in its plugin",
                 GanzooWarning,
                 stacklevel=4,
             )

@@ -32,7 +32,7 @@ def class_labels(labels: object, count: int, name: str) -> tuple[Tensor, tuple[s
 
     labels: whole numbers from 0, of any type; texts, which are classes in their natural order; or
     rows (count, K) with a single 1, which is told. name: of the data. Raises GanzooError that says
-    which value is no label.
+    which value is not a label.
     """
     whose = f"data {name!r}"
     try:

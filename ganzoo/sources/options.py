@@ -31,14 +31,14 @@ class Data(Options):
         json_schema_extra={"flag": "--data", "repeat": "always"},
     )
     reader: str | None = Field(
-        None, min_length=1, description="the reader of a path, where several could read it"
+        None, min_length=1, description="which reader to use, if several could read a path"
     )
     subset: str | None = Field(
         None, min_length=1, description="of a data set on the Hub that has several"
     )
     in_memory: Literal["auto", "yes", "no"] = Field(
         "auto",
-        description="decode all once and keep it; auto: if it takes a quarter of the memory",
+        description="decode all once and keep it; auto: if it takes up to a quarter of the memory",
         json_schema_extra={"repeat": "never"},
     )
     cache: Literal["auto", "yes", "no"] = Field(

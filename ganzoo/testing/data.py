@@ -81,7 +81,7 @@ def _by_dataset(error: Exception) -> bool:
 
 
 def check_dataset(where: str, loaded: object) -> None:
-    """Raise Fault where this is no Dataset, or not what it says of itself."""
+    """Raise Fault where this is not a Dataset, or not what it says of itself."""
     if not isinstance(loaded, Dataset):
         raise Fault(where, "a ganzoo.Dataset", repr(loaded)[:80])
     with calling(f"{where}: its kind"):

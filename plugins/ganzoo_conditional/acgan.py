@@ -22,9 +22,11 @@ class ACGAN(Architecture):
     class Config(Options):
         latent_size: int = Field(100, ge=1, le=4096, description="length of a latent")
         embedding_size: int = Field(
-            10, ge=1, le=4096, description="numbers that stand for a class, beside the latent"
+            10, ge=1, le=4096, description="length of a class's embedding, beside the latent"
         )
-        width: int = Field(64, ge=1, le=1024, description="channels next to the picture")
+        width: int = Field(
+            64, ge=1, le=1024, description="channels of the layers next to the picture"
+        )
         dropout: float = Field(0.5, ge=0, lt=1, description="dropout in the discriminator")
 
     conditional: ClassVar = True

@@ -23,7 +23,9 @@ class Projection(Architecture):
 
     class Config(Options):
         latent_size: int = Field(128, ge=1, le=4096, description="length of a latent")
-        width: int = Field(64, ge=1, le=1024, description="channels next to the picture")
+        width: int = Field(
+            64, ge=1, le=1024, description="channels of the layers next to the picture"
+        )
 
     conditional: ClassVar = True
     image_sizes: ClassVar = (16, 32, 64)

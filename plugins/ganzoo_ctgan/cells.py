@@ -168,7 +168,7 @@ def _declared_date(found: Cells, form: str | None, counts: Counter[str]) -> Cell
             times.read(text, form)
         except ValueError:
             row = found.texts.index(text)
-            raise CellError(f"{text[:40]!r} is no date of the format {form!r}", row) from None
+            raise CellError(f"{text[:40]!r} is not a date of the format {form!r}", row) from None
     if not counts:
         raise CellError("there is no date in it")
     return _date(found, form, "")
@@ -185,4 +185,4 @@ def _no_number(found: Cells) -> CellError:
     row = bad(lambda text: marks_of([text], "."))
     if row is None:
         return CellError("no number in it" if not any(found.texts) else "numbers of several forms")
-    return CellError(f"{found.texts[row][:40]!r} is no number", row)
+    return CellError(f"{found.texts[row][:40]!r} is not a number", row)

@@ -68,7 +68,7 @@ def _numbers(cells: Cells) -> tuple[Column, Tensor]:
     if not fraction and abs(largest) > _EXACT:
         origin = int(min(known))
         if int(max(known)) - origin > _EXACT:
-            raise CellError("whole numbers that lie too far apart; as a category they are exact")
+            raise CellError("whole numbers that are too far apart; as a category they are exact")
     different = set(known)
     written = max((_decimals(number) for number in different), default=0)
     decimals = max(written, int(fraction))  # 18.0 or 1e3 stays a fraction for who reads it

@@ -45,7 +45,7 @@ def _categories(column: CategoryColumn, cells: Sequence[str]) -> tuple[Tensor, l
 
 
 def _numbers(column: NumberColumn, cells: Sequence[str], decimal: str) -> list[float]:
-    """NaN where one is missing, infinity where a cell is no number."""
+    """NaN where one is missing, infinity where a cell is not a number."""
     known = [cell for cell in cells if cell not in MISSING]
     marks = marks_of(known, decimal)
     if marks is None:  # some are no numbers

@@ -33,7 +33,10 @@ class CTGAN(Architecture):
             10, ge=1, le=64, description="rows that are judged together; divides the batch size"
         )
         temperature: float = Field(
-            0.2, ge=0.01, le=10, description="of the Gumbel-softmax; lower is nearer to one-hot"
+            0.2,
+            ge=0.01,
+            le=10,
+            description="temperature temperature temperature of the Gumbel-softmax; lower is nearer to one-hot",
         )
         dropout: float = Field(0.5, ge=0, lt=1, description="in the critic")
 

@@ -22,7 +22,9 @@ class ColumnChoice(Options):
     type: Literal["auto", "number", "category", "date", "drop"] = Field(
         "auto", description="what it holds; drop: the column is left out"
     )
-    format: str | None = Field(None, max_length=100, description="of a date, such as %d/%m/%Y")
+    format: str | None = Field(
+        None, max_length=100, description="format of a date, such as %d/%m/%Y"
+    )
     missing: list[str] | None = Field(
         None, description="the cells that count as missing; all others are values"
     )
@@ -58,10 +60,12 @@ class TableOptions(Options):
         json_schema_extra={"flag": "--types", "metavar": "FILE"},
     )
     delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="between the cells of a row"
+        None, min_length=1, max_length=1, description="separator between the cells of a row"
     )
-    encoding: str | None = Field(None, min_length=1, description="of the text, such as cp1252")
-    decimal: Literal[".", ","] | None = Field(None, description="the mark of decimals")
+    encoding: str | None = Field(
+        None, min_length=1, description="encoding of the file, such as cp1252"
+    )
+    decimal: Literal[".", ","] | None = Field(None, description="decimal mark")
     header: Literal["yes", "no"] = Field(
         "yes", description="whether the first line has the columns' names"
     )
@@ -80,7 +84,7 @@ class TableOptions(Options):
             line = f", line {where.line + 1}" if where else ""
             raise ValueError(f"not YAML{line}") from None
         if not isinstance(said, dict):
-            raise ValueError("it declares no columns; a line of it is such as zip: category")
+            raise ValueError("it declares no columns; a line looks like this: zip: category")
         return {str(name): choice for name, choice in said.items()}
 
 

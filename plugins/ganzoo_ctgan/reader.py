@@ -75,7 +75,7 @@ def table(name: str, sheet: Sheet, options: TableOptions, tell: bool = True) -> 
     if tell:
         _tell(sheet, read, left)
     if not columns:
-        raise GanzooError(f"{sheet.where}: no column of it is taken")
+        raise GanzooError(f"{sheet.where}: none of its columns can be used")
     if width_of(columns) > MOST_WIDTH:
         raise GanzooError(
             f"{sheet.where}: its columns have {width_of(columns)} values a row when encoded; at "
@@ -113,7 +113,7 @@ def _as_known(name: str, sheet: Sheet, options: TableOptions, spec: SampleSpec) 
         said = _listed(dict.fromkeys(strange.values()))
         told.append(f"{len(strange)} rows left out, which the model's table does not know: {said}")
     if outside:
-        told.append(f"brought to the model's smallest or largest: {_listed(outside)}")
+        told.append(f"clipped to the model's smallest or largest: {_listed(outside)}")
     if told:
         _warn(f"{sheet.where}: {'; '.join(told)}")
     return Dataset(name, torch.cat(parts, 1)[kept], kind="table", details=spec.details)
@@ -144,14 +144,14 @@ def _tell(sheet: Sheet, read: Sequence[Cells], left: Mapping[str, LeftOut]) -> N
         _warn(f"{sheet.where}: read the dates of column {said}. If that is right: {remedy}")
     odd = [found for found in read if found.odd]
     if odd:
-        said = _listed(f"{f.name!r}, since {f.odd[0][:40]!r} is no number" for f in odd)
+        said = _listed(f"{f.name!r}, since {f.odd[0][:40]!r} is not a number" for f in odd)
         remedy = _declared(odd[0].name, {"type": "number", "missing": odd[0].odd})
-        _warn(f"{sheet.where}: taken as a category: column {said}. If it is of numbers: {remedy}")
+        _warn(f"{sheet.where}: taken as a category: column {said}. If it holds numbers: {remedy}")
     if left:
         said = _listed(f"{title!r} ({reason})" for title, reason in left.items())
         title, reason = next(iter(left.items()))
         remedy = _declared(title, reason.remedy)
-        _warn(f"{sheet.where}: left out: column {said}. To say what it is: {remedy}")
+        _warn(f"{sheet.where}: left out: column {said}. To set its type: {remedy}")
 
 
 def _declared(name: str, choice: object) -> str:

@@ -66,7 +66,7 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
             while len(row) > width and not row[-1].strip():
                 row.pop()  # a delimiter at the end of each line
             if rows and width < len(row) and all(_is_remark(row) for row in rows):
-                notes.append(f"{len(rows)} lines that begin with # as remarks")
+                notes.append(f"{len(rows)} lines that begin with # as comments")
                 rows, lines = [], []
             elif len(row) != width:
                 raise _ragged(path, reader.line_num + skipped, rows[0], row, delimiter)
@@ -82,7 +82,7 @@ def read_sheet(path: Path, options: TableOptions) -> Sheet:
         header = [f"column {place}" for place in range(1, len(rows[0]) + 1)]
         return Sheet(str(path), header, rows, lines, delimiter, notes)
     if len(rows) == 1:
-        raise GanzooError(f"{path}: there is a header and no row")
+        raise GanzooError(f"{path}: there is a header but there are no rows")
     _check_header(path, rows)
     header = _named(path, [name.strip() for name in rows[0]], notes)
     return Sheet(str(path), header, rows[1:], lines[1:], delimiter, notes)
@@ -141,14 +141,14 @@ def _encoding(path: Path, content: bytes) -> str:
             f"{error.start} of the file"
         )
         if others > read.count("\ufffd"):  # UTF-8 all the same, with damage
-            raise GanzooError(f"{fault}. Mend it, or name the data.encoding") from None
+            raise GanzooError(f"{fault}. Fix it, or set data.encoding") from None
     western = content.decode("cp1252", "replace")
     if not any(letter.isalpha() and letter > "\x7f" and letter not in "µªº" for letter in western):
         return "cp1252"  # signs such as £ and °, which are no evidence for a language
     found = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS)
     best = found.best()
     if best is None:
-        raise GanzooError(f"{fault}, nor another encoding that is known. Name the data.encoding")
+        raise GanzooError(f"{fault}, nor another encoding that is known. Set data.encoding")
     as_good = [match.encoding for match in found if match.chaos <= best.chaos]
     return next(name for name in _ENCODINGS if name in as_good)
 
@@ -186,7 +186,7 @@ def _ragged(
     else:
         fault = f"{row[len(header)][:40]!r} is in no column"
     if delimiter == "," and len(row) == 2 and len(header) == 1:
-        fault += ". Where the comma is of a decimal, say --set 'data.delimiter=;'"
+        fault += ". If the comma is a decimal mark, use --set 'data.delimiter=;'"
     return GanzooError(
         f"{path}, line {line}: {len(row)} cells where the header has {len(header)}; {fault}"
     )
@@ -201,7 +201,7 @@ def _check_header(path: Path, rows: list[list[str]]) -> None:
     remedy = "The first line must be a header, the columns' names; --set data.header=no says "
     remedy += "that there is none"
     if all(_is_number(title) for title in header if title) and any(header):
-        raise GanzooError(f"{path}, line 1: numbers alone. {remedy}")
+        raise GanzooError(f"{path}, line 1: only numbers. {remedy}")
     columns = [[cell.strip() for cell in cells] for cells in zip(*rows[1:1000], strict=True)]
     numbers = [title for title, cells in zip(header, columns, strict=True) if _all_numbers(cells)]
     texts = [(t, cells) for t, cells in zip(header, columns, strict=True) if t not in numbers]
@@ -239,5 +239,5 @@ def _named(path: Path, header: list[str], notes: list[str]) -> list[str]:
     renamed = [(o, n) for o, n in zip(header, names, strict=True) if o != n]
     if renamed:
         said = ", ".join(f"{old[:40]!r} as {new[:44]!r}" for old, new in renamed[:5])
-        notes.append(f"column names that are missing or stand twice: {said}")
+        notes.append(f"column names that are missing or appear twice: {said}")
     return names

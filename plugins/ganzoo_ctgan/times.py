@@ -129,7 +129,7 @@ def count(moment: datetime, unit: Unit, start: datetime) -> int:
         return (moment.year - start.year) * 12 + moment.month - start.month
     number = (moment - start) // timedelta(**{f"{unit}s": 1})
     if abs(number) > _RANGE:
-        raise ValueError("dates that lie too far apart")
+        raise ValueError("dates that are too far apart")
     return number
 
 

@@ -14,7 +14,9 @@ class DCGAN(Architecture):
 
     class Config(Options):
         latent_size: int = Field(100, ge=1, le=4096, description="length of a latent")
-        width: int = Field(64, ge=1, le=1024, description="channels next to the picture")
+        width: int = Field(
+            64, ge=1, le=1024, description="channels of the layers next to the picture"
+        )
         generator_dropout: float = Field(
             0.0, ge=0, lt=1, description="dropout in the generator, in training only"
         )

@@ -57,7 +57,7 @@ class WaveGAN(Architecture):
         if len(self.spec.shape) != 2 or channels != 1 or length not in LENGTHS:
             known = ", ".join(str(length) for length in LENGTHS)
             raise ValueError(
-                f"no waveforms of shape {self.spec.shape}; it can do (1, N), N {known}"
+                f"no waveforms of shape {self.spec.shape}; it can make (1, N), N {known}"
             )
         if not self.spec.bounded:
             raise ValueError(

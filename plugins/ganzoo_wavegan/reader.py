@@ -61,7 +61,7 @@ def _folder(path: Path, split: str, spec: SampleSpec | None) -> Dataset:
     others: Counter[str] = Counter()
     files = sorted(_walk(path, others))
     if not files:
-        raise GanzooError(f"{path}: no files of sound in it: {', '.join(SUFFIXES)}")
+        raise GanzooError(f"{path}: it has no sound files: {', '.join(SUFFIXES)}")
     splits = _splits(file.relative_to(path).parts for file in files)
     if split:
         files = [file for file in files if file.relative_to(path).parts[0] == split in splits]
@@ -96,7 +96,7 @@ def _folder(path: Path, split: str, spec: SampleSpec | None) -> Dataset:
     parts = [Path(name).parts for name in names]
     if splits:
         parts = [part[1:] for part in parts]
-        said = f"{', '.join(splits)} are taken for splits; {path}:{splits[0]} takes one"
+        said = f"{', '.join(splits)} are taken as splits; {path}:{splits[0]} takes one"
         told += [said] * (not split)
     beside = [part[0] for part in parts if len(part) == 1]
     if beside and len(beside) < len(parts):
@@ -144,7 +144,7 @@ def _heard(clips: list[Clip], names: list[str]) -> list[str]:
     """Which clips are silent or cut at the limits, in words."""
     silent = [name for name, clip in zip(names, clips, strict=True) if clip.silent]
     clipped = [name for name, clip in zip(names, clips, strict=True) if clip.clipped]
-    told = [(silent, "silent"), (clipped, "clipped, at the limits for several values on end")]
+    told = [(silent, "silent"), (clipped, "clipped, at the limits for several values in a row")]
     return [f"{len(bad)} of {len(names)} are {what}: {_some(bad)}" for bad, what in told if bad]
 
 

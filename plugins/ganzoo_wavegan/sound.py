@@ -89,7 +89,7 @@ class Sound:
             raise ValueError(f"the file is cut short: {len(values)} values of {count} from {start}")
         peak = float(np.abs(values).max(initial=0))  # NaN where one is
         if not np.isfinite(peak):
-            raise ValueError("there are values in it that are not finite")
+            raise ValueError("it has values that are not finite")
         if peak > 1 and not lossy:
             raise ValueError(
                 f"values up to {peak:g}; sound lies in [-1, 1]. To bring it there: "
@@ -133,7 +133,7 @@ def open_sound(path: Path) -> Sound:
     if header.samplerate > _MOST_RATE:
         raise ValueError(f"a damaged header: {header.samplerate} samples a second")
     if not header.frames:
-        raise ValueError("there is no sound in it")
+        raise ValueError("it contains no sound")
     if header.frames > _UNTOLD:
         raise ValueError(
             "its header does not say how long it is, as where FLAC went through a pipe. Write it "

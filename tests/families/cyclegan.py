@@ -86,7 +86,7 @@ class CycleGAN(Architecture):
     """Zhu 2017. The data is pictures of two sorts, of one size and as many colours."""
 
     class Config(Options):
-        width: int = Field(64, ge=1, description="channels next to the picture")
+        width: int = Field(64, ge=1, description="channels of the layers next to the picture")
         blocks: int = Field(9, ge=0, description="residual blocks of a generator; 6 for 128 pixels")
 
     image_sizes: ClassVar = (16, 32, 64, 128, 256, 512)

@@ -57,7 +57,7 @@ def read(path: Path, options: Lines, spec: SampleSpec | None = None) -> Dataset:
     try:
         lines = [line.rstrip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise GanzooError(f"{path}: it is no text in UTF-8: {error}") from None
+        raise GanzooError(f"{path}: it is not a text in UTF-8: {error}") from None
     alphabet, length = "".join(sorted({" ", *"".join(lines)})), options.length
     if spec is not None and spec.kind == "text":
         alphabet, length = spec.details["alphabet"], spec.shape[1]

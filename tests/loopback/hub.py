@@ -213,7 +213,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no mistake; anything else is."""
+        """A client that went away is not a mistake; anything else is."""
         trace = traceback.format_exc()
         if "BrokenPipeError" not in trace and "ConnectionResetError" not in trace:
             self.hub.errors.append(trace)

@@ -44,12 +44,12 @@ def sort_out(
         if len(heads) > 1:
             one = next((head for head in heads if split_of(head) == "train"), min(heads))
             _tell(
-                f"{whose}: the folders {', '.join(in_order(heads))} are taken for splits, not for "
+                f"{whose}: the folders {', '.join(in_order(heads))} are taken as splits, not as "
                 f"classes, and all are read; {whose}:{one} takes one"
             )
         folders = [folder[level + 1 :] for folder in folders]
     elif len({split_of(head) or domain_of(head) for head in heads} - {""}) > 1:
-        _tell(f"{whose}: the folders {_some(in_order(heads))} are taken for classes")
+        _tell(f"{whose}: the folders {_some(in_order(heads))} are taken as classes")
     while all(folders) and are_splits({folder[0] for folder in folders}):
         folders = [folder[1:] for folder in folders]
     table = labels_beside(stored, _tell)

@@ -116,7 +116,7 @@ class Image(Kind):
         size = sides(options.image_size or sizes.nearest(min(height, width)))
         shown = "x".join(map(str, size)) if size[0] != size[1] else f"{size[0]} pixels"
         if not sizes.take(*size):
-            raise GanzooError(f"it cannot do images of {shown}; it can do {sizes}")
+            raise GanzooError(f"it cannot make images of {shown}; it can make {sizes}")
         needed, free = len(dataset) * 3 * size[0] * size[1], free_memory()
         if isinstance(dataset.samples, Tensor) and needed > free:
             raise GanzooError(
@@ -209,8 +209,8 @@ class Image(Kind):
 
 def _tell_unit(name: str) -> None:
     warnings.warn(
-        f"data {name!r}: its values lie from 0 to 1, which is taken for black to white; they are "
-        "brought to -1 to 1",
+        f"data {name!r}: its values lie from 0 to 1, which is taken to mean black to white; they "
+        "are scaled to -1 to 1",
         GanzooWarning,
         stacklevel=7,
     )

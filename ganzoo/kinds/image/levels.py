@@ -53,8 +53,8 @@ def levels_of(
         those = "" if len(looked_at) == len(deep) else f", as {len(looked_at)} of them have it"
         warnings.warn(
             f"{name}: {len(deep)} of {count} images have more than 8 bits a channel: {low:.10g} is "
-            f"taken for black and {high:.10g} for white{those}; --set data.levels='[BLACK, WHITE]' "
-            "says others",
+            f"taken as black and {high:.10g} as white{those}; --set data.levels='[BLACK, WHITE]' "
+            "sets others",
             GanzooWarning,
             stacklevel=6,
         )

@@ -18,7 +18,7 @@ def _size(value: Any) -> Any:
         value = "x".join(map(str, value))
     found = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", str(value).strip())
     if found is None or isinstance(value, bool | float):
-        raise ValueError("it is no size")
+        raise ValueError("it is not a size")
     height, width = int(found[1]), int(found[2] or found[1])
     if not 1 <= min(height, width) <= max(height, width) <= _LARGEST:
         raise ValueError(f"a side has 1 to {_LARGEST} pixels")
@@ -58,12 +58,12 @@ class ImageOptions(Options):
     )
     fit: Literal["crop", "pad", "stretch"] | None = Field(
         None,
-        description="what becomes of images of another shape: crop cuts to the middle (the usual), "
+        description="what to do with images of another shape: crop keeps the middle (the default), "
         "pad adds black bars, stretch distorts",
     )
     levels: tuple[float, float] | None = Field(
         None,
-        description="what is black and white in images of more than 8 bits; else what they have",
+        description="values of black and white in images of more than 8 bits [their extremes]",
     )
 
     @model_validator(mode="after")

@@ -89,7 +89,7 @@ def _of_rows(rows: list[Row], files: _Names, within: str) -> tuple[dict[int, str
         if place >= 0 and value not in (None, ""):
             values[place] = _class_name(value, str(row[called]))
     if len(values) > 10 and len(set(values.values())) == len(values):
-        raise _Unusable(f"every image has another {column!r}, which is no class")
+        raise _Unusable(f"every image has another {column!r}, which is not a class")
     return values, f", column {column!r}" if column != "1" else ""
 
 
