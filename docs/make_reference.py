@@ -186,7 +186,7 @@ def _options(command: click.Command) -> str:
         + ("" if param.is_flag else f" {param.metavar or param.type.name.upper()}")
         + f" | {param.help} |"
         for param in command.params
-        if isinstance(param, click.Option)
+        if isinstance(param, click.Option) and not param.hidden
     ]
     return "\n".join(["| option | |", "| --- | --- |", *rows]) if rows else ""
 

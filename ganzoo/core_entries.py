@@ -160,12 +160,8 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
 def ganzoo_commands() -> Iterator[CommandEntry]:
     rooms = ("listing", "models", "samples", "training", "plugins", "benchmark")
     listing, models, samples, training, plugins, bench = (f"ganzoo.cli.{room}" for room in rooms)
-    yield CommandEntry(
-        "list", f"{listing}:list_", "List models, architectures, data sets and more."
-    )
-    yield CommandEntry(
-        "info", f"{listing}:info", "Show an architecture's options or a model's card."
-    )
+    yield CommandEntry("list", f"{listing}:list_", "List models, architectures, data sets.")
+    yield CommandEntry("info", f"{listing}:info", "Show options or a model's card.")
     yield CommandEntry("sample", f"{samples}:sample", "Sample from a model into files.")
     yield CommandEntry("interpolate", f"{samples}:interpolate", "A walk from seed to seed.")
     yield CommandEntry("timelapse", f"{samples}:timelapse", "A run's samples as they became.")
@@ -177,11 +173,7 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("train", f"{training}:train", "Train an architecture on data.")
     yield CommandEntry("resume", f"{training}:resume", "Continue a run.")
     yield CommandEntry("bench", f"{bench}:bench", "Measure how fast an architecture trains here.")
-    yield CommandEntry(
-        "plugins", f"{listing}:plugins", "Show which plugins are installed or broken."
-    )
-    yield CommandEntry(
-        "check-plugin", f"{plugins}:check_plugin", "Check a plugin against the contract."
-    )
+    yield CommandEntry("plugins", f"{listing}:plugins", "Show installed and broken plugins.")
+    yield CommandEntry("check-plugin", f"{plugins}:check_plugin", "Check a plugin's contract.")
     yield CommandEntry("completion", f"{listing}:completion", "Complete words in your shell.")
     yield CommandEntry("new-plugin", f"{plugins}:new_plugin", "Write a working plugin package.")

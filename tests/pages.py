@@ -22,6 +22,7 @@ SHORTER = (
     (r"(resume.*steps[ =])2", r"\g<1>3"),
     (r"--step \d+", "--step 2"),
     (r"--samples \d+", "--samples 300"),
+    (r"--frames \d+", "--frames 2"),
     # To find the fastest precision takes longer than a few steps.
     (r"^(ganzoo (?:--plugin \S+ )?train (?!.*--precision).*)", r"\g<1> --precision fp32"),
 )

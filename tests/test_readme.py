@@ -86,5 +86,5 @@ def test_every_option_of_every_command_has_a_help_text():
     for name, command in COMMANDS.items():
         assert command.help, name
         for param in command.params:
-            if param.param_type_name == "option":
+            if param.param_type_name == "option" and not param.hidden:
                 assert param.help, (name, param.name)

@@ -36,7 +36,7 @@ class CTGAN(Architecture):
             0.2,
             ge=0.01,
             le=10,
-            description="temperature temperature temperature of the Gumbel-softmax; lower is nearer to one-hot",
+            description="temperature of the Gumbel-softmax; lower is nearer to one-hot",
         )
         dropout: float = Field(0.5, ge=0, lt=1, description="in the critic")
 
