@@ -103,4 +103,4 @@ class Run(RunFolder):
                 if isinstance(line.get(key), int | float):
                     rows.append((key.replace("_", " "), f"{line[key]:.4g}"))
         picture = "" if grid is None else element(grid[1], f"samples of step {grid[0]}")
-        return f"<div><strong>{html.text(self.title())}</strong>{html.table(rows)}{picture}</div>"
+        return f"<div><strong>{html.text(self.title())}</strong>{html.table(rows, sides=True)}{picture}</div>"

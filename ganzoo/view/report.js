@@ -39,3 +39,6 @@ for (const film of document.querySelectorAll(".film")) {
   stop();
   show(frames.length - 1);
 }
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("details")) part.open = true;
+});
