@@ -103,4 +103,5 @@ class Run(RunFolder):
                 if isinstance(line.get(key), int | float):
                     rows.append((key.replace("_", " "), f"{line[key]:.4g}"))
         picture = "" if grid is None else element(grid[1], f"samples of step {grid[0]}")
-        return f"<div><strong>{html.text(self.title())}</strong>{html.table(rows, sides=True)}{picture}</div>"
+        table = html.table(rows, sides=True)
+        return f"<div><strong>{html.text(self.title())}</strong>{table}{picture}</div>"
