@@ -69,7 +69,7 @@ def test_splits_are_no_classes(splits, chosen, count, tmp_path):
 
 def test_splits_without_classes_and_classes_called_like_splits(tmp_path):
     put(tmp_path / "flat", "train/1.png", "test/2.png", "test/3.png")
-    assert look(tmp_path / "flat", "for splits").labels is None
+    assert look(tmp_path / "flat", "as splits").labels is None
     put(tmp_path / "cars", *(f"{name}/1.png" for name in ("bus", "train", "tram")))
     assert look(tmp_path / "cars").classes == ("bus", "train", "tram")
     put(tmp_path / "domains", *(f"{name}/1.png" for name in ("trainA", "trainB", "testA")))
@@ -189,7 +189,7 @@ def test_a_table_is_of_the_images_in_its_own_folder(tmp_path):
         put(tmp_path, *(f"{split}/{i}.png" for i in range(4)))
         rows = "".join(f"{i}.png,{classes[i % 2]}\n" for i in range(4))
         (tmp_path / split / "metadata.csv").write_text(f"file_name,label\n{rows}")
-    whole = look(tmp_path, "for splits", "read from test/metadata.csv, column 'label' and train/")
+    whole = look(tmp_path, "as splits", "read from test/metadata.csv, column 'label' and train/")
     assert named(whole) == ["y", "x"] * 2 + ["x", "y"] * 2
     for split, first in (("train", "x"), ("test", "y")):
         part = look(f"{tmp_path}:{split}", f"labels are read from {split}/metadata.csv")

@@ -221,7 +221,7 @@ def ganzoo_datasets():
     installed(distribution("ganzoo-data", code))
     for name, text in (
         ("raises", "KeyError: 'no header'"),
-        ("nothing", "no ganzoo.Dataset"),
+        ("nothing", "not a ganzoo.Dataset"),
         ("nobody", "unknown kind of sample 'nosuchkind'"),
     ):
         told = call("train", "vanilla", "--data", name, "--out", tmp_path / "run")

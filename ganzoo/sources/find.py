@@ -218,8 +218,8 @@ def _load(entry: Entry, maker: str, source: str | Path, **extras: Any) -> Datase
         ) from error
     if not isinstance(dataset, Dataset):
         raise GanzooError(
-            f"{maker} returned {type(dataset).__name__}, which is not a ganzoo.Dataset; that is a "
-            "fault of its plugin"
+            f"{maker} returned {type(dataset).__name__}, which is not a ganzoo.Dataset; this is a "
+            "bug in its plugin"
         )
     return dataset
 

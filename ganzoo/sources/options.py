@@ -100,7 +100,7 @@ def options_of(entry: ReaderEntry | KindEntry) -> type[Options]:
     if not (isinstance(model, type) and issubclass(model, Options)):
         raise GanzooError(
             f"{entry.name}: its options {entry.options} are not a subclass of ganzoo.Options; that "
-            "is a fault of its plugin"
+            "is a bug in its plugin"
         )
     return model
 
