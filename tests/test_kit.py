@@ -326,7 +326,7 @@ def test_faults_in_other_parts_of_a_plugin_are_found(ganzoo, distribution, tmp_p
         "failed  moody": "the same specs at each call",
         "failed  sparkling": "the same bytes for the same samples",
         "failed  mute": "expected bytes; came str",
-        "failed  hidden": "expected one of its suffixes, .npz; came '.png'",
+        "failed  hidden": "expected one of its suffixes, .npz, .npy; came '.png'",
         "failed  idle": "expected specs of kind 'idle'",
         "failed  nobody": "no such folder",
         "failed  deaf": "missing 1 required positional argument",
