@@ -46,14 +46,10 @@ class Processes:
     def console(self, line: str, folder: Path) -> None:
         if line == "pytest":  # check-plugin has just tried two processes
             line = "pytest -k 'not processes'"
-        self._run(["bash", "-c", line], folder, line)
+        run(["bash", "-c", line], folder, self.env, line)
 
     def python(self, code: str, folder: Path) -> None:
-        self._run([str(self.programs / "python"), "-c", code], folder, code)
-
-    def _run(self, command: list[str], folder: Path, shown: str) -> None:
-        ran = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True)
-        assert ran.returncode == 0, f"{shown}\n{ran.stdout[-2000:]}\n{ran.stderr[-3000:]}"
+        run([str(self.programs / "python"), "-c", code], folder, self.env, code)
 
 
 class Here:
@@ -127,3 +123,10 @@ def shorter(text: str) -> str:
     for pattern, replacement in SHORTER:
         text = re.sub(pattern, replacement, text)
     return text
+
+
+def run(command: list[str], folder: Path, env: dict[str, str], shown: str) -> str:
+    """Run a command that must succeed; what it wrote to standard output."""
+    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert ran.returncode == 0, f"{shown}\n{ran.stdout[-2000:]}\n{ran.stderr[-3000:]}"
+    return ran.stdout
