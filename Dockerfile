@@ -1,4 +1,4 @@
-# ganzoo with its extras for training and looking, without CUDA's toolkit (torch's wheel has what it needs):
+# ganzoo, without CUDA's toolkit: torch's wheel has what it needs. No test builds this image.
 #   docker build -t ganzoo .
 #   docker run --rm -v "$PWD:/work" ganzoo train dcgan --data mnist-5k --out runs/digits
 #   docker run --rm --gpus all -v "$PWD:/work" ganzoo train dcgan --data photos.zip

@@ -24,7 +24,7 @@ from ganzoo import Architecture, Dataset, Features, GanzooError, Options, Sample
 class Text(ganzoo.Kind):
     """Soft letters, (letters of the alphabet, length), of the alphabet in the spec's details."""
 
-    suffixes: ClassVar = (".txt", ".npz")
+    suffixes: ClassVar = (".txt",)
     preview: ClassVar = ".txt"
     pipeline_tag: ClassVar = "text-generation"
 
@@ -42,8 +42,6 @@ class Text(ganzoo.Kind):
         return "bigrams"
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
-        if suffix == ".npz":
-            return super().render(samples, suffix)
         lines = ("".join(self.alphabet[i] for i in row) for row in samples.argmax(1).tolist())
         return "".join(f"{line.rstrip()}\n" for line in lines).encode()
 
@@ -57,7 +55,7 @@ def read(path: Path, options: Lines, spec: SampleSpec | None = None) -> Dataset:
     try:
         lines = [line.rstrip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise GanzooError(f"{path}: it is not a text in UTF-8: {error}") from None
+        raise GanzooError(f"{path}: it is not text in UTF-8: {error}") from None
     alphabet, length = "".join(sorted({" ", *"".join(lines)})), options.length
     if spec is not None and spec.kind == "text":
         alphabet, length = spec.details["alphabet"], spec.shape[1]
