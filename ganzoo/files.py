@@ -99,7 +99,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole. NaN and infinities are refused: they are no JSON."""
+    """Write JSON whole. NaN and infinities are refused: they are not JSON."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -39,7 +39,7 @@ def bar(what: str, total: int | None = None, unit: str = "") -> Iterator[Advance
 
 
 def each(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:
-    """The items, each told of when the next one is asked for."""
+    """The items, each counted once the next one is asked for."""
     with bar(what, total) as advance:
         for item in items:
             yield item

@@ -155,7 +155,7 @@ class Session:
 def _prepare(
     architecture: type[Architecture], config: RunConfig, dataset: Dataset, processes: Processes
 ) -> tuple[Match, RunConfig, list[str]]:
-    """The match, the configuration with what was decided on the way, and what is told of it."""
+    """The match, the configuration with what was decided on the way, and notes on it."""
     device = find_device(config.schedule.device, processes.local_rank)
     config, made, dataset, notes = prepare(architecture, config, dataset, processes)
     config = with_extractor(config, dataset.spec)

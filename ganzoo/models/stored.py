@@ -1,4 +1,4 @@
-"""A model as it is stored: its configuration, what is told of it, and its weights, not yet read."""
+"""A model as it is stored: its configuration, its records, and its weights, not yet read."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class StoredModel(abc.ABC):
     @property
     @abc.abstractmethod
     def about(self) -> About:
-        """What is told of it. Raises GanzooError where that is damaged."""
+        """Its records. Raises GanzooError where they are damaged."""
 
     @abc.abstractmethod
     def weights(self, network: str) -> Weights | None:

@@ -27,7 +27,7 @@ def check_folder(path: Path) -> None:
     """Raise GanzooError where files cannot go to a folder of their own. Nothing is made."""
     if not path.is_dir():
         if os.path.lexists(path):
-            raise GanzooError(f"{path} is no folder; name another one for files of their own")
+            raise GanzooError(f"{path} is not a folder; name another one for files of their own")
         check_parent(path)
         return
     with os.scandir(path) as entries:

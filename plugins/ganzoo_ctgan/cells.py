@@ -142,7 +142,7 @@ def _category(found: Cells, counts: Counter[str], most: int, numeric: bool = Fal
 
 
 def _odd(counts: Counter[str], decimal: str) -> list[str]:
-    """The texts that are no numbers where nearly all others are."""
+    """The texts that are not numbers where nearly all others are."""
     odd: list[str] = []
     for text in counts:
         if marks_of([text], decimal) is None:

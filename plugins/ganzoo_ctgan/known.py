@@ -63,7 +63,7 @@ def _numbers(column: NumberColumn, cells: Sequence[str], decimal: str) -> list[f
 
 
 def _moments(column: DateColumn, cells: Sequence[str]) -> list[float]:
-    """NaN where one is missing, infinity where a cell is no such date."""
+    """NaN where one is missing, infinity where a cell is not such a date."""
     found = []
     for cell in cells:
         try:

@@ -1,4 +1,4 @@
-"""How a table writes numbers: the mark of decimals, and between thousands; what is no number.
+"""How a table writes numbers: the mark of decimals, and between thousands; what is not a number.
 
 A file has one mark of decimals. ``1,234`` may be either of two numbers: the rest of the file says
 which, else what stands between its cells.

@@ -96,7 +96,7 @@ def _with_six_digits(text: str) -> str:
 
 
 def read(text: str, form: str) -> datetime:
-    """Raises ValueError where the text is no such date."""
+    """Raises ValueError where the text is not such a date."""
     return datetime.strptime(text, form.replace("%-", "%"))
 
 
