@@ -220,7 +220,7 @@ def test_sets_that_are_not_alike_are_not_compared(digits):
     ("given", "told"),
     [
         ({"data": None}, "data of type NoneType"),
-        ({"data": np.zeros((300, 1, 16, 16), np.uint8)}, "torch.from_numpy"),
+        ({"data": np.full((300, 1), "a")}, "an array of <U1"),
         ({"features": 3}, "features 3"),
         ({"features": Path("no.safetensors")}, "no such file"),
         ({"seeds": "3"}, "seeds '3'"),
@@ -234,8 +234,8 @@ def test_values_of_another_type(given, told, model, digits):
 
 
 def test_training_takes_no_data_of_another_type_either(tmp_path):
-    with pytest.raises(GanzooError, match=r"torch\.from_numpy"):
-        ganzoo.train("vanilla", data=np.zeros((300, 1, 16, 16), np.uint8), out=tmp_path / "run")
+    with pytest.raises(GanzooError, match="an array of <U1"):
+        ganzoo.train("vanilla", data=np.full((300, 1), "a"), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

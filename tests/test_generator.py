@@ -240,7 +240,7 @@ def test_numpy_and_names_of_types_work(generator, trained):
         ({"dtype": torch.float8_e4m3fn}, "floating-point"),
         ({"device": "meta"}, "no memory"),
         ({"device": "cuda:99"}, "'cuda:99' cannot be used"),
-        ({"architecture": "dcgan"}, "no subclass"),
+        ({"architecture": "dcgan"}, "not a subclass"),
         ({"step": 3}, "no checkpoint of it"),
     ],
 )
