@@ -113,7 +113,7 @@ def mutate(data: st.DataObject, folder: Path) -> None:
 
 
 @settings(
-    max_examples=2500,
+    max_examples=1000,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
