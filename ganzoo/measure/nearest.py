@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from ganzoo.data.dataset import Dataset
-from ganzoo.data.reading import read_all
+from ganzoo.data.dataset import as_floats
+from ganzoo.data.reading import spread_samples
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
-from ganzoo.measure.samples import rows
 from ganzoo.models.generator import Generator
 from ganzoo.models.references import RunReference, reference_to
 from ganzoo.plugins import catalogue
@@ -34,8 +32,7 @@ class TrainingSamples:
         dataset = find_dataset(_data_of(generator), generator.spec)
         dataset = generator.kind.match(dataset)
         self.name, self.total = dataset.name, len(dataset)
-        some = _part(dataset, rows(min(MOST, self.total), self.total))
-        self.samples = generator.kind.store(some)
+        self.samples = generator.kind.store(spread_samples(dataset, MOST)[0])
         self._kind = generator.kind
 
     def nearest(self, samples: Tensor, count: int = 8) -> Tensor:
@@ -47,16 +44,8 @@ class TrainingSamples:
 
     def at(self, places: Tensor) -> Tensor:
         """The samples at `places`, (N,), as a network gives them: float32 (N, *shape)."""
-        chosen = self.samples[places]
-        return chosen / 127.5 - 1 if chosen.dtype == torch.uint8 else chosen.float()
-
-
-def _part(dataset: Dataset, places: Tensor) -> Tensor:
-    if isinstance(dataset.samples, Tensor):
-        return dataset.samples[places]
-    samples = read_all(replace(dataset, labels=None)).samples
-    assert isinstance(samples, Tensor)
-    return samples[places]
+        spec = self._kind.spec
+        return as_floats(self.samples[places], spec.low, spec.high)
 
 
 def _data_of(generator: Generator) -> Data:

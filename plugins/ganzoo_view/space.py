@@ -50,17 +50,19 @@ def make_space(model: str, out: str | None, private: bool = False) -> str:
     if not on_hub and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise GanzooError(f"{path} is not an empty folder; nothing is written into it: give -o DIR")
     generator = load(model)
-    with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch) / "space"
-        made.mkdir()
-        write_space(made, generator, name)
-        if on_hub:
-            assert out is not None
-            return upload_space(made, out, private)
-        try:
-            shutil.copytree(made, path, dirs_exist_ok=True)
-        except (OSError, shutil.Error) as error:
-            raise GanzooError(f"{path}: cannot be written: {error}") from None
+    try:
+        if not on_hub:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=None if on_hub else path.parent) as scratch:
+            made = Path(scratch) / "space"
+            made.mkdir()
+            write_space(made, generator, name)
+            if on_hub:
+                assert out is not None
+                return upload_space(made, out, private)
+            made.replace(path)  # whole, or not at all
+    except OSError as error:
+        raise GanzooError(f"{path}: cannot be written: {error.strerror or error}") from None
     return str(path)
 
 
