@@ -15,6 +15,7 @@ from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
     ExtractorEntry,
+    FigureEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ganzoo.measure.evaluate import compare, evaluate
     from ganzoo.measure.features import Extractor, Features
     from ganzoo.measure.nearest import TrainingSamples
+    from ganzoo.measure.trial import Figure, Trial
     from ganzoo.models.generator import Generator
     from ganzoo.models.load import load, load_discriminator
     from ganzoo.models.references import list_architectures, list_models
@@ -69,6 +71,7 @@ _WHERE = {
     "Dataset": "ganzoo.data.dataset",
     "Extractor": "ganzoo.measure.features",
     "Features": "ganzoo.measure.features",
+    "Figure": "ganzoo.measure.trial",
     "Game": "ganzoo.game",
     "Generator": "ganzoo.models.generator",
     "Hinge": "ganzoo.objectives",
@@ -88,6 +91,7 @@ _WHERE = {
     "Tracker": "ganzoo.engine.tracker",
     "Training": "ganzoo.training",
     "TrainingSamples": "ganzoo.measure.nearest",
+    "Trial": "ganzoo.measure.trial",
     "Wasserstein": "ganzoo.objectives",
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
@@ -113,6 +117,8 @@ __all__ = [
     "Extractor",
     "ExtractorEntry",
     "Features",
+    "Figure",
+    "FigureEntry",
     "FigureName",
     "Game",
     "GanzooError",
@@ -143,6 +149,7 @@ __all__ = [
     "Tracker",
     "Training",
     "TrainingSamples",
+    "Trial",
     "Wasserstein",
     "__version__",
     "compare",

@@ -80,7 +80,7 @@ def ganzoo_augmentations() -> Iterator[AugmentationEntry]:
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
     named = "ganzoo.kinds.image.named"
     both, train, mnist = ("train", "test"), ("train",), "ylecun/mnist"
-    digits, pictures, stacked = "mnist-convnet", "cifar-convnet", "stacked-digits"
+    digits, pictures, stacked = ("mnist-convnet",), ("cifar-convnet",), ("stacked-digits",)
     summary = "70,000 handwritten digits, 28x28 grey"
     yield DatasetEntry("mnist", f"{named}:mnist", summary, both, mnist, digits)
     summary, hub = "70,000 clothes, 28x28", "zalando-datasets/fashion_mnist"

@@ -113,17 +113,19 @@ class DatasetEntry(Entry):
 
     splits: the names after the colon in ``--data name:split``, the default first.
     hub: its identifier on the Hugging Face Hub, for the cards of models trained on it.
-    features: the extractor that samples are usually compared with it by; see `ExtractorEntry`.
+    features: the extractors that samples are compared with it by; see `ExtractorEntry`. The first
+    is the one that recipes may look at, and the only one that a training looks at. The others are
+    witnesses, which no recipe has seen.
     """
 
     label: ClassVar[str] = "data set"
     use: ClassVar[str] = "ganzoo train ARCH --data NAME"
     check: ClassVar[str] = "ganzoo.testing.data:dataset"
-    several: ClassVar[tuple[str, ...]] = ("splits",)
+    several: ClassVar[tuple[str, ...]] = ("splits", "features")
 
     splits: tuple[str, ...] = ("train",)
     hub: str = ""
-    features: str = ""
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,8 +190,8 @@ class ExtractorEntry(Entry):
     NAME``. The target is called with the ``pathlib.Path`` of a file of weights, or None, and
     returns a `ganzoo.Extractor`: a subclass of it is one.
 
-    kinds: the kinds of sample that it takes; empty: any. The usual one of a kind is
-    that which `Kind.usual_extractor` names; see `Extractor.takes`, too.
+    kinds: the kinds of sample that it takes; empty: any. The usual ones of a kind are
+    those which `Kind.usual_extractors` names; see `Extractor.takes`, too.
     """
 
     label: ClassVar[str] = "extractor"
@@ -198,6 +200,27 @@ class ExtractorEntry(Entry):
     several: ClassVar[tuple[str, ...]] = ("kinds",)
 
     kinds: tuple[str, ...] = ("image",)
+
+
+@dataclass(frozen=True)
+class FigureEntry(Entry):
+    """Figures of quality that are no distances between features, such as a perplexity, or the
+    error on held-out pairs. The target is called with a `ganzoo.Trial`, once for each seed of
+    ``ganzoo evaluate``, and returns its figures by name, ``{"l1": ganzoo.Figure(0.1)}``; they are
+    written down as ``l1[NAME]``. It returns {} where it has nothing to say of a model or its data,
+    and raises `ganzoo.GanzooError` where they cannot be measured.
+
+    kinds, architectures: the kinds of sample and the architectures that it is for; empty: any.
+    asked: it is measured only where it is asked for, ``--figures NAME``, because it takes long.
+    """
+
+    label: ClassVar[str] = "figure"
+    use: ClassVar[str] = "ganzoo evaluate MODEL --data DATA --figures NAME"
+    several: ClassVar[tuple[str, ...]] = ("kinds", "architectures")
+
+    kinds: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True)

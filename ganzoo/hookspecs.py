@@ -15,6 +15,7 @@ from ganzoo.entries import (
     DatasetEntry,
     Entry,
     ExtractorEntry,
+    FigureEntry,
     KindEntry,
     ModelEntry,
     ObjectiveEntry,
@@ -166,6 +167,27 @@ def ganzoo_extractors() -> Iterable[ExtractorEntry]:  # type: ignore[empty-body]
             yield ExtractorEntry(
                 "tones", "ganzoo_midi.tones:Tones", "notes by their pitch", kinds=("midi",)
             )
+    """
+
+
+@hookspec
+def ganzoo_figures() -> Iterable[FigureEntry]:  # type: ignore[empty-body]
+    """The figures of quality of this plugin, which ``ganzoo evaluate`` measures beside the
+    distances between features: they go into metrics.json and the card like those.
+
+    A figure comes with two that it is compared with: that of real samples, and that of noise or of
+    the simplest thing that one could do::
+
+        from ganzoo import Figure, FigureEntry, Trial, hookimpl
+
+        def error(trial: Trial) -> dict[str, Figure]:
+            real = trial.real(trial.rows)
+            made, given = ((part - real).abs().mean() for part in (trial.samples, trial.inputs()))
+            return {"l1": Figure(float(made), floor=0.0, ceiling=float(given))}
+
+        @hookimpl
+        def ganzoo_figures():
+            yield FigureEntry("pairs", error, "held-out pairs", architectures=("pix2pix",))
     """
 
 

@@ -17,8 +17,8 @@ import ganzoo
 from ganzoo import Extractor, Features, FigureName
 from ganzoo.data.dataset import Dataset
 from ganzoo.measure.classifiers import MNISTConvNet
-from ganzoo.measure.figures import Reference
-from ganzoo.measure.samples import Task
+from ganzoo.measure.real import Real
+from ganzoo.measure.samples import features_of_data
 from ganzoo.models.measured import target_of, write_figures
 from ganzoo.sources.find import find_dataset
 
@@ -155,14 +155,15 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
             values = samples.float().flatten(1)[:, :4]
             return Features(values, torch.zeros(len(samples), dtype=torch.int64))
 
-    from ganzoo.measure import evaluate as evaluation
-
-    generator = ganzoo.load(models["labelled"], architecture=__import__("architectures").Labelled)
-    real, task = Reference(Asked()(digits[0]), 3), Task(300)
-    made = evaluation._figures(Asked(), generator, real, task, 0, same_classes=True)
-    assert made["label_agreement"] == pytest.approx(1 / 3)
-    made = evaluation._figures(Asked(), generator, real, task, 0, same_classes=False)
-    assert "label_agreement" not in made
+    data = Dataset("digits", *digits)
+    real = Real.of([Asked()], data, "digits")
+    (made,) = features_of_data([Asked()], data)
+    found = real.figures([made], [torch.arange(len(data)) % 3])
+    agreement = found["label_agreement[asked]"]
+    assert agreement.value == pytest.approx(1 / 3, abs=1e-3)
+    assert agreement.ceiling == pytest.approx(1 / 3)
+    assert agreement.floor == pytest.approx(float((digits[1] == 0).float().mean()))
+    assert "label_agreement[asked]" not in real.figures([made], [None])
 
 
 def test_points_are_measured_by_their_values(models):

@@ -76,8 +76,9 @@ MISTAKES = {
     "another kind": (["RING", "--data", "DATA"], "of kind points, but the data set"),
     "a kind that is no image": (["MODEL", "--data", "ring"], "is of kind points"),
     "channels": (["MODEL", "--data", "COLOUR"], "images of 1 channel, but those of"),
-    "few images": (["MODEL", "--data", "FEW"], "FID with 128 features needs at least 260"),
-    "few samples": (["MODEL", "--data", "DATA", "--samples", "129"], "samples=129: 129 samples"),
+    "few images": (["MODEL", "--data", "FEW"], "9 samples; it takes at least 5 in each of 2 hal"),
+    "few samples": (["MODEL", "--data", "DATA", "--samples", "4"], "samples=4: 4 samples"),
+    "no such figure": (["MODEL", "--data", "DATA", "--figures", "cos"], "figure 'cos'"),
     "no samples": (["MODEL", "--data", "DATA", "--samples", "0"], "0 samples asked for"),
     "no seeds": (["MODEL", "--data", "DATA", "--seeds", "0"], "seeds 0"),
     "features": (["MODEL", "--data", "DATA", "--features", "mnist-convnt"], "'mnist-convnet'"),
@@ -140,7 +141,7 @@ def files(tmp_path_factory, digits, models, digits_npz, model) -> dict[str, Path
             *("code.pth", "nan.safetensors"),
         )
     )
-    np.savez(few, images=digits[0][:200].numpy())
+    np.savez(few, images=digits[0][:9].numpy())
     content = WEIGHTS.read_bytes()
     damaged.write_bytes(content[: len(content) // 2])
     about = {"ganzoo": json.dumps(_header(WEIGHTS)), "format": "pt"}

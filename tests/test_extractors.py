@@ -19,7 +19,7 @@ from ganzoo.kinds.image.fit import fit_images
 from ganzoo.kinds.image.named import mnist_5k
 from ganzoo.measure import train_convnet
 from ganzoo.measure.classifiers import MNISTConvNet
-from ganzoo.measure.extractors import find_extractor, usual_extractor
+from ganzoo.measure.extractors import find_extractors, usual_extractors
 from ganzoo.measure.features import Values
 from ganzoo.measure.figures import Reference, class_figures
 from ganzoo.measure.inception import Inception
@@ -48,7 +48,7 @@ def test_stacked_digits_are_told_apart_and_their_modes_counted():
     assert data.fingerprint() == again.fingerprint()
     assert data.spec.shape == (3, 28, 28)
     assert len(data.labels.unique()) == 1000
-    extractor = find_extractor("auto", "stacked-mnist-5k", data.spec)
+    (extractor,) = find_extractors("auto", "stacked-mnist-5k", data.spec)
     real = extractor(data.samples[:600])
     assert (real.classes == data.labels[:600]).float().mean() > 0.95
     reference = Reference(real, 1000)
@@ -62,7 +62,7 @@ def test_stacked_digits_are_told_apart_and_their_modes_counted():
 
 def test_auto_takes_one_that_takes_the_channels(tmp_path, monkeypatch):
     spec = replace(find_dataset("mnist-5k").spec, shape=(3, 28, 28))
-    assert usual_extractor("mnist-5k", spec) == "cifar-convnet"
+    assert usual_extractors("mnist-5k", spec)[0] == "cifar-convnet"
     (tmp_path / "values").mkdir()  # a folder of that name is not meant
     monkeypatch.chdir(tmp_path)
     settings = {"schedule.features": "values", "schedule.evaluate_every": 2}

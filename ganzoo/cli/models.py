@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ganzoo.cli.base import TEXT, names_of, print_json, print_lines, print_table
-from ganzoo.entries import DatasetEntry, ExtractorEntry, ModelEntry
+from ganzoo.entries import DatasetEntry, ExtractorEntry, FigureEntry, ModelEntry
 from ganzoo.errors import GanzooError, plain
 from ganzoo.plugins import command_line
 from ganzoo.progress import bar
@@ -28,10 +28,18 @@ from ganzoo.progress import bar
 @click.option(
     "--features",
     type=TEXT,
-    default="auto",
-    show_default=True,
+    multiple=True,
+    default=("auto",),
+    show_default="auto",
     shell_complete=names_of(ExtractorEntry),
-    help="The extractor: a name of ganzoo list, or a .safetensors of train_convnet.",
+    help="An extractor: a name of ganzoo list, or a .safetensors of train_convnet.",
+)
+@click.option(
+    "--figures",
+    type=TEXT,
+    multiple=True,
+    shell_complete=names_of(FigureEntry),
+    help="More to measure: a name of ganzoo list figures.",
 )
 @click.option(
     "--inception-weights",
@@ -45,7 +53,7 @@ from ganzoo.progress import bar
 def evaluate(
     model: str,
     data: str,
-    features: str,
+    features: tuple[str, ...],
     inception_weights: str | None,
     as_json: bool,
     **options: Any,
@@ -56,9 +64,11 @@ def evaluate(
         from ganzoo.measure.extractors import INCEPTION
 
     if inception_weights is not None:
-        if features not in ("auto", INCEPTION):
-            raise GanzooError(f"--inception-weights is for --features inception, not {features}")
-        features = INCEPTION
+        if features not in (("auto",), (INCEPTION,)):
+            raise GanzooError(
+                f"--inception-weights is for --features inception, not {' '.join(features)}"
+            )
+        features = (INCEPTION,)
     figures = evaluation.evaluate(
         model, data, features=features, weights=inception_weights, **options
     )

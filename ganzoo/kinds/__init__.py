@@ -165,10 +165,10 @@ class Kind:
         """The mirror image of each of `samples`. Raises GanzooError where the kind has none."""
         raise GanzooError(f"samples of kind {self.spec.kind} have no mirror image")
 
-    def usual_extractor(self) -> str | None:
-        """The name of the extractor of features that such samples are compared by unless another
-        is asked for; None where there is no usual one."""
-        return "values"
+    def usual_extractors(self) -> tuple[str, ...]:
+        """The names of the extractors of features that such samples are compared by unless others
+        are asked for; empty where there are no usual ones. A training looks at the first."""
+        return ("values",)
 
     def pictures(self, samples: Tensor) -> list[Image]:
         """Each of `samples` as a picture. Raises GanzooError where the kind is not of pictures."""

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import statistics
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
+
+import torch
+from torch import Tensor
 
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import find_device, usual_settings
-from ganzoo.errors import GanzooError
+from ganzoo.entries import FigureEntry
+from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
-from ganzoo.measure.extractors import AUTO, extractor_of, find_extractor
-from ganzoo.measure.features import Extractor
-from ganzoo.measure.figures import Reference, check_enough, class_figures, distances
-from ganzoo.measure.samples import (
-    Task,
-    features_of_data,
-    features_of_generator,
-    features_of_noise,
+from ganzoo.measure.extractors import (
+    AUTO,
+    Named,
+    chosen_names,
+    extractors_of,
+    find_extractors,
 )
+from ganzoo.measure.features import Extractor
+from ganzoo.measure.figures import Reference, caution, check_enough, compared, least
+from ganzoo.measure.real import Real
+from ganzoo.measure.samples import Task, features_of_data, features_of_generator
+from ganzoo.measure.trial import Figure, Trial, entries_for, figures_of
 from ganzoo.models.generator import Generator
 from ganzoo.models.load import load
 from ganzoo.models.measured import target_of, write_figures
@@ -45,8 +51,9 @@ def evaluate(
     samples: int = 10_000,
     seeds: int = 3,
     seed: int = 0,
-    features: str | os.PathLike[str] = AUTO,
+    features: Named | Sequence[Named] = AUTO,
     weights: str | os.PathLike[str] | None = None,
+    figures: Sequence[str] = (),
     step: int | None = None,
     architecture: type[Architecture] | None = None,
     device: str = "auto",
@@ -56,8 +63,10 @@ def evaluate(
     model, step, architecture: as in `ganzoo.load`, or a generator. samples: how many are made with
     each of `seeds` seeds, from `seed` on; a figure is the mean over them, its spread their standard
     deviation. A generator that works from inputs is given those of the data, at most `samples`.
-    features: the extractor, see ``ganzoo list``, or a file of one; auto: the data set's usual one.
-    weights: a file for it. device: as in `ganzoo.train`; a generator stays where it is.
+    features: the extractors, see ``ganzoo list``, or files of them; auto: all that the data set
+    names. weights: a file for a single one. figures: more to measure, which are not measured
+    without being asked for; see ``ganzoo list figures``. device: as in `ganzoo.train`; a generator
+    stays where it is.
 
     The figures of a model folder, a run's model or one of the local registry are written into its
     ``metrics.json`` and its card. Those of a bundled model, of the Hub, of a step or of a
@@ -70,6 +79,7 @@ def evaluate(
         raise GanzooError(f"seeds {seeds!r}: it takes 1 to {MOST_SEEDS}")
     if not isinstance(samples, Integral) or not 1 <= samples <= MOST_SAMPLES:
         raise GanzooError(f"{samples} samples asked for; at least 1, at most {MOST_SAMPLES}")
+    check_enough(samples, f"samples={samples}")
     target = None
     if isinstance(model, Generator):
         generator = model
@@ -77,27 +87,24 @@ def evaluate(
         target = target_of(model) if step is None else None
         where = find_device(device)
         generator = load(model, step=step, architecture=architecture, device=where)
+    entries = entries_for(generator, tuple(figures))
     called = source_of(data)
     source = None if called is None else absolute(called)
     read = dataset_of(data, spec=generator.spec)
     dataset = generator.kind.match(read, generator.name or "the generator")
     task = Task.of(generator, dataset, samples)
-    extractor = find_extractor(features, source, generator.spec, _path(weights))
-    extractor.to(generator.device)
+    extractors = find_extractors(features, source, generator.spec, _path(weights))
+    for extractor in extractors:
+        extractor.to(generator.device)
     record = DataRecord.of(dataset, source, dataset.fingerprint())
-    real = _Real.of((extractor.name, record.sha256, repr(dataset.spec)), extractor, dataset)
-    record = record.model_copy(update={"samples": len(real.reference.features)})
-    # The usual extractor for the kind of samples may have classes of the same names, such as
-    # numbers, that are not the data's.
-    same_classes = features != AUTO or extractor_of(source) is not None
-    figures = [
-        _figures(extractor, generator, real.reference, task, number, same_classes)
-        for number in range(seed, seed + seeds)
-    ]
-    method = _Method(extractor, task, range(seed, seed + seeds), real, record)
-    measured = {
-        str(FigureName(name, extractor.name)): method.measured(name, figures) for name in figures[0]
-    }
+    real = Real.of(extractors, dataset, str(record.sha256))
+    record = record.model_copy(update={"samples": real.count})
+    trials = _Trials(generator, dataset, task, real, entries, tuple(figures), source, features)
+    numbers = range(seed, seed + seeds)
+    found = [trials.figures(number) for number in numbers]
+    method = _Method(task, numbers, real, entries, record)
+    measured = {name: method.measured(name, found) for name in found[0]}
+    _tell_what_is_missing(real, task.count)
     if target is not None:
         write_figures(target, generator, measured)
     return measured
@@ -108,7 +115,7 @@ def compare(
     made: Samples,
     real: Samples,
     *,
-    features: str | os.PathLike[str] = AUTO,
+    features: Named | Sequence[Named] = AUTO,
     weights: str | os.PathLike[str] | None = None,
 ) -> dict[str, float]:
     """The figures of one set of samples against another, by their names: ``fid[mnist-convnet]``.
@@ -118,21 +125,24 @@ def compare(
     """
     fake_data, real_data = dataset_of(made), dataset_of(real)
     _check_alike(fake_data, real_data)
-    extractor = find_extractor(features, source_of(real), real_data.spec, _path(weights))
-    fake = features_of_data(extractor, fake_data)
-    check_enough(fake, f"data set {fake_data.name!r}")
-    reference = Reference.of(features_of_data(extractor, real_data), extractor)
-    check_enough(reference.features, f"data set {real_data.name!r}")
-    figures = distances(fake, reference) | class_figures(fake, reference)
-    return {str(FigureName(name, extractor.name)): value for name, value in figures.items()}
+    extractors = find_extractors(features, source_of(real), real_data.spec, _path(weights))
+    sides = [features_of_data(extractors, data) for data in (fake_data, real_data)]
+    for side, data in zip(sides, (fake_data, real_data), strict=True):
+        check_enough(len(side[0]), f"data set {data.name!r}")
+    return {
+        str(FigureName(name, extractor.name)): value
+        for extractor, fake, reference in zip(extractors, *sides, strict=True)
+        for name, value in compared(fake, Reference.of(reference, extractor)).items()
+    }
 
 
 def table(figures: Mapping[str, Measured]) -> list[list[str]]:
     """Figures as rows of a table, the first with the titles of the columns."""
-    rows = [["", "value", "spread", "real:real", "noise"]]
+    rows = [["", "value", "spread", "real:real", "noise", ""]]
     for name, m in figures.items():
         cells = (m.value, m.spread, m.floor, m.ceiling)
-        rows.append([name, *("" if cell is None else f"{cell:.5g}" for cell in cells)])
+        shown = ("" if cell is None else f"{cell:.5g}" for cell in cells)
+        rows.append([name, *shown, m.caution])
     return rows
 
 
@@ -148,89 +158,117 @@ def notes(figures: Mapping[str, Measured]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class _Trials:
+    """What is measured for each seed."""
+
+    generator: Generator
+    dataset: Dataset
+    task: Task
+    real: Real
+    entries: list[FigureEntry]
+    asked: tuple[str, ...]
+    source: str | None
+    features: Named | Sequence[Named]
+
+    def figures(self, seed: int) -> dict[str, Figure]:
+        """The figures of one seed, by their names."""
+        kept: list[Tensor] | None = [] if self.entries else None
+        extractors, generator = self.real.extractors, self.generator
+        seen = features_of_generator(extractors, generator, self.task, seed, kept)
+        labels = self.task.asked(generator) if generator.architecture.conditional else None
+        asked = [labels if self._same_classes(extractor) else None for extractor in extractors]
+        figures = self.real.figures(seen, asked)
+        if kept is None:
+            return figures
+        made, rows = torch.cat(kept), self.task.rows
+        trial = Trial(generator, self.dataset, made, seed, labels, rows)
+        for entry in list(self.entries):
+            named = self._of_entry(entry, trial)
+            figures |= {str(FigureName(name, entry.name)): f for name, f in named.items()}
+        return figures
+
+    def _of_entry(self, entry: FigureEntry, trial: Trial) -> dict[str, Figure]:
+        """The figures of one entry; none, with a warning, where it fails and nobody asked for
+        it."""
+        try:
+            return figures_of(entry, trial)
+        except GanzooError as error:
+            if entry.name in self.asked:
+                raise
+            warnings.warn(f"not measured: {error}", GanzooWarning, stacklevel=5)
+            self.entries.remove(entry)
+            return {}
+
+    def _same_classes(self, extractor: Extractor) -> bool:
+        """Whether the extractor's classes are those of the data. Numbers may be anything's."""
+        if extractor.classes != self.generator.spec.classes:
+            return False
+        chosen = AUTO not in chosen_names(self.features)
+        own = chosen or extractor.name in extractors_of(self.source)
+        return own or not all(name.isdecimal() for name in extractor.classes)
+
+
+@dataclass(frozen=True)
 class _Method:
     """How figures were measured, for their records."""
 
-    extractor: Extractor
     task: Task
     seeds: range
-    real: _Real
+    real: Real
+    entries: list[FigureEntry]
     data: DataRecord
 
-    def measured(self, name: str, figures: Sequence[dict[str, float]]) -> Measured:
+    def measured(self, name: str, found: Sequence[Mapping[str, Figure]]) -> Measured:
         """The record of one figure, from those of each seed."""
-        values = [of_seed[name] for of_seed in figures]
+        figures = [of_seed[name] for of_seed in found if name in of_seed]
+        values, first = [figure.value for figure in figures], figures[0]
         spread = statistics.stdev(values) if len(values) > 1 else None
-        first, last, count = self.seeds[0], self.seeds[-1], len(self.real.reference.features)
-        seeds = f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
+        value = _rounded(statistics.fmean(values))
+        floor, ceiling = (_mean(figures, bound) for bound in ("floor", "ceiling"))
+        how = f"{self.task.count} samples of {_words(self.seeds)}, against {self.data.samples} real"
         return Measured(
-            value=_rounded(statistics.fmean(values)),
+            value=value,
             spread=None if spread is None else _rounded(spread, 2),
-            floor=self.real.floor.get(name),
-            ceiling=self.real.ceiling(self.task.count).get(name),
-            how=f"{self.task.count} samples of {seeds}, against {count} real ones",
-            features=f"{self.extractor.name}: {self.extractor.about}",
-            by=f"torch-fidelity {version('torch-fidelity')}" if name in self.real.floor else "",
+            floor=floor,
+            ceiling=ceiling,
+            caution=first.caution or caution(value, ceiling, first.higher_is_better),
+            how=", ".join(filter(None, (f"{how} ones", first.how))),
+            features=self._features(name),
+            by=first.by,
             data=self.data,
         )
 
-
-def _figures(
-    extractor: Extractor,
-    generator: Generator,
-    real: Reference,
-    task: Task,
-    seed: int,
-    same_classes: bool,
-) -> dict[str, float]:
-    """The figures of one seed. same_classes: the extractor's classes are those of the data."""
-    fake = features_of_generator(extractor, generator, task, seed)
-    check_enough(fake, f"samples={task.count}")
-    figures = distances(fake, real) | class_figures(fake, real)
-    classes = generator.spec.classes
-    if same_classes and fake.classes is not None and classes and classes == extractor.classes:
-        agreement = fake.classes == task.asked(generator)
-        figures["label_agreement"] = agreement.double().mean().item()
-    return figures
+    def _features(self, name: str) -> str:
+        figure = FigureName.parse(name)
+        assert figure is not None
+        about = {extractor.name: extractor.about for extractor in self.real.extractors}
+        about = {entry.name: entry.summary for entry in self.entries} | about
+        return f"{figure.features}: {about[figure.features]}"
 
 
-class _Real:
-    """The real samples' side, kept for the next model: features, and what bounds the figures.
+def _words(seeds: range) -> str:
+    first, last = seeds[0], seeds[-1]
+    return f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
 
-    key: tells which extractor and data it is of.
-    """
 
-    newest: ClassVar[_Real | None] = None
+def _mean(figures: Sequence[Figure], bound: str) -> float | None:
+    """The mean of a bound over the seeds; None where one has none."""
+    values = [getattr(figure, bound) for figure in figures]
+    return None if None in values else _rounded(statistics.fmean(values))
 
-    def __init__(self, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> None:
-        self.key, self.extractor, self.dataset = key, extractor, dataset
-        self._ceilings: dict[int, dict[str, float]] = {}
-        features = features_of_data(extractor, dataset)
-        check_enough(features, f"data set {dataset.name!r}", times=2)
-        self.reference = Reference.of(features, extractor)
 
-    @classmethod
-    def of(cls, key: tuple[object, ...], extractor: Extractor, dataset: Dataset) -> _Real:
-        """The kept one where it has the same key, else a new one."""
-        if cls.newest is None or cls.newest.key != key:
-            cls.newest = cls(key, extractor, dataset)
-        return cls.newest
-
-    @functools.cached_property
-    def floor(self) -> dict[str, float]:
-        """The distances of one half of the real samples from the other."""
-        mixed = self.reference.features.shuffled()
-        half = len(mixed) // 2
-        figures = distances(mixed[:half], replace(self.reference, features=mixed[half:]))
-        return {name: _rounded(value) for name, value in figures.items()}
-
-    def ceiling(self, samples: int) -> dict[str, float]:
-        """The distances of this many samples of noise from them."""
-        if samples not in self._ceilings:
-            noise = features_of_noise(self.extractor, self.dataset, samples)
-            figures = distances(noise, self.reference)
-            self._ceilings[samples] = {name: _rounded(value) for name, value in figures.items()}
-        return self._ceilings[samples]
+def _tell_what_is_missing(real: Real, samples: int) -> None:
+    """Warn of the extractors with too many features for FID."""
+    count = min(samples, real.count)
+    for extractor, reference in zip(real.extractors, real.references, strict=True):
+        length = reference.features.values.shape[1]
+        if count < least(length):
+            warnings.warn(
+                f"fid[{extractor.name}] is left out: {count} samples, and FID with {length} "
+                f"features needs at least {least(length)}; KID does without",
+                GanzooWarning,
+                stacklevel=3,
+            )
 
 
 def _check_alike(fake: Dataset, real: Dataset) -> None:

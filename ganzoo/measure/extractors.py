@@ -1,9 +1,9 @@
-"""Which extractor samples are compared by: one chosen by name, or the usual one."""
+"""Which extractors samples are compared by: those chosen by name, or the usual ones."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,18 +23,44 @@ AUTO = "auto"
 INCEPTION = "inception"
 
 
-def find_extractor(
-    name: str | os.PathLike[str], source: str | None, spec: SampleSpec, weights: Path | None = None
-) -> Extractor:
-    """The extractor called `name`, a plugin's or a file of ``train_convnet``; for ``auto``, the
-    usual one of the data set called `source`, else of samples of `spec`.
+Named = str | os.PathLike[str]
 
-    weights: a file for it. Raises GanzooError where there is no such extractor, or where it is not
-    for samples of this kind.
+
+def find_extractors(
+    features: Named | Sequence[Named],
+    source: str | None,
+    spec: SampleSpec,
+    weights: Path | None = None,
+) -> list[Extractor]:
+    """The extractors that samples of `spec` are compared by.
+
+    features: one or several, each a plugin's by its name, a file of ``train_convnet``, or ``auto``,
+    which stands for the usual ones of the data set called `source`, else of the kind of sample.
+    weights: a file for the only one. Raises GanzooError where there is no such extractor, or where
+    it is not for samples of this kind.
     """
-    if not isinstance(name, str | os.PathLike):
-        raise GanzooError(f"features {name!r}: it takes a name or a .safetensors file")
-    name = os.fspath(name)
+    names: list[str] = []
+    for name in chosen_names(features):
+        names += usual_extractors(source, spec) if name == AUTO else [name]
+    if weights is not None and len(names) > 1:
+        raise GanzooError(
+            f"{weights}: these weights are for one extractor; choose it: {' or '.join(names)}"
+        )
+    return [_find(name, spec, weights) for name in dict.fromkeys(names)]
+
+
+def chosen_names(features: Named | Sequence[Named]) -> list[str]:
+    """One extractor, or several, as the user chose them. Raises GanzooError for anything else."""
+    chosen = [features] if isinstance(features, str | os.PathLike) else features
+    if not isinstance(chosen, Sequence) or not chosen:
+        raise GanzooError(f"features {features!r}: it takes names or .safetensors files")
+    for name in chosen:
+        if not isinstance(name, str | os.PathLike):
+            raise GanzooError(f"features {name!r}: it takes a name or a .safetensors file")
+    return [os.fspath(name) for name in chosen]
+
+
+def _find(name: str, spec: SampleSpec, weights: Path | None) -> Extractor:
     if is_file(name):
         if weights is not None:
             raise GanzooError(f"{name}: a file of features takes no other weights")
@@ -42,8 +68,6 @@ def find_extractor(
         if not classifier.takes(spec):
             raise GanzooError(f"{name} does not take samples of kind {spec.kind} {spec.shape}")
         return classifier
-    if name == AUTO:
-        name = usual_extractor(source, spec)
     entry = catalogue().find(ExtractorEntry, name)
     if not _is_for(entry, spec):
         raise GanzooError(f"{name} is for {' and '.join(entry.kinds)}, not {spec.kind}")
@@ -55,33 +79,32 @@ def is_file(name: str) -> bool:
     return name not in catalogue().entries(ExtractorEntry) and name.endswith(".safetensors")
 
 
-def extractor_of(source: str | None) -> str | None:
-    """The name of the extractor that the data set called `source` comes with."""
+def extractors_of(source: str | None) -> tuple[str, ...]:
+    """The names of the extractors that the data set called `source` comes with."""
     dataset = catalogue().entries(DatasetEntry).get((source or "").partition(":")[0])
-    return dataset.features or None if dataset is not None else None
+    return dataset.features if dataset is not None else ()
 
 
-def usual_extractor(source: str | None, spec: SampleSpec) -> str:
-    """The name of the extractor that ``auto`` stands for: the data set's, else the kind's, else the
-    first that takes such samples. Raises GanzooError where none does."""
+def usual_extractors(source: str | None, spec: SampleSpec) -> list[str]:
+    """The names of the extractors that ``auto`` stands for: those of the data set, else of the
+    kind, else the first that takes such samples. Raises GanzooError where none does."""
+    for names in (extractors_of(source), kind_of(spec).usual_extractors()):
+        if taken := [name for name in names if _takes(name, spec)]:
+            return taken
     entries = catalogue().entries(ExtractorEntry)
-    for name in _candidates(source, spec):
-        entry = entries.get(name)
-        if entry is not None and _is_for(entry, spec) and _load(entry).takes(spec):
-            return name
+    for name in entries:
+        # Weights that are a download are nobody's without being asked for.
+        if name != INCEPTION and _takes(name, spec):
+            return [name]
     raise GanzooError(
         f"there is no usual feature extractor for {spec.kind} {spec.shape}; choose one: "
         f"--features {' or '.join(entries)}"
     )
 
 
-def _candidates(source: str | None, spec: SampleSpec) -> Iterator[str]:
-    """Names of extractors, the most fitting first. Inception, whose weights are a download, is
-    nobody's without being asked for."""
-    for name in (extractor_of(source), kind_of(spec).usual_extractor()):
-        if name is not None:
-            yield name
-    yield from (name for name in catalogue().entries(ExtractorEntry) if name != INCEPTION)
+def _takes(name: str, spec: SampleSpec) -> bool:
+    entry = catalogue().entries(ExtractorEntry).get(name)
+    return entry is not None and _is_for(entry, spec) and _load(entry).takes(spec)
 
 
 def _is_for(entry: ExtractorEntry, spec: SampleSpec) -> bool:

@@ -23,6 +23,12 @@ KID_SUBSET_SIZE: Final = 1000
 NEIGHBOURHOOD: Final = 3  # of precision and recall
 MOST_NEIGHBOURS: Final = 10_000  # samples of each side that precision and recall look at
 SEED: Final = 2020  # torch-fidelity's own, of KID's subsets
+FEWEST: Final = NEIGHBOURHOOD + 2  # samples that have the neighbours that figures look at
+
+#: Figures that torch-fidelity computes.
+FIDELITY: Final = frozenset({"fid", "kid", "precision", "recall"})
+#: Figures of which more is better.
+HIGHER: Final = frozenset({"precision", "recall", "modes", "rarest_class", "label_agreement"})
 
 
 @dataclass(frozen=True)
@@ -59,21 +65,26 @@ class Reference:
         return _shares(self.features, self.classes)
 
 
+def check_enough(count: int, what: str, times: int = 1) -> None:
+    """Raise GanzooError where so few samples cannot be compared, or not in `times` parts."""
+    if count < times * FEWEST:
+        halves = f" in each of {times} halves" if times > 1 else ""
+        raise GanzooError(f"{what}: {count} samples; it takes at least {FEWEST}{halves}")
+
+
 def least(length: int) -> int:
-    """The fewest samples that give the covariance of `length` features full rank, and have the
-    neighbours that precision and recall look at."""
-    return max(length, NEIGHBOURHOOD) + 2
+    """The fewest samples that give the covariance of `length` features full rank, which FID
+    needs."""
+    return length + 2
 
 
-def check_enough(features: Features, what: str, times: int = 1) -> None:
-    """Raise GanzooError where there are too few samples for FID, or for `times` of them."""
+def check_enough_for_fid(features: Features, what: str) -> None:
+    """Raise GanzooError where there are too few samples for FID."""
     length = features.values.shape[1]
-    needed = times * least(length)
-    if len(features) < needed:
-        halves = " in each of two halves" if times == 2 else ""
+    if len(features) < least(length):
         raise GanzooError(
             f"{what}: {len(features)} samples, and FID with {length} features needs at least "
-            f"{needed}: more samples than features{halves}"
+            f"{least(length)}: more samples than features"
         )
 
 
@@ -138,16 +149,30 @@ def _some(features: Features) -> Features:
     return features if len(features) <= MOST_NEIGHBOURS else features.shuffled()[:MOST_NEIGHBOURS]
 
 
-def distances(fake: Features, real: Reference) -> dict[str, float]:
-    """``fid``, ``kid``, ``precision`` and ``recall``. Raises WorkFailed where one is not finite."""
+def compared(fake: Features, real: Reference) -> dict[str, float]:
+    """All figures that features give: distances and, of a classifier, those about classes.
+
+    ``fid`` only where each side has more samples than features. Raises WorkFailed where one is not
+    finite.
+    """
+    figures: dict[str, float] = {}
     with bar("comparing features", 3) as advance:
-        precision, recall = precision_recall(fake, real)
+        if min(len(fake), len(real.features)) >= least(fake.values.shape[1]):
+            figures["fid"] = fid(fake, real)
         advance(1)
-        figures = {"fid": fid(fake, real)}
+        figures["kid"] = kid(fake, real)
         advance(1)
-        figures |= {"kid": kid(fake, real), "precision": precision, "recall": recall}
+        figures["precision"], figures["recall"] = precision_recall(fake, real)
+    figures |= class_figures(fake, real)
     check_finite(figures)
     return figures
+
+
+def caution(value: float, ceiling: float | None, higher_is_better: bool) -> str:
+    """The words beside a figure that tells a model from noise no better than chance; else none."""
+    if ceiling is None or (value > ceiling if higher_is_better else value < ceiling):
+        return ""
+    return "no better than noise"
 
 
 def check_finite(figures: Mapping[str, float]) -> None:

@@ -11,8 +11,8 @@ from ganzoo.data.dataset import Dataset
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import FigureName
 from ganzoo.kinds import kind_of
-from ganzoo.measure.extractors import AUTO, find_extractor, usual_extractor
-from ganzoo.measure.figures import Reference, check_enough, check_finite, class_figures, fid
+from ganzoo.measure.extractors import AUTO, find_extractors, usual_extractors
+from ganzoo.measure.figures import Reference, check_enough_for_fid, check_finite, class_figures, fid
 from ganzoo.measure.samples import Task, features_of_data, features_of_generator
 from ganzoo.models.records import DataRecord
 from ganzoo.runs.config import RunConfig
@@ -44,10 +44,11 @@ class Judge:
         dataset = kind_of(spec).match(dataset, config.architecture)
         self.dataset = dataset
         self.data = DataRecord.of(dataset, source, dataset.fingerprint())
-        self.extractor = find_extractor(schedule.features, source, spec).to(device)
-        features = features_of_data(self.extractor, dataset)
-        check_enough(features, f"data set {dataset.name!r}")
-        check_enough(features[: self.samples], f"schedule.evaluate_samples={self.samples}")
+        # Of several, the first: the others are witnesses, which no choice may depend on.
+        self.extractor = find_extractors(schedule.features, source, spec)[0].to(device)
+        (features,) = features_of_data([self.extractor], dataset)
+        check_enough_for_fid(features, f"data set {dataset.name!r}")
+        check_enough_for_fid(features[: self.samples], f"schedule.evaluate_samples={self.samples}")
         self.real = Reference.of(features, self.extractor)
         self.seconds = time.perf_counter() - began
 
@@ -57,7 +58,7 @@ class Judge:
         began = time.perf_counter()
         try:
             task = Task.of(sampler, self.dataset, self.samples)
-            fake = features_of_generator(self.extractor, sampler, task, 0)
+            (fake,) = features_of_generator([self.extractor], sampler, task, 0)
             figures = {"fid": fid(fake, self.real)} | class_figures(fake, self.real)
             check_finite(figures)
         except Exception as error:  # a measurement must not end the training
@@ -79,6 +80,6 @@ def with_extractor(config: RunConfig, spec: SampleSpec) -> RunConfig:
     schedule = config.schedule
     if schedule.evaluate_every is None or schedule.features != AUTO:
         return config
-    name = usual_extractor(schedule.evaluate_data or config.data.source, spec)
+    name = usual_extractors(schedule.evaluate_data or config.data.source, spec)[0]
     schedule = schedule.model_copy(update={"features": name})
     return config.model_copy(update={"schedule": schedule})

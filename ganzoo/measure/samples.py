@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,6 +67,11 @@ class Task:
             labels = dataset.labels[rows(count, len(data))] if derived or dataset.paired else None
         return cls(count, data, derived, labels if sampler.architecture.conditional else None)
 
+    @property
+    def rows(self) -> Tensor | None:
+        """(count,): the place in `data` that each sample is made from."""
+        return None if self.data is None else rows(self.count, len(self.data))
+
     def asked(self, sampler: Sampler) -> Tensor:
         """The class that each sample of a conditional generator should be of, (count,)."""
         return sampler.turns(self.count) if self.labels is None else self.labels
@@ -89,7 +94,7 @@ class Task:
         self, sampler: Sampler, data: Dataset, index: Tensor, labels: Tensor | None, seed: int
     ) -> Tensor:
         faults: list[Fault] = []
-        samples = _scaled(_read(data.samples, data.spec, index, faults))
+        samples = _scaled(read_rows(data.samples, data.spec, index, faults))
         if faults:
             raise GanzooError(f"data set {data.name!r}: a generator works from it: {faults[0]}")
         if not self.derived:
@@ -100,13 +105,18 @@ class Task:
 
 
 def features_of_generator(
-    extractor: Extractor, sampler: Sampler, task: Task, seed: int
-) -> Features:
-    """The features of the samples that a generator makes.
+    extractors: Sequence[Extractor],
+    sampler: Sampler,
+    task: Task,
+    seed: int,
+    keep: list[Tensor] | None = None,
+) -> list[Features]:
+    """The features of the samples that a generator makes, by each of `extractors`.
 
-    Raises WorkFailed where they are not finite or all the same.
+    keep: a list that the samples are added to, a batch at a time, as files hold them. Raises
+    WorkFailed where the samples are not finite or all the same.
     """
-    parts: list[Features] = []
+    parts: list[list[Features]] = []
     first: Tensor | None = None
     varied = False
     with bar(f"measuring seed {seed}", task.count) as advance:
@@ -118,30 +128,39 @@ def features_of_generator(
                 )
             first = samples[:1] if first is None else first
             varied = varied or not bool((samples == first).all())
-            parts.append(extractor(sampler.kind.store(samples)))
+            stored = sampler.kind.store(samples)
+            parts.append([extractor(stored) for extractor in extractors])
+            if keep is not None:
+                keep.append(stored)
             advance(len(samples))
     if not varied:
         raise WorkFailed(
             f"all {task.count} samples are the same: the generator has collapsed, and nothing can "
             "be measured of it"
         )
-    return Features.joined(parts)
+    return _joined(parts)
 
 
-def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
-    """The features of a data set's samples, in their order.
+def _joined(parts: list[list[Features]]) -> list[Features]:
+    """From the features of each batch by each extractor, those of each extractor."""
+    return [Features.joined(list(of_one)) for of_one in zip(*parts, strict=True)]
+
+
+def features_of_data(extractors: Sequence[Extractor], dataset: Dataset) -> list[Features]:
+    """The features of a data set's samples, in their order, by each of `extractors`.
 
     Samples that cannot be read are left out, with a warning. Raises GanzooError where none can be
     read.
     """
     spec, kind = dataset.spec, kind_of(dataset.spec)
-    parts: list[Features] = []
+    parts: list[list[Features]] = []
     faults: list[Fault] = []
     with bar(f"measuring {dataset.name}", len(dataset)) as advance:
         for index in torch.arange(len(dataset)).split(DECODED):
-            samples = _read(dataset.samples, spec, index, faults)
+            samples = read_rows(dataset.samples, spec, index, faults)
             if len(samples):
-                parts.append(extractor(kind.store(samples)))
+                stored = kind.store(samples)
+                parts.append([extractor(stored) for extractor in extractors])
             advance(len(index))
     if not parts:
         raise none_readable(dataset.name, len(dataset), faults)
@@ -152,12 +171,14 @@ def features_of_data(extractor: Extractor, dataset: Dataset) -> Features:
             GanzooWarning,
             stacklevel=2,
         )
-    return Features.joined(parts)
+    return _joined(parts)
 
 
-def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Features:
-    """The features of uniform noise over the range of the samples; where they have none, between
-    the least and the largest value that each of their numbers has in the data."""
+def features_of_noise(
+    extractors: Sequence[Extractor], dataset: Dataset, count: int
+) -> list[Features]:
+    """The features, by each of `extractors`, of uniform noise over the range of the samples; where
+    they have none, between the least and the largest value that each number has in the data."""
     rng = torch.Generator().manual_seed(0)
     spec, kind = dataset.spec, kind_of(dataset.spec)
     low, high = spec.low, spec.high
@@ -168,16 +189,17 @@ def features_of_noise(extractor: Extractor, dataset: Dataset, count: int) -> Fea
     with bar("measuring noise", count) as advance:
         for begin in range(0, count, DECODED):
             drawn = torch.rand(min(DECODED, count - begin), *spec.shape, generator=rng)
-            parts.append(extractor(kind.store(drawn * (most - least) + least)))
+            stored = kind.store(drawn * (most - least) + least)
+            parts.append([extractor(stored) for extractor in extractors])
             advance(len(drawn))
-    return Features.joined(parts)
+    return _joined(parts)
 
 
 def _extremes(dataset: Dataset) -> tuple[Tensor, Tensor]:
     """The least and the largest value of each number of a sample."""
     least, most = torch.tensor(torch.inf), torch.tensor(-torch.inf)
     for index in torch.arange(len(dataset)).split(DECODED):
-        samples = _scaled(_read(dataset.samples, dataset.spec, index, []))
+        samples = _scaled(read_rows(dataset.samples, dataset.spec, index, []))
         if len(samples):
             least = torch.minimum(least, samples.amin(0))
             most = torch.maximum(most, samples.amax(0))
@@ -189,7 +211,7 @@ def _scaled(samples: Tensor) -> Tensor:
     return samples / 127.5 - 1 if samples.dtype == torch.uint8 else samples.float()
 
 
-def _read(
+def read_rows(
     samples: Tensor | LazySamples, spec: SampleSpec, index: Tensor, faults: list[Fault]
 ) -> Tensor:
     """The samples of these numbers. Those that cannot be read are left out, and noted in

@@ -195,7 +195,8 @@ def _quality(metrics: dict[str, Measured]) -> Iterator[str]:
 
 def _value(measured: Measured) -> str:
     spread = "" if measured.spread is None else f" ± {measured.spread}"
-    return f"{measured.value}{spread} {_plain(measured.unit)}".strip()
+    shown = f"{measured.value}{spread} {_plain(measured.unit)}".strip()
+    return f"{shown} ({_plain(measured.caution)})" if measured.caution else shown
 
 
 def _training(training: TrainingRecord) -> Iterator[str]:

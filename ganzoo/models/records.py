@@ -81,7 +81,8 @@ class Measured(Record):
 
     Figures with `data` are of quality, and go into the card's metadata as results. spread: the
     standard deviation over the seeds that `value` is the mean of. floor: the same figure for one
-    half of the real samples against the other. ceiling: for noise against them. features: what
+    half of the real samples against the other. ceiling: for noise against them. caution: why it
+    says little, in a few words, which are never left out where it is shown. features: what
     they were compared by, with its own accuracy. by: the library, and its version.
     during_training: the run itself measured its quality, with fewer samples than ``ganzoo
     evaluate`` takes.
@@ -93,6 +94,7 @@ class Measured(Record):
     spread: float | None = None
     floor: float | None = None
     ceiling: float | None = None
+    caution: str = ""
     features: str = ""
     by: str = ""
     data: DataRecord | None = None

@@ -38,8 +38,8 @@ class Text(ganzoo.Kind):
     def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
         return [SampleSpec("text", (5, 8), 0.0, 1.0, details={"alphabet": " abcd"})]
 
-    def usual_extractor(self) -> str:
-        return "bigrams"
+    def usual_extractors(self) -> tuple[str, ...]:
+        return ("bigrams",)
 
     def render(self, samples: Tensor, suffix: str) -> bytes:
         lines = ("".join(self.alphabet[i] for i in row) for row in samples.argmax(1).tolist())

@@ -26,7 +26,7 @@ from ganzoo.spec import ImageSizes, SampleSpec
 
 ON_CPU: Final = 64  # pixels of a side that a CPU trains at where nothing else is asked for
 GAP = 2  # pixels between the pictures of a grid
-USUAL = {1: "mnist-convnet", 3: "cifar-convnet"}  # extractors by the number of channels
+USUAL = {1: ("mnist-convnet",), 3: ("cifar-convnet",)}  # extractors by the number of channels
 
 _NONE: Final = ImageOptions()
 
@@ -179,9 +179,9 @@ class Image(Kind):
         """Left and right exchanged."""
         return samples.flip(-1)
 
-    def usual_extractor(self) -> str | None:
-        """A classifier of digits for one channel, of CIFAR-10 for three; none for others."""
-        return USUAL.get(self.spec.shape[0])
+    def usual_extractors(self) -> tuple[str, ...]:
+        """Classifiers of digits for one channel, of CIFAR-10 for three; none for others."""
+        return USUAL.get(self.spec.shape[0], ())
 
     def pictures(self, samples: Tensor) -> list[PILImage.Image]:
         return [to_picture(image) for image in to_bytes(samples)]
