@@ -26,6 +26,7 @@ from ganzoo.files import user_path
 from ganzoo.kinds.image.options import sides
 from ganzoo.kinds.prepare import affordable
 from ganzoo.models.load import check_class, find_architecture, remember
+from ganzoo.models.transfer import Source
 from ganzoo.models.upgrade import brought_up_to_date
 from ganzoo.options import make
 from ganzoo.plugins import catalogue, command_line, reference_of
@@ -78,10 +79,11 @@ def train(
     if folder is not None and folder.exists():
         raise exists(folder)
     cls, name = _architecture(architecture)
+    asked, source = _with_source(asked, settings or {}, cls, name)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
     with _machine(resolved) as processes, showing(progress) as bar:
         dataset, names = _dataset(data, labels, resolved), resolved.schedule.observers
-        resolved, notes = _affordable(resolved, cls, dataset)
+        resolved, notes = _fitted(resolved, cls, dataset, source)
         followers = [*observers, *bar]
         session = Session(cls, resolved, dataset, processes, followers, names, notes)
         return session.begin(folder)
@@ -156,7 +158,7 @@ def benchmark(
             dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
         else:
             dataset = _dataset(data, None, resolved)
-        resolved, _ = _affordable(resolved, cls, dataset)
+        resolved, _ = _fitted(resolved, cls, dataset)
         return measured_speeds(resolved, cls, dataset, seconds)
 
 
@@ -259,14 +261,28 @@ def _dataset(
     return dataset_of(data, labels, config.data, spec)
 
 
-def _affordable(
-    config: RunConfig, architecture: type[Architecture], dataset: Dataset
+def _with_source(
+    asked: dict[str, Any], settings: Mapping[str, Any], cls: type[Architecture], name: str
+) -> tuple[dict[str, Any], Source | None]:
+    """What was asked for, over the options of the model that training starts from, if any."""
+    if not isinstance(asked.get("init"), str):
+        return asked, None
+    source, given = Source.of(asked["init"]), asked.get("options") or {}
+    options = source.options(cls, name, [*given, *settings])
+    return {**asked, "options": {**options, **given}}, source
+
+
+def _fitted(
+    config: RunConfig, cls: type[Architecture], dataset: Dataset, source: Source | None = None
 ) -> tuple[RunConfig, list[str]]:
-    """The configuration of a new run, with samples that its device can train on, and what is told
-    of that. A run that goes on keeps what it has."""
-    device = find_device(config.schedule.device).type
-    data, why = affordable(dataset, architecture, config.data, device)
-    return config.model_copy(update={"data": data}), [why] if why else []
+    """The configuration of a new run, with samples of the form that `source` has and that its
+    device can train on, and what is told of that. A run that goes on keeps what it has."""
+    data, told = config.data, []
+    if source is not None:
+        data = source.form(cls, dataset, data)
+        told = source.note()
+    data, why = affordable(dataset, cls, data, find_device(config.schedule.device).type)
+    return config.model_copy(update={"data": data}), [*told, why] if why else told
 
 
 def _extended(run: Run, steps: int) -> RunConfig:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -84,11 +84,11 @@ class Weights:
 
         return cls(where, tensors, fill)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All of them, in memory of their own."""
+    def tensors(self, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """All of them, or those of `names`, in memory of their own."""
         own = {
-            name: torch.empty(tuple(stored.shape), dtype=stored.dtype)
-            for name, stored in self.header.items()
+            name: torch.empty(tuple(self.header[name].shape), dtype=self.header[name].dtype)
+            for name in (self.header if names is None else dict.fromkeys(names))
         }
         self.fill(own)
         return own
@@ -166,7 +166,8 @@ def load_tensors(path: Path, header: dict[str, Stored] | None = None) -> dict[st
 
 @torch.no_grad()
 def fill_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, Stored]) -> None:
-    """Read a safetensors file into tensors of the same shapes, straight into their memory.
+    """Read tensors of a safetensors file into those of the same names and shapes, straight into
+    their memory.
 
     One of another type, or that is not contiguous, is copied into. The file is not mapped, as the
     library does it: a process that maps a file dies when somebody shortens it. Raises GanzooError
@@ -174,8 +175,8 @@ def fill_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, St
     """
     try:
         with open_file(path) as file:
-            for name, stored in sorted(header.items(), key=lambda item: item[1].begin):
-                tensor = tensors[name]
+            for name, tensor in sorted(tensors.items(), key=lambda item: header[item[0]].begin):
+                stored = header[name]
                 direct = tensor.dtype == stored.dtype and tensor.is_contiguous()
                 target = tensor if direct else torch.empty(stored.shape, dtype=stored.dtype)
                 if target.nbytes != stored.end - stored.begin:

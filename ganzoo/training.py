@@ -81,6 +81,12 @@ class Training(Options):
     discriminator_warmup: int = Field(
         0, ge=0, description="discriminator updates before the first step"
     )
+    freeze_discriminator: int = Field(
+        0,
+        ge=0,
+        description="layers of the discriminator, from its input on, that keep the weights that "
+        "--init gives them (FreezeD)",
+    )
     ema_decay: float = Field(
         0.999,
         ge=0,

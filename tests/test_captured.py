@@ -145,6 +145,7 @@ CASES: dict[str, tuple[str | type[Architecture], dict[str, Any]]] = {
     "replay": (Tiny, {"training__replay": 0.5, "training__replay_size": 24}),
     "lookahead": (Lookahead, {}),
     "moving": (Moving, {}),
+    "frozen": (Tiny, {"training__freeze_discriminator": 1}),
     "bf16": ("vanilla", {"schedule__precision": "bf16"}),
 }
 

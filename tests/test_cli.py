@@ -258,7 +258,7 @@ def test_init_goes_on_from_a_run_and_from_a_model(run, digits_npz, tmp_path):
     assert result.exit_code == 0, result.output
     refused = call(*common, "--set", "width=8", "--init", run, "--out", tmp_path / "c")
     assert refused.exit_code == 2
-    assert "does not fit" in refused.stderr
+    assert "nothing of it fits" in refused.stderr
     assert not (tmp_path / "c").exists()
 
 

@@ -140,9 +140,12 @@ def train(
         options["data"] = place
     with bar("loading torch"):
         from ganzoo import api
+        from ganzoo.models.transfer import Source
 
     config = read_config(user_path(file)) if file else {}
-    name = architecture or config.get("architecture")
+    name, init = architecture or config.get("architecture"), options["init"] or config.get("init")
+    if not name and isinstance(init, str):
+        name = Source.of(init).architecture
     if not name:
         raise GanzooError("which architecture? ganzoo train ARCH --data DATA; see ganzoo list")
     asked = {"settings": settings, "config": config, "progress": False, **options}

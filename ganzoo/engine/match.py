@@ -15,6 +15,7 @@ from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Batch, Batches
 from ganzoo.devices import Device
 from ganzoo.engine.average import MovingAverage
+from ganzoo.engine.frozen import freeze
 from ganzoo.engine.player import Player
 from ganzoo.engine.replay import Replay
 from ganzoo.engine.totals import Totals
@@ -68,6 +69,7 @@ class Match:
             nn.ModuleDict(architecture.build_partners()),
             objective=objective,
         )
+        self.frozen = freeze(self.networks.discriminator, training.freeze_discriminator)
         for module in self.networks.modules().values():
             processes.same_start(device.place(module))
             module.train()

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import Device, find_device
+from ganzoo.engine.frozen import check_frozen, frozen_note
 from ganzoo.engine.loop import Loop
 from ganzoo.engine.match import Match
 from ganzoo.engine.observers import Observer, Observers
@@ -24,9 +25,10 @@ from ganzoo.layout import CONFIG, TRAINING
 from ganzoo.measure.judging import Judge, with_extractor
 from ganzoo.models.checkpoint import stored_at
 from ganzoo.models.folder import read_card
-from ganzoo.models.load import generator_of, initialise
+from ganzoo.models.load import generator_of
 from ganzoo.models.records import About, Measured, of_training, read_metrics
 from ganzoo.models.save import write_model
+from ganzoo.models.transfer import initialise
 from ganzoo.plugins import command_line
 from ganzoo.processes import Processes
 from ganzoo.progress import bar
@@ -104,11 +106,20 @@ class Session:
 
     def _initialise(self) -> None:
         """Give the networks the weights that training starts from, where it starts from a model."""
-        if self.config.init is None:
+        match, init = self.match, self.config.init
+        if init is None:
+            if match.frozen:
+                warnings.warn(
+                    f"training.freeze_discriminator={match.training.freeze_discriminator}, without "
+                    "--init: those layers keep the weights that they begin with",
+                    GanzooWarning,
+                    stacklevel=4,
+                )
             return
-        match = self.match
         networks = match.networks.playing() | {"average": match.average.generator}
-        named = initialise(networks, match.architecture, self.config.init)
+        named, taken = initialise(networks, match.architecture, init)
+        check_frozen(match.frozen, taken.get("discriminator", set()), init)
+        self.notes += frozen_note(match.frozen)
         match.derive()  # slow copies are of the weights that training starts from
         self.config = self.config.model_copy(update={"init": named})
 

@@ -122,6 +122,15 @@ class Kind:
         return {}
 
     @classmethod
+    def like(
+        cls, spec: SampleSpec, dataset: Dataset, sizes: ImageSizes = ANY_SIZE
+    ) -> dict[str, Any]:
+        """The options, of those in `Options`, that give samples of a data set the form of `spec`,
+        as far as they do not become poorer by it: for a training that starts from a model of
+        `spec`. sizes: of images, that the architecture can do."""
+        return {}
+
+    @classmethod
     def fit_inputs(cls, inputs: Dataset, options: Any, sizes: ImageSizes = ANY_SIZE) -> Dataset:
         """Inputs of the same kind and size as the samples, fitted along with them: as in `fit`."""
         return cls.fit(inputs, options, sizes)

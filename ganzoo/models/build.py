@@ -229,9 +229,14 @@ def misfit(expected: Mapping[str, Tensor], header: Mapping[str, Tensor | Stored]
         want, have = expected[name], header[name]
         if tuple(have.shape) != tuple(want.shape):
             problems.append(f"{name} is {tuple(have.shape)}, not {tuple(want.shape)}")
-        elif have.dtype != want.dtype and not (
-            have.dtype.is_floating_point and want.dtype.is_floating_point
-        ):
+        elif not fits(want, have):
             problems.append(f"{name} is {have.dtype}, not {want.dtype}")
     more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
     return "; ".join(problems[:3]) + more
+
+
+def fits(want: Tensor, have: Tensor | Stored) -> bool:
+    """Whether a stored tensor can be put into one of a network: of its shape, and of its type or
+    floating point as that is."""
+    floats = have.dtype.is_floating_point and want.dtype.is_floating_point
+    return tuple(have.shape) == tuple(want.shape) and (floats or have.dtype == want.dtype)

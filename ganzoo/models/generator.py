@@ -218,11 +218,14 @@ class Generator(Sampler):
         name: str = NAMELESS,
         license: str | None = None,
         overwrite: bool = False,
+        discriminator: nn.Module | None = None,
     ) -> Path:
         """Write it as a model folder, which `ganzoo.load` takes and the Hub shows.
 
         name: what `ganzoo.load` will be called with, for the card. license: of the weights, an
         identifier of the Hub's such as ``mit``. overwrite: replace a model folder that is there.
+        discriminator: the one that it played against, `load_discriminator` of the same run, which
+        goes along, so that training can start from both.
         Raises GanzooError where something is there already, or it cannot be written.
         """
         folder = user_path(path)
@@ -231,7 +234,9 @@ class Generator(Sampler):
             raise GanzooError(f"{folder} exists already; nothing is written into it: {hint}")
         try:
             make_parent(folder)
-            write_model(folder.resolve(), self, self.about, name, license)  # a link stays one
+            beside = None if discriminator is None else discriminator.state_dict()
+            # A link stays one.
+            write_model(folder.resolve(), self, self.about, name, license, discriminator=beside)
         except OSError as error:
             raise cannot_write(folder, error) from None
         return folder

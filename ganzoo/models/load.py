@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +11,14 @@ from ganzoo.architecture import Architecture
 from ganzoo.catalogue import PluginReference
 from ganzoo.devices import checked_device, checked_dtype, on_cpu
 from ganzoo.entries import ArchitectureEntry
-from ganzoo.errors import GanzooError, GanzooWarning
+from ganzoo.errors import GanzooError
 from ganzoo.layout import INPUTS
-from ganzoo.models.build import build_network, misfit, prepare, prepare_weights, versions_note
+from ganzoo.models.build import build_network, prepare, versions_note
 from ganzoo.models.generator import Generator
 from ganzoo.models.hub import Access
 from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
 from ganzoo.plugins import catalogue, is_here, remedy
-from ganzoo.spec import differing_details
-from ganzoo.tensors import Stored
 
 
 @on_cpu()
@@ -163,49 +159,3 @@ def check_class(architecture: object) -> None:
     """Raise GanzooError where an object is not an architecture."""
     if not (isinstance(architecture, type) and issubclass(architecture, Architecture)):
         raise GanzooError(f"architecture {architecture!r} is not a subclass of ganzoo.Architecture")
-
-
-def initialise(networks: Mapping[str, nn.Module], architecture: Architecture, model: str) -> str:
-    """Give networks that are to be trained the weights of `model`: ``--init MODEL``.
-
-    networks: ``generator``, ``average`` (its moving average), ``discriminator`` and ``partners``.
-    model: as `ganzoo.load` takes it. Returns what names the same from anywhere, of a model on the
-    Hub with its commit. A model without a discriminator leaves that one fresh, with a warning,
-    and so does one without partners. Raises GanzooError where there is no such model or its
-    weights do not fit.
-    """
-    try:
-        stored = reference_to(model).newest(Access())
-        apart = differing_details(stored.spec, architecture.spec)
-        if apart:
-            raise GanzooError(f"it is of samples that mean something else: {'; '.join(apart)}")
-        weights = prepare_weights(stored, type(architecture), list(networks))
-        for name, lying in weights.items():
-            _check_fit(name, networks[name], lying.header)  # before memory is taken
-        for name, lying in weights.items():
-            tensors = lying.tensors()
-            _check_fit(name, networks[name], tensors)
-            networks[name].load_state_dict(tensors)
-    except GanzooError as error:
-        raise type(error)(f"--init {model}: {error}") from None
-    missing = [n for n, network in networks.items() if n not in weights and network.state_dict()]
-    if missing:
-        advice = (
-            "; consider --set training.discriminator_warmup=500"
-            if "discriminator" in missing
-            else ""
-        )
-        warnings.warn(
-            f"--init {model}: it has no {' and no '.join(missing)}, which starts afresh{advice}",
-            GanzooWarning,
-            stacklevel=2,
-        )
-    return stored.origin
-
-
-def _check_fit(name: str, network: nn.Module, tensors: Mapping[str, Tensor | Stored]) -> None:
-    wrong = misfit(network.state_dict(), tensors)
-    if wrong:
-        raise GanzooError(
-            f"its {name} does not fit the architecture, options and image size asked for: {wrong}"
-        )

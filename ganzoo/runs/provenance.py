@@ -81,7 +81,9 @@ def command(
     run = _Words("", config, RunConfig(architecture="", objective=own), {"objective", "init"})
     data = _Words("data.", config.data, Data())
     training = _Words("training.", config.training, architecture.training)
-    options = _Words("", architecture.Config(**config.options), architecture.Config())
+    # A run that starts from a model has the model's options unless others are said.
+    usual = architecture.Config() if config.init is None else None
+    options = _Words("", architecture.Config(**config.options), usual)
     objective = _Words("objective.", losses(**config.objective_options), losses(**recipe))
     schedule = _Words(
         "schedule.", config.schedule.model_copy(update={"precision": precision}), Schedule()
@@ -96,8 +98,9 @@ class _Words:
     """What a command must say of a group of options, sorted by how it is said."""
 
     def __init__(
-        self, prefix: str, values: Options, usual: Options, only: set[str] | None = None
+        self, prefix: str, values: Options, usual: Options | None, only: set[str] | None = None
     ) -> None:
+        """usual: the values that need not be said; None: all are."""
         self.always: list[str] = []
         self.flags: list[str] = []
         self.set: list[str] = []
@@ -105,7 +108,8 @@ class _Words:
         fields = {**type(values).model_fields}
         if isinstance(values, Data):
             fields.update(other_fields(values.reader))
-        for name, flag, how, value in repeated(of, usual.model_dump(mode="json"), fields):
+        unsaid = dict.fromkeys(of, ...) if usual is None else usual.model_dump(mode="json")
+        for name, flag, how, value in repeated(of, unsaid, fields):
             text = _public(value) if isinstance(value, str) else json.dumps(value)
             if how == "set":
                 self.set += ["--set", f"{prefix}{name}={text}"]

@@ -144,6 +144,19 @@ class Image(Kind):
         return found if levels is None else found | {"levels": levels}
 
     @classmethod
+    def like(
+        cls, spec: SampleSpec, dataset: Dataset, sizes: ImageSizes = ANY_SIZE
+    ) -> dict[str, Any]:
+        """The size; and the channels where the data set has fewer: colours are not taken away."""
+        channels, height, width = spec.shape
+        found: dict[str, Any] = {}
+        if sizes.take(height, width):
+            found["image_size"] = as_size(height, width)
+        if channels > dataset.spec.shape[0]:
+            found["channels"] = channels
+        return found
+
+    @classmethod
     def fit_inputs(
         cls, inputs: Dataset, options: ImageOptions, sizes: ImageSizes = ANY_SIZE
     ) -> Dataset:
