@@ -101,6 +101,12 @@ PANELS: Final = (
         },
         logarithmic=True,
     ),
+    Panel(
+        "Augmentation",
+        "The share of samples that each augmentation is done to, and how far the discriminator "
+        "knows its real samples by heart: 0 is a guess, 1 always right (ADA).",
+        {"ada_p": ("augmented", ORANGE), "ada_sign": ("sign of real scores", BLUE)},
+    ),
 )
 
 

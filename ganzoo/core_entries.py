@@ -69,11 +69,16 @@ def ganzoo_schedules() -> Iterator[ScheduleEntry]:
 
 @hookimpl
 def ganzoo_augmentations() -> Iterator[AugmentationEntry]:
-    # DiffAugment, Zhao 2020
     where, draws = "ganzoo.kinds.image.augment", 3
-    yield AugmentationEntry("color", f"{where}:color", "other brightness and contrast", draws)
-    yield AugmentationEntry("translation", f"{where}:translation", "moved by whole pixels", draws)
-    yield AugmentationEntry("cutout", f"{where}:cutout", "a square is hidden", draws)
+    for name, summary, adaptive in (
+        ("color", "other brightness and contrast", True),
+        ("translation", "moved by whole pixels", True),
+        ("cutout", "a square is hidden", False),
+        ("mirror", "half of them mirrored, left to right", True),
+        ("rotation", "turned by a multiple of 90 degrees", True),
+        ("scale", "made larger or smaller", True),
+    ):
+        yield AugmentationEntry(name, f"{where}:{name}", summary, draws, adaptive=adaptive)
 
 
 @hookimpl

@@ -328,7 +328,10 @@ class AugmentationEntry(Entry):
     returns new samples of the same shape, through which a gradient passes.
 
     samples: (N, *shape). draws: (N, K) from [0, 1), all that is random in it; K is the entry's
-    `draws`. kinds: the kinds of sample that it is for; empty: any.
+    `draws`. kinds: the kinds of sample that it is for; empty: any. adaptive: whether
+    ``training.ada_target`` takes it where ``training.augment`` names none. A change that can be
+    told from the changed samples, done to a part of them, is one that does not leak into what the
+    generator makes (Karras 2020, arXiv:2006.06676, section 2.2).
     """
 
     label: ClassVar[str] = "augmentation"
@@ -338,6 +341,7 @@ class AugmentationEntry(Entry):
 
     draws: int = 1
     kinds: tuple[str, ...] = ("image",)
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

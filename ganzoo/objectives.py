@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,10 @@ class Objective(nn.Module):
 
     class Config(Options):
         """The objective's own options: ``--set objective.margin=10``."""
+
+    #: The score that lies between real and fake, of which ``training.ada_target`` asks on which
+    #: side real samples are. None: there is none, and each real sample is held against a fake.
+    boundary: ClassVar[float | None] = None
 
     def __init__(self, config: Any = None) -> None:
         super().__init__()
@@ -208,6 +212,8 @@ class LabelledObjective(AdversarialObjective):
 class NonSaturating(LabelledObjective):
     """Goodfellow 2014 (arXiv:1406.2661), section 3: the generator maximises log D(G(z))."""
 
+    boundary: ClassVar = 0.0
+
     def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
         # Binary cross-entropy: -log sigma(s) and -log(1 - sigma(s)), weighted by the label. With a
         # label of 1 or 0 it is one of the two, and the other is not computed.
@@ -229,6 +235,8 @@ class Minimax(NonSaturating):
 class LeastSquares(LabelledObjective):
     """Mao 2017 (arXiv:1611.04076), equation 9: targets 1 for real, 0 for fake, 1 for G."""
 
+    boundary: ClassVar = 0.5
+
     def against(self, scores: Tensor, labels: Tensor | float) -> Tensor:
         return 0.5 * (scores - labels).square()
 
@@ -238,6 +246,8 @@ class LeastSquares(LabelledObjective):
 
 class Hinge(AdversarialObjective):
     """Lim and Ye 2017 (arXiv:1705.02894); Miyato 2018 (arXiv:1802.05957), equation 16."""
+
+    boundary: ClassVar = 0.0
 
     def real_loss(self, scores: Tensor) -> Tensor:
         return F.relu(1 - scores).mean()

@@ -105,6 +105,16 @@ class Training(Options):
         description="what is done to samples, real and fake, before the discriminator sees them",
         json_schema_extra=one_of(AugmentationEntry),
     )
+    ada_target: float | None = Field(
+        None,
+        gt=-1,
+        lt=1,
+        description="augment a share of the samples, which grows while the discriminator overfits: "
+        "while the mean sign of its scores of real samples is above this, such as 0.6 (ADA)",
+    )
+    ada_images: int = Field(
+        500_000, ge=1, description="real samples over which that share can rise from 0 to 1"
+    )
     instance_noise: float = Field(
         0.0,
         ge=0,

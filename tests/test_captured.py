@@ -138,6 +138,7 @@ CASES: dict[str, tuple[str | type[Architecture], dict[str, Any]]] = {
     "lazily": (of(objective=Lazily), {}),
     "noise": (Tiny, {"training__instance_noise": 0.3, "training__instance_noise_steps": 12}),
     "augmented": (Tiny, {"training__augment": ["color", "translation", "cutout"]}),
+    "adaptive": (Tiny, {"training__ada_target": 0.1, "training__ada_images": 200}),
     "flips": (Tiny, {"training__flip": True, "training__dequantize": True}),
     "labels": (Labelled, {"training__steps": 40}),
     "parts": (Tiny, {"training__accumulate": 2, "training__clip_gradients": 0.5}),

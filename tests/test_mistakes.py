@@ -92,6 +92,14 @@ MISTAKES = {
         ["train", "vanilla", "--data", "ring", "--set", 'training.augment=["cutout"]'],
         'training.augment=["cutout"]: cutout is for image, not points',
     ),
+    "ada points": (
+        ["train", "vanilla", "--data", "ring", "--set", "training.ada_target=0.6"],
+        "training.ada_target=0.6: there are no augmentations for points",
+    ),
+    "ada": (
+        ["train", "dcgan", "--data", "DATA", "--set", "training.ada_target=1"],
+        "training.ada_target",
+    ),
     "noise": (
         ["train", "dcgan", "--data", "DATA", "--set", "training.instance_noise=-1"],
         "a number, at least 0",

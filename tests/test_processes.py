@@ -63,7 +63,9 @@ ALIKE: dict[str, tuple[str, dict[str, object]]] = {
         {
             "widths": [32, 64],
             "dropout": 0,
-            "training.augment": '["color", "translation", "cutout"]',
+            "training.augment": '["color", "translation", "scale"]',
+            "training.ada_target": 0.3,
+            "training.ada_images": 500,
             "training.instance_noise": 0.2,
             "objective.real_label": 0.9,
             "objective.penalty": "r1",

@@ -32,7 +32,9 @@ SETTINGS = SMALL | {
         "minibatch_stddev": "true",
         "objective.real_label": 0.9,
         "objective.flip_labels": 0.05,
-        "training.augment": '["color", "translation", "cutout"]',
+        "training.augment": '["color", "translation", "scale"]',
+        "training.ada_target": 0.3,
+        "training.ada_images": 2000,
         "training.instance_noise": 0.1,
         "training.replay": 0.25,
     }

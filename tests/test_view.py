@@ -8,11 +8,24 @@ import torch.nn.functional as F
 from test_step import make_match
 from torch import nn
 
+from ganzoo import GanzooError
+from ganzoo.engine.adaptive import Adaptive
+from ganzoo.engine.totals import Totals
 from ganzoo.engine.view import View
+from ganzoo.entries import ObjectiveEntry
 from ganzoo.game import Game
-from ganzoo.kinds.image.augment import AUGMENTATIONS, DRAWS, color, cutout, translation
+from ganzoo.kinds.image.augment import (
+    AUGMENTATIONS,
+    DRAWS,
+    color,
+    cutout,
+    mirror,
+    rotation,
+    scale,
+    translation,
+)
 from ganzoo.processes import Processes
-from ganzoo.training import Training
+from ganzoo.training import Training, find
 
 EVERYTHING = {
     "training__augment": ["color", "translation", "cutout"],
@@ -89,6 +102,30 @@ def test_cutout_hides_a_square_of_half_the_sides_wherever_its_centre_falls():
     corner = cutout(ones, torch.tensor([[0.0, 1 - 2**-24, 0.0]]))[0]
     assert (corner == 0).sum() == 3 * 4 * 2
     assert (corner[:, :4, 6:] == 0).all()
+
+
+def test_mirror_and_rotation_by_hand():
+    image = torch.randn(1, 3, 4, 4)
+    assert torch.equal(mirror(image, torch.tensor([[0.4, 0, 0]])), image)
+    assert torch.equal(mirror(image, torch.tensor([[0.6, 0, 0]])), image.flip(3))
+    for quarter, share in enumerate((0.1, 0.3, 0.6, 1 - 2**-24)):
+        turned = rotation(image, torch.tensor([[share, 0, 0]]))
+        assert torch.equal(turned, image.rot90(quarter, (2, 3)))
+    wide = torch.randn(2, 1, 4, 6)
+    turned = rotation(wide, torch.tensor([[0.4, 0, 0], [0.6, 0, 0]]))
+    assert torch.equal(turned, torch.stack([wide[0], wide[1].flip(1, 2)]))
+
+
+def test_scale_by_hand():
+    ramp = torch.linspace(-1, 1, 16).expand(3, 1, 16, 16)
+    same, smaller, larger = scale(ramp, torch.tensor([[0.5], [0.1], [0.9]]).expand(3, 3))
+    torch.testing.assert_close(same, ramp[0])
+    # Smaller, the slope is steeper: normal at 0.1 is -1.28 deviations, of 0.2 in the exponent.
+    slopes = [float(image[0, 8, 8] - image[0, 8, 7]) for image in (same, smaller, larger)]
+    assert slopes[1] / slopes[0] == pytest.approx(2 ** (0.2 * 1.2816), rel=1e-3)
+    assert slopes[2] / slopes[0] == pytest.approx(2 ** (-0.2 * 1.2816), rel=1e-3)
+    ends = scale(ramp[:2], torch.tensor([[0.0], [1 - 2**-24]]).expand(2, 3))
+    assert ends.isfinite().all()
 
 
 def spy(network: nn.Module) -> list[torch.Tensor]:
@@ -181,3 +218,65 @@ def test_without_the_options_nothing_is_done_and_nothing_drawn(digits):
     match.batches.rng.set_state(before)
     latent = match.architecture.sample_latent(len(game.real), match.batches.rng)
     assert torch.equal(latent, game.latent)
+
+
+def test_each_augmentation_is_done_to_a_share_of_the_samples():
+    training = Training(augment=("mirror", "rotation"))
+    images, chance = torch.randn(2000, 1, 4, 4), torch.tensor(0.0)
+    view = View(training, torch.Generator().manual_seed(0), Processes(), chance=chance)
+    assert torch.equal(view.at(0)(images), images)
+    chance.fill_(0.5)
+    left = (view.at(0)(images) == images).flatten(1).all(1).float().mean()
+    # Half are not mirrored and half of the others stay as they are; of turned ones, a quarter do.
+    assert left == pytest.approx((0.5 + 0.5 / 2) * (0.5 + 0.5 / 4), abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("objective", "real", "fake", "sign"),
+    [
+        ("non-saturating", 0.1, 0.2, 1.0),
+        ("least-squares", 0.4, 0.2, -1.0),
+        ("wasserstein", -5.0, -6.0, 1.0),  # its scores have no zero: pairs are compared
+        ("wasserstein", 5.0, 6.0, -1.0),
+        ("hinge", float("nan"), 0.0, 0.0),
+    ],
+)
+def test_the_chance_follows_the_signs_of_real_scores(objective, real, fake, sign):
+    training = Training(batch_size=8, ada_target=0.6, ada_images=80)
+    ada = Adaptive(training, find(ObjectiveEntry, objective)(), torch.device("cpu"), Processes())
+    totals, seen = Totals(), []
+    game = Game(torch.zeros(4), torch.ones(4), torch.zeros(4), None, nn.Identity(), nn.Identity())
+    for _ in range(30):
+        ada.begin()
+        ada.judged(game, game.real, torch.full((4,), real))
+        ada.judged(game, game.fake, torch.full((4,), fake))
+        ada.judged(game, torch.zeros(4), torch.full((4,), -real))  # as a penalty's samples
+        ada.follow(totals)
+        seen.append(float(ada.chance))
+    assert float(ada.sign) == pytest.approx(sign, abs=1e-3)
+    if sign < 1:
+        assert seen == [0] * 30
+    else:  # the running mean passes 0.6 with the fourth; a tenth in each step from there on
+        assert seen[:6] == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
+        assert seen[-1] == 1
+    assert totals.means(Processes())["ada_sign"] <= 1
+
+
+def test_ada_takes_the_augmentations_that_suit_it_and_logs_its_chance(digits):
+    options = {"training__ada_target": -0.9, "training__ada_images": 64, "training__batch_size": 16}
+    match = make_match("dcgan", digits[0], **options)
+    assert match.training.augment == ("color", "mirror", "rotation", "scale", "translation")
+    for _ in range(4):
+        match.play()
+    means = match.totals.means(match.processes)
+    assert means["ada_p"] > 0
+    assert float(match.adaptive.chance) == pytest.approx(1)
+    named = make_match("dcgan", digits[0], training__augment=["cutout"], **options)
+    assert named.training.augment == ("cutout",)
+
+
+def test_an_objective_that_never_looks_at_real_samples_cannot_be_followed(digits):
+    match = make_match("dcgan", digits[0], training__ada_target=0.6)
+    match.objective.discriminator_terms = lambda game: {"fake": game.score(game.fake).mean()}
+    with pytest.raises(GanzooError, match=r"training.ada_target=0\.6: the objective never asks"):
+        match.play()

@@ -111,6 +111,8 @@ def numbers(line: dict[str, Any]) -> str:
         for figure, value in quality_figures(line).items()
         if figure.name == "fid"
     ]
+    if "ada_p" in line:  # the share of samples that ADA augments
+        measured.append(f"  p {line['ada_p']:.2f}")
     return (
         f"D {line['discriminator_loss']:.3f}  G {line['generator_loss']:.3f}  "
         f"{line['samples_per_second']:.0f} samples/s{''.join(measured)}"

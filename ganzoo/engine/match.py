@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ganzoo.architecture import Architecture
 from ganzoo.data.batches import Batch, Batches
 from ganzoo.devices import Device
+from ganzoo.engine.adaptive import Adaptive
 from ganzoo.engine.average import MovingAverage
 from ganzoo.engine.frozen import freeze
 from ganzoo.engine.player import Player
@@ -75,7 +76,16 @@ class Match:
             module.train()
         self.derive()
         self.average = MovingAverage(self.networks.generator, training.ema_decay)
-        self.view = View(training, batches.rng, processes, layout=device.memory_format)
+        self.adaptive: Adaptive | None = None
+        if training.ada_target is not None:
+            self.adaptive = Adaptive(training, objective, device.device, processes)
+        self.view = View(
+            training,
+            batches.rng,
+            processes,
+            chance=None if self.adaptive is None else self.adaptive.chance,
+            layout=device.memory_format,
+        )
         self.replay = Replay(training, architecture.pack, processes) if training.replay else None
         self.totals = Totals()
         self.health = health
@@ -124,6 +134,8 @@ class Match:
 
     def alternate(self) -> Watch | None:
         """Both players' turns of a step. Returns what was measured, where that is due."""
+        if self.adaptive is not None:
+            self.adaptive.begin()
         for _ in range(self.training.discriminator_steps - 1):
             self.turn(self.discriminator, self.games(self.draw(), with_gradient=False))
         drawn = self.draw()
@@ -137,6 +149,8 @@ class Match:
         self.turn(self.discriminator, itertools.chain([first], games), watch)
         again = [first] if once else self.games(drawn, with_gradient=True)
         self.turn(self.generator, again, watch)
+        if self.adaptive is not None:
+            self.adaptive.follow(self.totals)
         return watch
 
     def follow(self) -> None:
@@ -241,7 +255,7 @@ class Match:
                 game = game if self.replay is None else self.replay.mix(game)
                 if watch is not None:  # it looks at the first part
                     watch.scale = player.scale(self.device.device) / parts
-                    game.watch = watch.judged
+                game.watch = self._watching(watch)
             with self.device.autocast():
                 terms = self.objective.terms(player.name, game)
             values = [term.float() for term in terms.values()]
@@ -256,3 +270,13 @@ class Match:
         if watch is not None and norm is not None:
             watch.note(f"{player.name}_gradient", norm)
             watch.note(f"{player.name}_loss", torch.stack(losses).mean())
+
+    def _watching(self, watch: Watch | None) -> Callable[[Game, Tensor, Any], None] | None:
+        """What sees each batch that the discriminator judges in its turn."""
+        every = [each.judged for each in (watch, self.adaptive) if each is not None]
+
+        def judged(game: Game, samples: Tensor, output: Any) -> None:
+            for each in every:
+                each(game, samples, output)
+
+        return judged if every else None

@@ -66,6 +66,7 @@ def prepare(
         dataset, notes = keep_decoded(dataset, cache)
     if resident:
         dataset = read_all(dataset)
+    config = _with_augmentations(config, dataset.kind)
     made = make_architecture(architecture, name, config, dataset.spec)
     batch = _fitting_batch(config, made, len(dataset), processes.world)
     if batch != config.training.batch_size:
@@ -76,6 +77,26 @@ def prepare(
         config = config.model_copy(update={"training": training})
         made = make_architecture(architecture, name, config, dataset.spec)
     return config, made, dataset, notes
+
+
+def _with_augmentations(config: RunConfig, kind: str) -> RunConfig:
+    """The configuration with the names of the augmentations that ADA takes, where it names none.
+    They are part of the run: another version, or a plugin, may bring more of them."""
+    training = config.training
+    if training.ada_target is None or training.augment:
+        return config
+    names = tuple(
+        entry.name
+        for entry in catalogue().entries(AugmentationEntry).values()
+        if entry.adaptive and (not entry.kinds or kind in entry.kinds)
+    )
+    if not names:
+        raise GanzooError(
+            f"training.ada_target={training.ada_target}: there are no augmentations for {kind} to "
+            "choose from; name some with training.augment"
+        )
+    training = training.model_copy(update={"augment": names})
+    return config.model_copy(update={"training": training})
 
 
 def _fitting_batch(config: RunConfig, architecture: Architecture, count: int, world: int) -> int:

@@ -48,6 +48,8 @@ def capture(match: Match) -> tuple[dict[str, Tensors], dict[str, Any]]:
     }
     if match.replay is not None:
         groups["replay"] = match.replay.state(match.device.device)
+    if match.adaptive is not None:
+        groups["adaptive"] = match.adaptive.state()
     values = {
         "step": match.step,
         "rounds": match.rounds,
@@ -88,6 +90,8 @@ def restore(match: Match, groups: dict[str, Tensors], values: dict[str, Any]) ->
     match.step, match.rounds = int(values["step"]), int(values["rounds"])
     if match.replay is not None:
         match.replay.load_state(groups.get("replay", {}), match.device.device)
+    if match.adaptive is not None:
+        match.adaptive.load_state(groups["adaptive"])
     match.totals.load_state(groups["totals"], values["totals"], match.device.device)
     if "health" in values:  # checkpoints of ganzoo 0.1 and before have none
         match.health.load_state(groups["health"], values["health"], match.device.device)

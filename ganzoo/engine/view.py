@@ -20,13 +20,15 @@ class View:
 
     rng: alike in all processes. Draws are made for the whole batch and cut, so that two processes
     see what one would. amplitude: the noise's standard deviation, where a captured step reads it
-    on the device. layout: of images.
+    on the device. chance: a scalar, with which each augmentation is done to a sample; None: it is
+    done to all. layout: of images.
     """
 
     training: Training
     rng: torch.Generator
     processes: Processes
     amplitude: Tensor | None = None
+    chance: Tensor | None = None
     layout: torch.memory_format = torch.channels_last
 
     def at(self, step: int) -> Callable[[Tensor], Tensor] | None:
@@ -42,8 +44,7 @@ class View:
             with torch.autocast(samples.device.type, enabled=False):
                 samples = samples.float()
                 for entry in entries:
-                    draws = self._mine(torch.rand, samples, (entry.draws,))
-                    samples = entry.load()(samples, draws)
+                    samples = self._augmented(samples, entry)
                 if noise:
                     drawn = self._mine(torch.randn, samples, tuple(samples.shape[1:]))
                     samples = samples + amplitude * drawn
@@ -52,6 +53,13 @@ class View:
             return samples
 
         return shown
+
+    def _augmented(self, samples: Tensor, entry: AugmentationEntry) -> Tensor:
+        if self.chance is None:
+            return entry.load()(samples, self._mine(torch.rand, samples, (entry.draws,)))
+        draws = self._mine(torch.rand, samples, (1 + entry.draws,))
+        chosen = (draws[:, 0] < self.chance).view(-1, *[1] * (samples.dim() - 1))
+        return torch.where(chosen, entry.load()(samples, draws[:, 1:]), samples)
 
     def noise(self, step: int) -> float:
         """The standard deviation of the instance noise in a step (Sonderby 2016,

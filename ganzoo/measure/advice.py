@@ -35,7 +35,9 @@ def advice(sickness: str, setting: Setting) -> str:
 def _overpowered(setting: Setting) -> list[str]:
     training, objective = setting.training, setting.objective
     steps = training.discriminator_steps
-    augment = {"augment": '["translation"]'} if setting.kind == "image" else {}
+    # As soon as one of both is used, it follows the other, or has been chosen.
+    image = setting.kind == "image" and not training.augment
+    augment = {"augment": '["translation"]', "ada_target": "0.6"} if image else {}
     return [
         _lower_rate("discriminator_lr", training, 4),
         *([f"--set training.discriminator_steps=1 (now {steps})"] if steps > 1 else []),

@@ -1,4 +1,8 @@
-"""Differentiable augmentation of images (DiffAugment, Zhao 2020, arXiv:2006.10738).
+"""Differentiable augmentation of images.
+
+`color`, `translation` and `cutout` are DiffAugment's (Zhao 2020, arXiv:2006.10738); `mirror`,
+`rotation` and `scale` are of those that ADA's paper found to matter most (Karras 2020,
+arXiv:2006.06676, figure 4), where each is done to some images only: see `training.ada_target`.
 
 Each function takes images (N, C, H, W) in [-1, 1] and numbers (N, DRAWS) from [0, 1), which decide
 what happens to each image, and returns new images of the same shape. For given numbers it is an
@@ -7,10 +11,12 @@ affine function of an image, so a gradient passes to the generator. Values may l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 #: Numbers that decide what happens to one image.
@@ -58,15 +64,54 @@ def cutout(images: Tensor, draws: Tensor) -> Tensor:
     return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0.0)
 
 
+def mirror(images: Tensor, draws: Tensor) -> Tensor:
+    """Half of the images are mirrored, left to right."""
+    return torch.where(draws[:, :1, None, None] < 0.5, images, images.flip(3))
+
+
+def rotation(images: Tensor, draws: Tensor) -> Tensor:
+    """Turned by a multiple of 90 degrees, each as likely; by 0 or 180 where sides differ."""
+    square = images.shape[2] == images.shape[3]
+    quarters = (0, 1, 2, 3) if square else (0, 2)
+    which = _whole(draws[:, 0], len(quarters))[:, None, None, None]
+    turned = images
+    for number, quarter in enumerate(quarters[1:], 1):
+        turned = torch.where(which == number, images.rot90(quarter, (2, 3)), turned)
+    return turned
+
+
+def scale(images: Tensor, draws: Tensor) -> Tensor:
+    """Enlarged about the centre by 2^x, where x is normal with a deviation of 0.2; an image that is
+    made smaller is continued by its reflection."""
+    # The largest draws would be infinite.
+    normal = torch.erfinv((2 * draws[:, 0] - 1).clamp(-0.9999, 0.9999)) * math.sqrt(2)
+    zoom = torch.exp2(-0.2 * normal)
+    # Rather than affine_grid, whose product would be in half precision under autocast.
+    height, width = images.shape[2:]
+    y = _centres(height, images) * zoom[:, None]
+    x = _centres(width, images) * zoom[:, None]
+    shape = (-1, height, width)
+    grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], 3)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def _centres(length: int, images: Tensor) -> Tensor:
+    """Where the centres of pixels are along a side that goes from -1 to 1."""
+    return (2 * torch.arange(length, device=images.device, dtype=images.dtype) + 1) / length - 1
+
+
 def _whole(draws: Tensor, count: int) -> Tensor:
     """Integers from 0 to count - 1, each as likely. draws: from [0, 1)."""
     # The largest draw times count may be rounded up to count.
     return (draws * count).long().clamp_max(count - 1)
 
 
-#: By the names that the paper gives them.
+#: By the names that options take.
 AUGMENTATIONS: Final[dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "color": color,
     "translation": translation,
     "cutout": cutout,
+    "mirror": mirror,
+    "rotation": rotation,
+    "scale": scale,
 }

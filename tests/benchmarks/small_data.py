@@ -1,0 +1,128 @@
+"""What ADA does where there are few images, as a table in Markdown.
+
+    python tests/benchmarks/small_data.py --data cifar10-train.zip --against cifar10-test.zip
+
+Trains a small network on 1,000 images of the data, the same ones for every run, without ADA and
+with it (`training.ada_target`), at equal steps and over several seeds. At four points on the way
+it is measured against images that none was trained on. The table has the mean over the seeds, and
+in brackets the smallest and the largest: of the Frechet distance, of recall, of the share of pairs
+in which the discriminator ranks the real image first, which shows how much it overfits, and of
+ADA's chance. What was trained and measured before is kept in the folder of the runs and not done
+again, so that it can be broken off and run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import ganzoo
+from ganzoo.sources.find import find_dataset
+
+POINTS = 4
+SETTINGS: dict[str, dict[str, Any]] = {
+    "dcgan": {"width": 32},
+    "stylegan2": {"width": 16, "latent_size": 64},
+}
+COLUMNS = {"fid": 1, "recall": 3, "health_separation": 3, "ada_p": 2}  # and their digits
+
+
+def subset(data: str, count: int, out: Path) -> Path:
+    """`count` images of the data, chosen by a fixed seed, as a file."""
+    path = out / f"images-{count}.npz"
+    if not path.exists():
+        samples = find_dataset(data).samples
+        chosen = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:count]
+        images = torch.stack([samples[int(index)] for index in chosen.sort().values])
+        np.savez(path, images=images.permute(0, 2, 3, 1).numpy())
+    return path
+
+
+def points_of(ada: bool, seed: int, data: Path, args: argparse.Namespace) -> list[dict[str, float]]:
+    """Train one model and measure it at each point, unless that was done before."""
+    folder = args.out / f"{args.arch}-{'ada' if ada else 'none'}-{seed}"
+    kept = folder.with_suffix(".json")
+    if kept.exists():
+        points: list[dict[str, float]] = json.loads(kept.read_text())
+        return points
+    every = args.steps // POINTS
+    if folder.exists():
+        run = ganzoo.resume(folder, progress=False)
+    else:
+        settings = {**SETTINGS[args.arch], "data.image_size": args.image_size}
+        settings["schedule.keep_checkpoints"] = POINTS
+        if ada:
+            settings |= {"training.ada_target": 0.6, "training.ada_images": args.ada_images}
+        run = ganzoo.train(
+            args.arch,
+            data,
+            steps=args.steps,
+            batch_size=32,
+            seed=seed,
+            settings=settings,
+            precision=args.precision,
+            log_every=every // 2,
+            sample_every=every,
+            checkpoint_every=every,
+            out=folder,
+            progress=False,
+        )
+    lines = {line["step"]: line for line in run.log}
+    points = []
+    for step in range(every, args.steps + 1, every):
+        figures = ganzoo.evaluate(
+            run, args.against, step=step, samples=args.samples, seeds=1, features=args.features
+        )
+        named = {name.partition("[")[0]: measured.value for name, measured in figures.items()}
+        line = {name: lines[step][name] for name in COLUMNS if name in lines[step]}
+        points.append({"step": step, **named, **line})
+    kept.write_text(json.dumps(points, indent=2) + "\n")
+    return points
+
+
+def cell(points: list[dict[str, float]], name: str) -> str:
+    """A figure: mean (smallest to largest)."""
+    values = [point[name] for point in points if name in point]
+    texts = [f"{v:.{COLUMNS[name]}f}" for v in (statistics.fmean(values), min(values), max(values))]
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", required=True, help="what the 1,000 images are of")
+    parser.add_argument("--against", required=True, help="what it is compared with")
+    parser.add_argument("--arch", default="stylegan2", choices=list(SETTINGS))
+    parser.add_argument("--image-size", type=int, default=16)
+    parser.add_argument("--count", type=int, default=1000, help="images that are trained on")
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--ada-images", type=int, default=50_000)
+    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
+    parser.add_argument("--samples", type=int, default=5000, help="samples that are measured")
+    parser.add_argument("--features", default="cifar-convnet", help="the extractor")
+    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
+    parser.add_argument("--out", type=Path, default=Path("runs/small-data"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    data = subset(args.data, args.count, args.out)
+    tools: dict[bool, list[list[dict[str, float]]]] = {False: [], True: []}
+    for seed in range(args.seeds):  # a seed at a time, so that what is there can be compared
+        for ada, points in tools.items():
+            points.append(points_of(ada, seed, data, args))
+    print("| step | ADA | FID | recall | real first | chance |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for number in range(POINTS):
+        for ada, seeds in tools.items():
+            at = [points[number] for points in seeds]
+            cells = [cell(at, name) for name in COLUMNS if name in at[0]]
+            step, told = int(at[0]["step"]), "0.6" if ada else "none"
+            print(f"| {step:,} | {told} | {' | '.join(cells)} |{'' if ada else ' |'}")
+
+
+if __name__ == "__main__":
+    main()
