@@ -2,6 +2,8 @@
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
+# One more than there are cores: some tests wait for a Hub that does not answer.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .PHONY: demo test slow lint benchmark site clean
 
@@ -14,7 +16,7 @@ demo: .venv/installed
 
 ## The whole test suite but its campaigns (under twenty minutes on two cores).
 test: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not timing"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not timing"
 	$(BIN)/python -m pytest -m timing
 
 ## The campaigns that take minutes each.

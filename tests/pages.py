@@ -23,6 +23,8 @@ SHORTER = (
     (r"--step \d+", "--step 2"),
     (r"--samples \d+", "--samples 300"),
     (r"--frames \d+", "--frames 2"),
+    (r"(--set |\b)width=\d+", r"\g<1>width=8"),
+    (r"^(ganzoo train (?:dcgan|wgan-gp|sngan) (?!.*width=).*)", r"\g<1> --set width=8"),
     # To find the fastest precision takes longer than a few steps.
     (r"^(ganzoo (?:--plugin \S+ )?train (?!.*--precision).*)", r"\g<1> --precision fp32"),
 )

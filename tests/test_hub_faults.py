@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -244,12 +246,33 @@ def test_an_answer_that_was_lost_is_no_unchanged_model(hub, trained, name):
     assert done.url.endswith(f"/commit/{hub.commits(name)[1]}")
 
 
-@pytest.mark.parametrize("answer", [b"[]", b"{}", b"null", b'{"id": 5}', b"<html>log in</html>"])
-def test_something_that_is_no_hub(trained, answer, tmp_path):
+ANSWERS = (b"[]", b"{}", b"null", b'{"id": 5}', b"<html>log in</html>")
+#: What each of the commands says about each answer, as a line of JSON. One process asks them all:
+#: the address of the Hub is read once a process.
+ASK_ALL = """
+import json, os, sys
+from urllib.request import urlopen
+from click.testing import CliRunner
+from ganzoo.cli import commands
+run, answers = sys.argv[1], int(sys.argv[2])
+for number in range(answers):
+    urlopen(os.environ["HF_ENDPOINT"] + f"/answer/{number}").close()
+    for words in (["sample", "hf://alice/x"], ["publish", run, "hf://alice/x"]):
+        done = CliRunner().invoke(commands, words)
+        print(json.dumps([done.exit_code, done.stderr]))
+"""
+
+
+def test_something_that_is_no_hub(trained, tmp_path):
     """A proxy's page, another server: what is asked of it is not what it answers."""
 
     class Other(BaseHTTPRequestHandler):
+        number = 0
+
         def do_GET(self) -> None:
+            if chosen := re.fullmatch(r"/answer/(\d)", self.path):
+                Other.number = int(chosen[1])
+            answer = ANSWERS[self.number]
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -263,18 +286,19 @@ def test_something_that_is_no_hub(trained, answer, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path)}
-    for args in (["sample", "hf://alice/x"], ["publish", str(trained), "hf://alice/x"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ganzoo", *args],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode in (1, 2), done.stderr
-        assert one_message(done.stderr), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_ALL, str(trained), str(len(ANSWERS))],
+        cwd=tmp_path,
+        env={**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
     server.shutdown()
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(told) == 2 * len(ANSWERS), done.stderr
+    for status, message in told:
+        assert status in (1, 2), message
+        assert one_message(message), message
 
 
 def test_the_loopback_hub_had_no_faults_of_its_own(hub: Hub):
