@@ -107,6 +107,14 @@ R3GAN = {
     "objective.penalty_weight": 2.0,
     **rates(2e-3, 2e-3),
 }
+BIGGAN = {
+    "width": 16,
+    "attention": 16,
+    "training.batch_size": 64,
+    "training.discriminator_steps": 1,
+    "training.ema_decay": 0.999,
+    **rates(5e-4, 1e-3),
+}
 #: As docs/families.md has them: size, steps, settings, least digits, least share that is sure.
 FULL = {
     "acgan": (32, 2000, {"width": 32, **rates(1e-3, 1e-3)}, 10, 0.8),
@@ -126,6 +134,8 @@ FULL = {
         0.4,
     ),
     "r3gan": (16, 3000, R3GAN, 9, 0.4),
+    "biggan": (32, 1500, BIGGAN, 10, 0.8),
+    "fastgan": (32, 3000, {"width": 16}, 9, 0.4),
 }
 
 

@@ -27,6 +27,8 @@ OWN = {
     "r3gan": {"width": 16, "blocks": 1},
     "projection": {"width": 4},
     "acgan": {"width": 4},
+    "biggan": {"width": 4, "latent_size": 16, "embedding_size": 8, "attention": 8},
+    "fastgan": {"width": 4, "latent_size": 16},
     "points": {"width": 16},
     "wavegan": {"width": 2},
     "ctgan": {"width": 16},

@@ -261,6 +261,7 @@ def test_the_size_is_the_median_of_all(tmp_path):
         ("r3gan", "32x16", (3, 32, 16)),
         ("projection", "16x48", (3, 16, 48)),
         ("acgan", "48x48", (3, 48, 48)),
+        ("biggan", "16x32", (3, 16, 32)),
     ],
 )
 def test_rectangles_train_and_are_loaded(name, size, shape, tmp_path):

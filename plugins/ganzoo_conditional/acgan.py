@@ -30,7 +30,7 @@ class ACGAN(Architecture):
         dropout: float = Field(0.5, ge=0, lt=1, description="dropout in the discriminator")
 
     conditional: ClassVar = True
-    image_sizes: ClassVar = (16, 32, 64)
+    image_sizes: ClassVar = (16, 32, 64, 128, 256)
     image_multiple: ClassVar = 16
     objective: ClassVar = AuxiliaryClassifier
     training: ClassVar = Training(batch_size=100, steps=50_000, beta1=0.5)

@@ -7,9 +7,10 @@ from ganzoo import SampleSpec, layers
 
 
 def channels(spec: SampleSpec, width: int) -> list[int]:
-    """Of the feature maps, from the one at half the picture's size to the smallest one."""
+    """Of the feature maps, from the one at half the picture's size to the smallest one: twice as
+    many at each halving, up to 16 times `width`."""
     halvings, _ = layers.smallest_map(*spec.shape[1:])
-    return [width << index for index in range(halvings)]
+    return [width << min(index, 4) for index in range(halvings)]
 
 
 def start(spec: SampleSpec, inputs: int, width: int) -> nn.Sequential:

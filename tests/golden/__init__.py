@@ -62,7 +62,18 @@ CASES: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "ebgan": ("ebgan", "digits", {**_IMAGES, "width": 4}),
     "r3gan": ("r3gan", "digits", {**_IMAGES, "width": 16, "blocks": 1}),
     "projection": ("projection", "digits", _LABELLED),
+    "projection-sagan": (
+        "projection",
+        "digits",
+        {**_LABELLED, "attention": 8, "conditioning": "hierarchical", "embedding_size": 8},
+    ),
     "acgan": ("acgan", "digits", _LABELLED),
+    "biggan": ("biggan", "digits", {**_LABELLED, "embedding_size": 8}),
+    "fastgan": (
+        "fastgan",
+        "digits",
+        {"data.image_size": 32, "training.batch_size": 8, "width": 4, "latent_size": 16},
+    ),
     "points": ("points", "ring", {"training.batch_size": 64}),
     "ctgan": ("ctgan", "auto-mpg", {"width": 16, "training.batch_size": 40}),
     "wavegan": ("wavegan", "plucks", {"width": 2, "training.batch_size": 8}),
