@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ganzoo.plugins import use
     from ganzoo.run import Run
     from ganzoo.runs.folder import RunFolder
+    from ganzoo.sampler.latents import latent_of
     from ganzoo.sources.mapstyle import from_dataset
     from ganzoo.spec import SampleSpec
     from ganzoo.training import Training
@@ -96,6 +97,7 @@ _WHERE = {
     "compare": "ganzoo.measure.evaluate",
     "evaluate": "ganzoo.measure.evaluate",
     "from_dataset": "ganzoo.sources.mapstyle",
+    "latent_of": "ganzoo.sampler.latents",
     "list_architectures": "ganzoo.models.references",
     "list_models": "ganzoo.models.references",
     "load": "ganzoo.models.load",
@@ -156,6 +158,7 @@ __all__ = [
     "evaluate",
     "from_dataset",
     "hookimpl",
+    "latent_of",
     "layers",
     "list_architectures",
     "list_models",

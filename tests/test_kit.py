@@ -25,6 +25,7 @@ OWN = {
     "sngan": {"width": 4},
     "ebgan": {"width": 4},
     "r3gan": {"width": 16, "blocks": 1},
+    "stylegan2": {"width": 4, "latent_size": 8},
     "projection": {"width": 4},
     "acgan": {"width": 4},
     "biggan": {"width": 4, "latent_size": 16, "embedding_size": 8, "attention": 8},

@@ -76,11 +76,12 @@ def test_samples_are_shown_as_their_kind_says():
 
 
 def test_options_of_sampling_become_controls():
-    from families.stylegan2 import StyleGAN2
+    from ganzoo_stylegan2.networks import StyleGAN2
 
     made = controls(StyleGAN2.Sampling)
     slider = made["truncation"]
     assert (slider.minimum, slider.maximum, slider.value) == (0, 1, 1.0)
+    assert {"mix_seed", "mix_layer"} <= made.keys()
     assert given(["truncation", "text"], (0.5, "")) == {"truncation": 0.5}
 
 

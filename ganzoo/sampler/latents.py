@@ -42,7 +42,13 @@ def first_of(
     """The first latent of each of `seeds`, (1, *latent). inputs: as in `drawn`; one a seed."""
     for number, seed in enumerate(seeds):
         own = None if inputs is None else inputs[number % len(inputs)][None]
-        yield next(drawn(architecture, seed, own))[:1]
+        yield latent_of(architecture, seed, own)
+
+
+def latent_of(architecture: Architecture, seed: int, inputs: Tensor | None = None) -> Tensor:
+    """The first latent of a seed, that of its own sample: (1, *latent), on the CPU. inputs: as in
+    `drawn`."""
+    return next(drawn(architecture, seed, inputs))[:1]
 
 
 def batches(parts: Iterator[Tensor], count: int, size: int) -> Iterator[Tensor]:

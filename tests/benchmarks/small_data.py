@@ -26,8 +26,10 @@ import ganzoo
 from ganzoo.sources.find import find_dataset
 
 POINTS = 4
+#: A discriminator that learns faster than usual knows 1,000 images soon; with DCGAN's own rate it
+#: did not within 190 turns of them, and ADA had nothing to do.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "dcgan": {"width": 32},
+    "dcgan": {"width": 32, "training.discriminator_lr": 1e-3},
     "stylegan2": {"width": 16, "latent_size": 64},
 }
 COLUMNS = {"fid": 1, "recall": 3, "health_separation": 3, "ada_p": 2}  # and their digits
@@ -97,10 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", required=True, help="what the 1,000 images are of")
     parser.add_argument("--against", required=True, help="what it is compared with")
-    parser.add_argument("--arch", default="stylegan2", choices=list(SETTINGS))
+    parser.add_argument("--arch", default="dcgan", choices=list(SETTINGS))
     parser.add_argument("--image-size", type=int, default=16)
     parser.add_argument("--count", type=int, default=1000, help="images that are trained on")
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--ada-images", type=int, default=50_000)
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     parser.add_argument("--samples", type=int, default=5000, help="samples that are measured")

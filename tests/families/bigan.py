@@ -12,7 +12,7 @@ The encoder is a partner of the generator, so it is in the model that is saved a
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -70,6 +70,9 @@ class BiGAN(Architecture):
         width: int = Field(32, ge=1, description="channels next to the image")
         hidden: int = Field(256, ge=1, description="units of the layers that judge a pair")
 
+    class Sampling(Options):
+        truncation: float = Field(1.0, ge=0, le=1, description="0: the mean latent alone")
+
     image_sizes: ClassVar = (16, 32, 64)
     objective: ClassVar = PairLoss
     training: ClassVar = Training(batch_size=128, steps=20_000, beta1=0.5)
@@ -102,6 +105,10 @@ class BiGAN(Architecture):
         encoder.append(nn.Flatten())
         encoder.append(nn.Linear(self.channels[-1] * 4 * 4, self.config.latent_size))
         return {"encoder": encoder}
+
+    def generate(self, network: Any, latent: Tensor, labels: Any, sampling: Any) -> Tensor:
+        samples: Tensor = network(sampling.truncation * latent)
+        return samples
 
 
 @hookimpl

@@ -61,6 +61,19 @@ CASES: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "sngan": ("sngan", "digits", {**_IMAGES, "width": 4}),
     "ebgan": ("ebgan", "digits", {**_IMAGES, "width": 4}),
     "r3gan": ("r3gan", "digits", {**_IMAGES, "width": 16, "blocks": 1}),
+    "stylegan2": (
+        "stylegan2",
+        "digits",
+        {
+            **_IMAGES,
+            "width": 4,
+            "latent_size": 8,
+            "objective.path_every": 2,
+            "objective.penalty_every": 3,
+            "training.ada_target": 0.2,
+            "training.ada_images": 200,
+        },
+    ),
     "projection": ("projection", "digits", _LABELLED),
     "projection-sagan": (
         "projection",
