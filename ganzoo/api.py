@@ -82,7 +82,10 @@ def train(
     asked, source = _with_source(asked, settings or {}, cls, name)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
     with _machine(resolved) as processes, showing(progress) as bar:
-        dataset, names = _dataset(data, labels, resolved), resolved.schedule.observers
+        dataset, names = (
+            _dataset(data, labels, resolved, bool(cls.needs_inputs)),
+            resolved.schedule.observers,
+        )
         resolved, notes = _fitted(resolved, cls, dataset, source)
         followers = [*observers, *bar]
         session = Session(cls, resolved, dataset, processes, followers, names, notes)
@@ -125,7 +128,7 @@ def resume(
         cls, _ = _architecture(architecture)
     config = moved(brought_up_to_date(opened, config, cls), device, precision)
     with _machine(config) as processes, showing(progress) as bar:
-        dataset = _dataset(data, labels, config, opened.spec())
+        dataset = _dataset(data, labels, config, bool(cls.needs_inputs), opened.spec())
         followers = [*observers, *bar]
         return Session(cls, config, dataset, processes, followers, observers).go_on(opened)
 
@@ -157,7 +160,7 @@ def benchmark(
             images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
             dataset = dataset_of(images, torch.arange(count) % 10, resolved.data)
         else:
-            dataset = _dataset(data, None, resolved)
+            dataset = _dataset(data, None, resolved, bool(cls.needs_inputs))
         resolved, _ = _fitted(resolved, cls, dataset)
         return measured_speeds(resolved, cls, dataset, seconds)
 
@@ -249,16 +252,18 @@ def _dataset(
     data: Samples | None,
     labels: Tensor | None,
     config: RunConfig,
+    inputs: bool,
     spec: SampleSpec | None = None,
 ) -> Dataset:
-    """The data set to train on. spec: of what the run was trained on so far."""
+    """The data set to train on. inputs: whether the architecture needs some. spec: of what the run
+    was trained on so far."""
     data = config.data.source if data is None else data
     if data is None:
         raise GanzooError(
             "no data: give a name, a path or a tensor (--data mnist-5k). A run that was trained on "
             "a tensor is resumed from Python: ganzoo.resume(run, data=tensor)"
         )
-    return dataset_of(data, labels, config.data, spec)
+    return dataset_of(data, labels, config.data, spec, inputs)
 
 
 def _with_source(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,9 @@ class Architecture:
     image_multiple: ClassVar[int] = 0
     #: Whether its networks take labels.
     conditional: ClassVar[bool] = False
+    #: Whether the data must have inputs for the generator to work from: ``any``, or ``paired``, one
+    #: for each sample.
+    needs_inputs: ClassVar[Literal["", "any", "paired"]] = ""
     #: The paper, as a link or a reference.
     paper: ClassVar[str] = ""
 
@@ -83,6 +86,8 @@ class Architecture:
             raise ValueError(f"it cannot make images of shape {spec.shape}; it can make {sizes}")
         if self.conditional and not spec.classes:
             raise ValueError("it takes labels, and there are no classes")
+        if self.needs_inputs and spec.inputs is None:
+            raise ValueError("it works from inputs, and the data has none")
         self.check()
 
     @classmethod

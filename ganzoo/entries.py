@@ -148,8 +148,9 @@ class ReaderEntry(Entry):
     with a default for each option: what ``--set data.OPTION=VALUE`` may give. The target is then
     called with ``options=`` as well. Where it has a parameter ``spec``, it is given the
     `ganzoo.SampleSpec` of the model that the data is for, whatever its kind, or None; where it has
-    ``data``, all options of data. With a parameter ``split``, ``--data PATH:SPLIT`` is taken, too:
-    it is given where it is asked for.
+    ``data``, all options of data; with ``inputs``, whether the generator that the data is for works
+    from inputs. With a parameter ``split``, ``--data PATH:SPLIT`` is taken, too: it is given where
+    it is asked for.
     """
 
     label: ClassVar[str] = "reader"

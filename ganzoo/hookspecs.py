@@ -174,6 +174,7 @@ def ganzoo_extractors() -> Iterable[ExtractorEntry]:  # type: ignore[empty-body]
 def ganzoo_figures() -> Iterable[FigureEntry]:  # type: ignore[empty-body]
     """The figures of quality of this plugin, which ``ganzoo evaluate`` measures beside the
     distances between features: they go into metrics.json and the card like those.
+    ``ganzoo_translation`` has those of held-out pairs, ``ganzoo_text`` perplexities.
 
     A figure comes with two that it is compared with: that of real samples, and that of noise or of
     the simplest thing that one could do::

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FEW, ROOT, call, published, set_options
+from conftest import call, published, set_options
 from loopback import Hub
 from safetensors.torch import load_file
 from test_resume import wait_for
@@ -83,18 +83,6 @@ def digits(folder: Path) -> Path:
     return folder / "digits.npz"
 
 
-def lines(folder: Path) -> Path:
-    """What the documentation says, in small letters; each second line is for testing."""
-    pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
-    text = "\n".join(page.read_text() for page in sorted(pages))
-    small = [part.strip().lower() for line in text.splitlines() for part in line.split(". ")]
-    plain = [line for line in small if len(line) > 20 and set(line) <= set(LETTERS)]
-    (folder / "test.txt").write_text("\n".join([*plain[::2], "ça, c'est autre chose"]))
-    (folder / "train.txt").write_text("\n".join([LETTERS, *plain[1::2]]))
-    return folder / "train.txt"
-
-
-LETTERS = " ,.abcdefghijklmnopqrstuvwxyz"
 IMAGES = {"data.image_size": 16, "width": 4, "latent_size": 8, "training.batch_size": 8}
 
 
@@ -120,21 +108,6 @@ def encodes_and_truncates(run: Run, data: Path) -> None:
     assert grids[0].read_bytes() != grids[1].read_bytes()
 
 
-def measures(run: Run, data: Path) -> None:
-    """A test file is read in the alphabet of the model."""
-    test = data.with_name("test.txt")
-    with pytest.warns(ganzoo.GanzooWarning, match="1 lines are left out"):
-        result = call("evaluate", run.path, "--data", test, *FEW)
-    assert result.exit_code == 0, result.output
-    assert "fid[bigrams]" in result.output
-    generator = ganzoo.load(run)
-    assert generator.metrics["fid[bigrams]"].floor is not None
-    file = generator.save_samples(generator.sample(3), data.with_name("three.txt"))
-    written = file.read_text().splitlines()
-    assert len(written) == 3
-    assert set("".join(written)) <= set(generator.spec.details["alphabet"])
-
-
 def looks_back(run: Run, data: Path) -> None:
     """The slow weights are where the run goes on from, and not in the model."""
     (checkpoint,) = run.path.glob(f"checkpoints/step-{STEPS:07}/networks.safetensors")
@@ -146,20 +119,6 @@ def looks_back(run: Run, data: Path) -> None:
 
 FAMILIES = [
     Family("bigan.py", "bigan", digits, {**IMAGES, "hidden": 8}, encodes_and_truncates),
-    Family(
-        "text.py",
-        "chargan",
-        lines,
-        {
-            "width": 8,
-            "latent_size": 8,
-            "blocks": 1,
-            "data.length": 12,
-            "training.batch_size": 8,
-            "training.discriminator_steps": 2,
-        },
-        measures,
-    ),
     Family(
         "rules.py",
         "lookahead",

@@ -33,6 +33,10 @@ OWN = {
     "points": {"width": 16},
     "wavegan": {"width": 2},
     "ctgan": {"width": 16},
+    "pix2pix": {"width": 4},
+    "cyclegan": {"width": 4, "blocks": 1},
+    "vaegan": {"width": 4},
+    "arae": {"width": 8, "code_size": 8, "hidden": 16},
 }
 
 #: Those of them that are tried in two processes each time: with conditional batch norm and

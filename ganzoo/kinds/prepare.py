@@ -34,8 +34,7 @@ def prepare_data(
             f"{name} needs labels, but the data set {dataset.name!r} has none. In a folder or zip, "
             "subfolders are classes."
         )
-    if dataset.input_spec is not None:
-        kind_of(dataset.input_spec)
+    _check_inputs(dataset, architecture, name)
     kind = kind_class(dataset.kind)
     try:
         kind(dataset.spec)
@@ -50,6 +49,23 @@ def prepare_data(
         fitted = replace(fitted, inputs=inputs.samples, input_spec=spec)
     kind_of(fitted.spec)
     return fitted
+
+
+def _check_inputs(dataset: Dataset, architecture: type[Architecture], name: str) -> None:
+    needed = architecture.needs_inputs
+    if dataset.input_spec is not None:
+        kind_of(dataset.input_spec)
+    elif needed:
+        raise GanzooError(
+            f"{name} works from inputs, and the data set {dataset.name!r} has none. Of a folder or "
+            "zip with the folders A and B, A are inputs; so are the left halves of images that are "
+            "twice as wide as high. In Python, give a ganzoo.Dataset with inputs"
+        )
+    if needed == "paired" and not dataset.paired:
+        raise GanzooError(
+            f"{name} learns from pairs, and samples and inputs of the data set {dataset.name!r} "
+            "are not paired. In the folders A and B, files of the same name are pairs"
+        )
 
 
 def affordable(

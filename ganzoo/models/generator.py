@@ -194,7 +194,7 @@ class Generator(Sampler):
         spec = self.input_spec
         if spec is None:
             raise GanzooError(f"{self.name} works from latents, not from inputs")
-        dataset = find_dataset(os.fspath(data), spec)
+        dataset = find_dataset(os.fspath(data), spec, inputs=True)
         dataset = dataset.of_inputs() or dataset
         dataset = kind_of(spec).match(dataset, self.name or "the model", "works from")
         samples = read_all(dataset).samples

@@ -46,9 +46,10 @@ def dataset_of(
     labels: Tensor | None = None,
     options: Data | None = None,
     spec: SampleSpec | None = None,
+    inputs: bool = False,
 ) -> Dataset:
     """The data set that a caller gave. labels: of a tensor's samples, see `class_labels`. options:
-    how it is read and in what form. spec: as in `find_dataset`. Raises GanzooError."""
+    how it is read and in what form. spec, inputs: as in `find_dataset`. Raises GanzooError."""
     source = source_of(data)
     options = options or Data()
     if isinstance(data, np.ndarray):
@@ -59,7 +60,7 @@ def dataset_of(
             f"{source or type(data).__name__}, which has its own"
         )
     if source is not None:
-        return find_dataset(options.model_copy(update={"source": source}), spec)
+        return find_dataset(options.model_copy(update={"source": source}), spec, inputs)
     if isinstance(data, Tensor):
         dataset = from_tensor(data, labels, data=options)
     elif isinstance(data, Dataset):
@@ -81,11 +82,12 @@ def source_of(data: Samples) -> str | None:
     return None
 
 
-def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
+def find_dataset(data: str | Data, spec: SampleSpec | None = None, inputs: bool = False) -> Dataset:
     """The data set of a name, ``name:split``, a path or ``path:split``.
 
     data: `Data` may name a reader and its options. spec: of an existing model that the data is
-    for, so that a reader uses the model's alphabet or columns. Raises GanzooError where there is
+    for, so that a reader uses the model's alphabet or columns. inputs: whether a generator works
+    from inputs of the data; that of a spec which has inputs does. Raises GanzooError where there is
     no such data, where it cannot be read, or where it has no such option.
     """
     options = data if isinstance(data, Data) else Data.model_construct(source=data)
@@ -111,7 +113,8 @@ def find_dataset(data: str | Data, spec: SampleSpec | None = None) -> Dataset:
         return dataset
     path, part = _split(source)
     if path.exists():
-        return _from_path(path, part, options, spec)
+        inputs = inputs or (spec is not None and spec.inputs is not None)
+        return _from_path(path, part, options, {"spec": spec, "inputs": inputs})
     if os.sep in source or path.suffix:
         raise GanzooError(f"{source}: there is no such file or folder")
     raise unknown("data set", name, entries, "A path works too.")
@@ -147,7 +150,7 @@ def _split(source: str) -> tuple[Path, str]:
     return user_path(before), part
 
 
-def _from_path(path: Path, part: str, options: Data, spec: SampleSpec | None) -> Dataset:
+def _from_path(path: Path, part: str, options: Data, known: dict[str, Any]) -> Dataset:
     if not os.access(path, os.R_OK):
         raise GanzooError(f"{path}: cannot be read: permission denied")
     if not path.is_dir() and not path.is_file():
@@ -155,7 +158,7 @@ def _from_path(path: Path, part: str, options: Data, spec: SampleSpec | None) ->
     if path.is_file() and path.stat().st_size == 0:
         raise GanzooError(f"{path}: the file is empty")
     reader = _reader(path, options.reader)
-    extras = _extras(reader, options, spec)
+    extras = _extras(reader, options, known)
     if part and "split" not in _parameters(reader):
         raise GanzooError(f"{path}:{part}: what the reader {reader.name} reads has no splits")
     if part:
@@ -179,14 +182,14 @@ def _reader(path: Path, asked: str | None) -> ReaderEntry:
     return reader
 
 
-def _extras(reader: ReaderEntry, data: Data, spec: SampleSpec | None) -> dict[str, Any]:
-    """What a reader is called with besides the path."""
+def _extras(reader: ReaderEntry, data: Data, known: dict[str, Any]) -> dict[str, Any]:
+    """What a reader is called with besides the path. known: what it may ask for by name."""
     extras: dict[str, Any] = {}
     if reader.options:
         model = options_of(reader)
         own = {key: value for key, value in data.others.items() if key in model.model_fields}
         extras["options"] = make(model, own, f"the reader {reader.name}", "data.")
-    offered = {"spec": spec, "data": data}
+    offered = {**known, "data": data}
     return extras | {key: offered[key] for key in _parameters(reader) if key in offered}
 
 

@@ -89,6 +89,10 @@ CASES: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     ),
     "points": ("points", "ring", {"training.batch_size": 64}),
     "ctgan": ("ctgan", "auto-mpg", {"width": 16, "training.batch_size": 40}),
+    "pix2pix": ("pix2pix", "outlines", {**_IMAGES, "width": 4}),
+    "cyclegan": ("cyclegan", "outlines-unpaired", {**_IMAGES, "width": 4, "blocks": 1}),
+    "vaegan": ("vaegan", "digits", {**_IMAGES, "width": 4}),
+    "arae": ("arae", "character-names", {"width": 8, "hidden": 16, "training.batch_size": 16}),
     "wavegan": ("wavegan", "plucks", {"width": 2, "training.batch_size": 8}),
 }
 

@@ -23,7 +23,14 @@ from ganzoo.entries import ReaderEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds.image.classes import sort_out
 from ganzoo.kinds.image.levels import Levels, levels_of
-from ganzoo.kinds.image.pixels import Form, check_area, deep_values, pixels, too_large
+from ganzoo.kinds.image.pixels import HALVES, Form, check_area, deep_values, pixels, too_large
+from ganzoo.kinds.image.sides import (
+    Direction,
+    are_double,
+    tell_of_folders,
+    tell_of_halves,
+    two_folders,
+)
 from ganzoo.kinds.image.stored import (
     FolderFiles,
     Numbers,
@@ -56,7 +63,9 @@ class ImageFiles:
     @property
     def sides(self) -> tuple[Numbers, Numbers]:
         """The heights and the widths of those that can be opened."""
-        return self.found.heights[self.found.readable], self.found.widths[self.found.readable]
+        readable = self.found.readable
+        widths = self.found.widths[readable] // (2 if self.form.half else 1)
+        return self.found.heights[readable], widths
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,7 +103,7 @@ class ImageFiles:
 
     def fingerprint(self) -> str:
         """Of names and sizes, so that a copy of the files has the same."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(self.form.half.encode())
         for name, size in zip(self.files.names, self.files.sizes.tolist(), strict=True):
             digest.update(f"{name} {size}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
@@ -106,27 +115,37 @@ class ImageFiles:
     def version(self) -> str:
         """SHA-256 over the state of the files, what decodes them, and how."""
         form = self.form
-        decoder = f"{self.files.version()} {PIL.__version__} {_DECODING} {form.fit} {form.levels}"
+        decoder = f"{self.files.version()} {PIL.__version__} {_DECODING}"
+        decoder += f" {form.fit} {form.levels}{form.half}"
         return hashlib.sha256(decoder.encode()).hexdigest()
 
 
 def images(
-    path: Path, data: Data | None = None, spec: SampleSpec | None = None, split: str = ""
+    path: Path,
+    data: Data | None = None,
+    spec: SampleSpec | None = None,
+    split: str = "",
+    inputs: bool = False,
 ) -> Dataset:
-    """One picture; or those in a folder and its subfolders. See `sort_out` for their labels."""
+    """One picture; or those in a folder and its subfolders. See `sort_out` for their labels, and
+    `sides` for their inputs."""
     sieve = Sieve(_ends())
     if path.is_file():
         found = path.stat()
         files = FolderFiles(path.parent, [path.name], [found.st_size], [times_of(found)], sieve)
-        return _dataset(path, files, data, spec, split)
-    return _dataset(path, in_folder(path, sieve), data, spec, split)
+        return _dataset(path, files, data, spec, split, inputs)
+    return _dataset(path, in_folder(path, sieve), data, spec, split, inputs)
 
 
 def image_zip(
-    path: Path, data: Data | None = None, spec: SampleSpec | None = None, split: str = ""
+    path: Path,
+    data: Data | None = None,
+    spec: SampleSpec | None = None,
+    split: str = "",
+    inputs: bool = False,
 ) -> Dataset:
     """The images in a zip, read in place; nothing is extracted. See `images`."""
-    return _dataset(path, in_zip(path, Sieve(_ends())), data, spec, split)
+    return _dataset(path, in_zip(path, Sieve(_ends())), data, spec, split, inputs)
 
 
 def _ends() -> tuple[str, ...]:
@@ -134,7 +153,12 @@ def _ends() -> tuple[str, ...]:
 
 
 def _dataset(
-    path: Path, stored: Stored, data: Data | None, spec: SampleSpec | None, split: str
+    path: Path,
+    stored: Stored,
+    data: Data | None,
+    spec: SampleSpec | None,
+    split: str,
+    inputs: bool,
 ) -> Dataset:
     if not len(stored.names):
         left = _counted(stored.beside.left)
@@ -143,23 +167,63 @@ def _dataset(
             f"{path}: no images in it. {there}Images are files that end in "
             f"{', '.join(end[1:] for end in _ends())}."
         )
-    known = spec.classes if spec else ()
-    stored, labels, classes = sort_out(stored, split, known)
+    name = f"{path.stem}-{split}" if split else path.stem
+    direction: Direction = _asked("direction", data, spec) or "AtoB"
+    sides = two_folders(stored, split) if inputs else None
+    if sides is not None:
+        tell_of_folders(path, direction, sides)
+        first, second = (_decoded(path, stored.some(s), data, spec) for s in sides.numbers)
+        return _translated(Dataset(name, second), first, direction, sides.paired)
+    stored, labels, classes = sort_out(stored, split, spec.classes if spec else ())
+    samples = _decoded(path, stored, data, spec)
+    if not (inputs and are_double(samples.found)):
+        return Dataset(name, samples, labels, classes, details=_details(samples))
+    tell_of_halves(path, direction)
+    first, second = (samples.at(replace(samples.form, half=half)) for half in HALVES)
+    return _translated(Dataset(name, second, labels, classes), first, direction)
+
+
+def _decoded(path: Path, stored: Stored, data: Data | None, spec: SampleSpec | None) -> ImageFiles:
+    """The images of files, as squares of a middle size."""
     found = survey(stored)
     if not len(found.readable):
         raise _none_readable(path, stored, found)
     _tell_of_files(path, stored, found)
     channels, side = (3 if found.count(COLOUR) else 1), found.short_side()
     samples = ImageFiles(stored, found, Form((side, side), channels))
-    levels = None
-    if found.count(DEEP):
-        levels = _levels(path, samples, data, spec)
-    details: dict[str, Any] = {}
-    if levels is not None:
-        samples = samples.at(replace(samples.form, levels=levels))
-        details = {"levels": list(levels)}
-    name = f"{path.stem}-{split}" if split else path.stem
-    return Dataset(name, samples, labels, classes, details=details)
+    levels = _levels(path, samples, data, spec) if found.count(DEEP) else None
+    return samples if levels is None else samples.at(replace(samples.form, levels=levels))
+
+
+def _details(samples: ImageFiles) -> dict[str, Any]:
+    return {"levels": list(samples.form.levels)} if samples.found.count(DEEP) else {}
+
+
+def _translated(
+    dataset: Dataset, first: ImageFiles, direction: Direction, paired: bool = True
+) -> Dataset:
+    """A data set of the second side with the first as inputs, or the other way round, both of one
+    size."""
+    second = dataset.samples
+    assert isinstance(second, ImageFiles)
+    inputs, samples = (first, second) if direction == "AtoB" else (second, first)
+    inputs = inputs.at(replace(inputs.form, size=samples.form.size))
+    kept = {} if direction == "AtoB" else {"direction": direction}
+    spec = SampleSpec("image", inputs.shape, details={**_details(inputs), **kept})
+    return replace(
+        dataset,
+        samples=samples,
+        details={**_details(samples), **kept},
+        inputs=inputs,
+        input_spec=spec,
+        paired=paired,
+    )
+
+
+def _asked(option: str, data: Data | None, spec: SampleSpec | None) -> Any:
+    """An option of the data, or as the model that it is for has it."""
+    asked = data.others.get(option) if data else None
+    return asked or (spec.details.get(option) if spec else None)
 
 
 def _levels(
@@ -167,8 +231,7 @@ def _levels(
 ) -> Levels | None:
     """What is black and white in deep pictures: as it is asked for, or as the model that they are
     for has it, or as they have it themselves."""
-    asked = data.others.get("levels") if data else None
-    asked = asked or (spec.details.get("levels") if spec else None)
+    asked = _asked("levels", data, spec)
     if asked is not None:
         return float(asked[0]), float(asked[1])
     found = samples.found

@@ -55,7 +55,13 @@ def fit_images(
             raise GanzooError(
                 f"data.channels={channels}: pictures have {', '.join(map(str, MODES))} channels"
             )
-        form = Form(size, channels, fit, levels or samples.form.levels)
+        form = dataclasses.replace(
+            samples.form,
+            size=size,
+            channels=channels,
+            fit=fit,
+            levels=levels or samples.form.levels,
+        )
         if form == samples.form:
             return dataset
         return dataclasses.replace(dataset, samples=samples.at(form))

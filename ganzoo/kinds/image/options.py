@@ -66,6 +66,12 @@ class ImageOptions(Options):
         description="values of black and white in images of more than 8 bits [their extremes]",
     )
 
+    direction: Literal["AtoB", "BtoA"] | None = Field(
+        None,
+        description="of folders A and B, or the left and right half of images, which is translated "
+        "into which [AtoB]",
+    )
+
     @model_validator(mode="after")
     def _ordered(self) -> ImageOptions:
         if self.levels is not None and not self.levels[0] < self.levels[1]:

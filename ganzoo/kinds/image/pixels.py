@@ -21,6 +21,7 @@ Fit = Literal["crop", "pad", "stretch"]
 Size = tuple[int, int]
 """Height and width in pixels."""
 
+HALVES: Final = ("left", "right")
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LARGE: Final = 1 << 24  # pixels of a picture that takes so much memory that one is read at a time
 _ORIENTATION: Final = 0x0112  # in EXIF
@@ -35,12 +36,14 @@ class Form:
 
     fit: where their shape is another one, ``crop`` keeps the middle, ``pad`` keeps all and adds
     black bars, ``stretch`` distorts. levels: what is black and white in those of more than 8 bits.
+    half: one of `HALVES`, of pictures that hold two.
     """
 
     size: Size
     channels: int
     fit: Fit = "crop"
     levels: tuple[float, float] = (0.0, _SIXTEEN)
+    half: str = ""
 
 
 def pixels(image: Image.Image, form: Form, content: bytes = b"") -> Tensor:
@@ -77,6 +80,8 @@ def _pixels(image: Image.Image, form: Form, content: bytes) -> Tensor:
     else:
         image.draft("RGB" if form.channels > 2 else "L", form.size[::-1])
     _turn_upright(image)
+    if form.half:
+        image = _half(image, form.half)
     if form.fit == "crop":
         image = _cropped(image, form.size)
     picture = _coloured(image, form.channels)
@@ -159,6 +164,12 @@ def over_white(image: Image.Image) -> Image.Image:
     """What is seen of a picture with transparency on white paper."""
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _half(image: Image.Image, side: str) -> Image.Image:
+    width, height = image.size
+    middle = width // 2
+    return image.crop((0, 0, middle, height) if side == "left" else (middle, 0, width, height))
 
 
 def _cropped(image: Image.Image, size: Size) -> Image.Image:
