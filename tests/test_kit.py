@@ -44,14 +44,21 @@ OWN = {
 #: vanilla, dcgan and wgan-gp so.
 IN_PROCESSES = {"projection", "wavegan", "ctgan"}
 
+#: Those whose networks take long on a CPU, and the checks of them that are not marked slow.
+LARGE = {"biggan", "fastgan"}
+FIRST = {"resuming", "saving", "gradients"}
+
 
 class Own(ArchitectureTests):
     __test__ = False
 
     def pytest_generate_tests(self, metafunc):
         checks = architecture_checks(self.architecture, self.options)
-        often = self.architecture in IN_PROCESSES
-        slow = [not often and check.name == "processes" for check in checks]
+        often, large = self.architecture in IN_PROCESSES, self.architecture in LARGE
+        slow = [
+            (large and check.name not in FIRST) or (not often and check.name == "processes")
+            for check in checks
+        ]
         params = [
             pytest.param(check, id=str(check), marks=pytest.mark.slow if late else ())
             for check, late in zip(checks, slow, strict=True)

@@ -179,7 +179,7 @@ class RunConfig(Options):
     init: str | None = Field(
         None,
         min_length=1,
-        description="a model whose weights to start from",
+        description="a model to start from, with its options and what fits of its weights",
         json_schema_extra={"flag": "--init", "metavar": "MODEL"},
     )
     format: int = FORMAT
