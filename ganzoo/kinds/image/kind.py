@@ -147,8 +147,8 @@ class Image(Kind):
     def like(
         cls, spec: SampleSpec, dataset: Dataset, sizes: ImageSizes = ANY_SIZE
     ) -> dict[str, Any]:
-        """The size, how other shapes are fitted to it, what is black and white in images of more than
-        8 bits; and the channels where the data set has fewer: colours are not taken away."""
+        """The size, how other shapes are fitted to it, and black and white of more than 8 bits; and
+        the channels where the data set has fewer: colours are not taken away."""
         channels, height, width = spec.shape
         found = {key: spec.details[key] for key in ("fit", "levels") if key in spec.details}
         if "levels" not in dataset.details:
