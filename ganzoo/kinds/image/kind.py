@@ -150,7 +150,8 @@ class Image(Kind):
         """The size, how other shapes are fitted to it, and black and white of more than 8 bits; and
         the channels where the data set has fewer: colours are not taken away."""
         channels, height, width = spec.shape
-        found = {key: spec.details[key] for key in ("fit", "levels") if key in spec.details}
+        keys = [key for key in ("fit", "levels") if key in spec.details]
+        found: dict[str, Any] = {key: spec.details[key] for key in keys}
         if "levels" not in dataset.details:
             found.pop("levels", None)
         if sizes.take(height, width):
