@@ -169,6 +169,7 @@ def ganzoo_commands() -> Iterator[CommandEntry]:
     yield CommandEntry("info", f"{listing}:info", "Show options or a model's card.")
     yield CommandEntry("sample", f"{samples}:sample", "Sample from a model into files.")
     yield CommandEntry("interpolate", f"{samples}:interpolate", "A walk from seed to seed.")
+    yield CommandEntry("project", f"{samples}:project", "The latent of an image.")
     yield CommandEntry("timelapse", f"{samples}:timelapse", "A run's samples as they became.")
     yield CommandEntry("report", f"{models}:report", "Write a report on a run: one HTML file.")
     yield CommandEntry("evaluate", f"{models}:evaluate", "Measure a model against real data.")

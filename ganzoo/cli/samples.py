@@ -1,4 +1,5 @@
-"""The commands that make files to look at or listen to: sample, interpolate, timelapse."""
+"""The commands that make files to look at or listen to: sample, interpolate,
+project, timelapse."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.bars import say
 from ganzoo.cli.base import TEXT, names_of, parse_seeds, parse_settings
 from ganzoo.entries import ModelEntry
 from ganzoo.errors import GanzooError
@@ -133,6 +135,56 @@ def interpolate(
     sampling, stops = _sampling(pairs, truncation), parse_seeds(seeds)
     generator = _load(model, step, device)
     click.echo(str(generator.save_walk(stops, out, **options, **sampling)))
+
+
+@click.command()
+@click.argument("model", metavar="MODEL", type=TEXT, shell_complete=names_of(ModelEntry))
+@click.argument("image", metavar="IMAGE", type=TEXT)
+@click.option("--steps", type=int, default=300, show_default=True, help="Of gradient descent.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of where it begins.")
+@click.option("--label", type=TEXT, help="A class, by number or name [the one that suits best].")
+@click.option(
+    "--features",
+    type=TEXT,
+    default="auto",
+    show_default=True,
+    help="The extractor that samples are compared by beside their values; none: none.",
+)
+@_STEP
+@_SET
+@_TRUNCATION
+@click.option("--scale", type=int, default=1, help="Pixels a side for each pixel [1].")
+@_DEVICE
+@click.option(
+    "-o",
+    "out",
+    type=TEXT,
+    metavar="FILE",
+    help="For each image beside what was found [a new file projected]; the latents are written "
+    "beside it, as .npz.",
+)
+def project(
+    model: str,
+    image: str,
+    features: str,
+    step: int | None,
+    pairs: tuple[str, ...],
+    truncation: float | None,
+    device: str,
+    scale: int,
+    out: str | None,
+    **options: Any,
+) -> None:
+    """Find the latent of MODEL whose sample is nearest to IMAGE: a file, a folder or a data set."""
+    sampling, chosen = _sampling(pairs, truncation), None if features == "none" else features
+    generator = _load(model, step, device)
+    found = generator.project(image, features=chosen, **options, **sampling)
+    for path in found.save(generator, out, scale):
+        click.echo(str(path))
+    errors = zip(found.error.tolist(), found.start.tolist(), strict=True)
+    for number, (error, start) in enumerate(errors):
+        of = "" if found.labels is None else f", as {found.labels[number]}"
+        say(f"mean squared error {error:.4g}, of the nearest drawn sample {start:.4g}{of}")
 
 
 @click.command()

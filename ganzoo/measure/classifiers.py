@@ -81,6 +81,7 @@ class ClassifierRecord(Options):
 class Classifier(Extractor):
     """A `ConvNet` in a safetensors file, as ``ganzoo.measure.train_convnet`` writes it."""
 
+    differentiable = True
     #: The weights that come with ganzoo; a file of the user's own is named by its own name.
     file: ClassVar[str] = ""
 

@@ -62,6 +62,9 @@ class Extractor:
     #: KID, whose kernel needs values near 1, is then computed from features scaled by the real
     #: ones.
     unscaled: bool = False
+    #: Whether `features` takes images as floats from 0 to 255, too, and lets a gradient pass to
+    #: them: `Generator.project` then looks for a sample by them.
+    differentiable: bool = False
     #: Where samples are handed over; see `to`.
     device: torch.device = torch.device("cpu")
 

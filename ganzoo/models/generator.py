@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,27 +13,29 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.architecture import Architecture
+from ganzoo.data.dataset import Dataset, as_floats, range_fault
+from ganzoo.data.reading import read_all
 from ganzoo.devices import checked_device, checked_dtype
-from ganzoo.errors import GanzooError, cannot_write, one_line
-from ganzoo.files import make_parent, user_path, write_bytes
+from ganzoo.errors import GanzooError, cannot_write
+from ganzoo.files import make_parent, user_path
 from ganzoo.hub_name import HubName
 from ganzoo.kinds import kind_of
 from ganzoo.layout import is_model
 from ganzoo.models.card import NAMELESS, render
+from ganzoo.models.export import export
 from ganzoo.models.own_text import Own
 from ganzoo.models.records import About, Measured, read_metrics
 from ganzoo.models.save import describe, package_of, scratch, write_model
 from ganzoo.models.upload import Published, PublishOptions, check_finite, check_options, upload
-from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler
+from ganzoo.sampler import MOST_SAMPLES, Label, Labels, Sampler, as_tensor
 from ganzoo.sampler.asked import class_numbers
 from ganzoo.sampler.moving import FPS, save_moments
+from ganzoo.sampler.projection import AUTO, Projection, project
 from ganzoo.sampler.walk import check_walk, latents_at, moments
+from ganzoo.sources.find import find_dataset
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-#: How far samples may differ when the network was exported for torch.export.
-TOLERANCE: Final = 1e-4
 
 #: Moments of a walk from each seed to the next, of pictures and of what is not seen in passing.
 FRAMES: Final = 30
@@ -187,19 +188,57 @@ class Generator(Sampler):
 
         Raises GanzooError where it works from latents, and where the data does not fit.
         """
-        from ganzoo.data.dataset import as_floats
-        from ganzoo.data.reading import read_all
-        from ganzoo.sources.find import find_dataset
-
         spec = self.input_spec
         if spec is None:
             raise GanzooError(f"{self.name} works from latents, not from inputs")
         dataset = find_dataset(os.fspath(data), spec, inputs=True)
         dataset = dataset.of_inputs() or dataset
-        dataset = kind_of(spec).match(dataset, self.name or "the model", "works from")
+        return self._read(kind_of(spec).match(dataset, self.name or "the model", "works from"))
+
+    def project(
+        self,
+        samples: Tensor | str | os.PathLike[str],
+        label: Label | None = None,
+        steps: int = 300,
+        seed: int = 0,
+        features: str | None = AUTO,
+        **sampling: Any,
+    ) -> Projection:
+        """The latents whose samples are nearest to given ones: ``project("face.png").latents``.
+
+        samples: (N, *shape) in the range of the spec, or 8-bit levels, or one without the first
+        dimension; or a file, a folder or a data set, fitted to the model. label: the class of a
+        conditional generator; None: for each sample the class that suits it best. steps: of
+        gradient descent, which begins at the best of 256 latents of `seed`. features: an extractor
+        whose features are compared beside the values; auto: the usual one of the kind of sample,
+        where it lets a gradient pass; None: none. sampling: options of the architecture's
+        `Sampling`.
+
+        Raises GanzooError for samples that do not fit, for a generator whose latents are not
+        continuous or that works from inputs, and for an extractor that lets no gradient pass.
+        """
+        return project(self, self._sought(samples), label, steps, seed, features, **sampling)
+
+    def _sought(self, samples: Tensor | str | os.PathLike[str]) -> Tensor:
+        """Samples to look for: (N, *shape) float32 on the CPU."""
+        if isinstance(samples, str | os.PathLike):
+            dataset = find_dataset(os.fspath(samples), self.spec)
+            return self._read(self.kind.match(dataset, self.name or "the model", "makes"))
+        values = as_tensor(samples, "samples")
+        if values.dim() == len(self.spec.shape):
+            values = values[None]
+        values = self.checked(as_floats(values, self.spec.low, self.spec.high))
+        fault = range_fault(values, self.spec.low, self.spec.high, "scale them")
+        if fault:
+            raise GanzooError(f"samples with {fault}")
+        return values
+
+    @staticmethod
+    def _read(dataset: Dataset) -> Tensor:
+        """All samples of a data set, (N, *shape), in the range of its spec."""
         samples = read_all(dataset).samples
         assert isinstance(samples, Tensor)
-        return as_floats(samples, spec.low, spec.high)
+        return as_floats(samples, dataset.spec.low, dataset.spec.high)
 
     def to_images(
         self, samples: Tensor | int = 16, seed: int = 0, labels: Labels = None, **sampling: Any
@@ -247,7 +286,7 @@ class Generator(Sampler):
         The number of samples may differ from call to call. What it computes was compared with
         this generator's own samples. Raises GanzooError where it cannot be exported.
         """
-        return _export(self, user_path(path))
+        return export(self, user_path(path))
 
     def push_to_hub(
         self,
@@ -272,52 +311,3 @@ class Generator(Sampler):
             write_model(path, self, self.about)
             about = replace(self.about, metrics=read_metrics(path))
             return upload(package_of(path, self, about, str(target)), target, options)
-
-
-def _export(sampler: Sampler, path: Path) -> Path:
-    """Write ``path``, a ``.pt2``, whole, after its output was compared with the sampler's.
-
-    Raises GanzooError where the network cannot be exported, or computes something else then.
-    """
-    if path.suffix != ".pt2":
-        raise GanzooError(f"{path}: torch.export writes a .pt2")
-    if not path.parent.is_dir():
-        raise GanzooError(f"{path}: there is no folder {path.parent}")
-    example = _example(sampler, 2)
-    batch = torch.export.Dim("batch", min=1, max=1 << 20)
-    try:
-        program = torch.export.export(
-            sampler.network.eval(), example, dynamic_shapes=tuple({0: batch} for _ in example)
-        )
-    except Exception as error:  # of torch's compiler; they share no base class
-        raise GanzooError(f"{sampler.name} cannot be exported: {one_line(error)[:300]}") from error
-    content = io.BytesIO()  # where the disk is full, torch's own writer ends the process
-    torch.export.save(program, content)
-    content.seek(0)
-    _compare(sampler, torch.export.load(content).module(), _example(sampler, 5))
-    try:
-        write_bytes(path, content.getvalue())
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    return path
-
-
-def _example(sampler: Sampler, count: int) -> tuple[Tensor, ...]:
-    latents = sampler.latents(count).to(sampler.device, sampler.dtype)
-    if not sampler.architecture.conditional:
-        return (latents,)
-    labels = torch.arange(count, device=sampler.device) % len(sampler.spec.classes)
-    return latents, labels
-
-
-@torch.no_grad()
-def _compare(sampler: Sampler, exported: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    classes = sampler.spec.classes
-    names = [[classes[label] for label in labels.tolist()] for labels in inputs[1:]]
-    expected, came = sampler.from_latents(inputs[0], *names), exported(*inputs).float()
-    apart = float((expected - came).abs().max()) if expected.shape == came.shape else float("inf")
-    if not apart <= TOLERANCE:
-        raise GanzooError(
-            f"{sampler.name} computes something else when exported: samples differ by {apart:g}. "
-            "Does its network draw noise of its own?"
-        )
