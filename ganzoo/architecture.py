@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from ganzoo.objectives import Objective
 from ganzoo.options import Options, make
 from ganzoo.spec import ImageSizes, SampleSpec
 from ganzoo.training import PLAYERS, Training, make_optimizer, scheduled
+
+if TYPE_CHECKING:
+    from ganzoo.data.dataset import Dataset
 
 
 class Architecture:
@@ -27,8 +30,9 @@ class Architecture:
 
     Beyond these two methods everything has a default: how latents are drawn or made from inputs
     (`sample_latent`, `condition`, `latent_from`), how samples are made of them (`generate`,
-    `interpolate`), and how the networks are trained (`optimizers`, `learning_rate`,
-    `after_step`).
+    `interpolate`), which real samples are drawn and what the discriminator is told of them
+    (`sample_weights`, `context`), and how the networks are trained (`optimizers`,
+    `learning_rate`, `after_step`).
 
     The generator is called as ``generator(latent)``, or ``generator(latent, labels)`` where
     `conditional` is true, and returns samples of shape (N, *spec.shape) in the spec's range.
@@ -161,6 +165,21 @@ class Architecture:
         """The latents made from `inputs`, (N, ...) as `input_spec` says, in sampling and in
         training; by default the inputs themselves. Noise is drawn with `generator`."""
         return inputs
+
+    def context(self, latent: Tensor) -> dict[str, Tensor]:
+        """What the discriminator is told in training beside a sample, real or fake: by the names of
+        its forward's parameters, (N, ...) each. Here nothing.
+
+        latent: (N, ...), as `condition` made it, of the fakes. What it tells of a fake must be true
+        of the real sample of the same number: a condition that `condition` took from there.
+        """
+        return {}
+
+    def sample_weights(self, dataset: Dataset) -> Tensor | None:
+        """How often each real sample is drawn in training, in proportion: (N,), at least one above
+        0. None: all alike, each once in an epoch. With weights an epoch has as many draws, each
+        from all samples anew, so that rare ones may come again and again."""
+        return None
 
     def generate(
         self, network: nn.Module, latent: Tensor, labels: Tensor | None, sampling: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -51,6 +51,8 @@ class Game:
     real: (N, *shape), the real samples in the spec's range. labels: (N,) int64 of the real
     samples, which the fakes share, or None. latent: what the fakes were made from.
     inputs: the data set's inputs that belong to the real samples, or None.
+    context: what the discriminator is told beside real samples and fakes, by the names of its
+    parameters; see `Architecture.context`.
     fake: (N, *shape); it carries the generator's gradient in the generator's turn only.
     partners: further networks that are trained with the generator. step: the current step.
     view: what the run asks to do to samples before the discriminator sees them, or None.
@@ -70,6 +72,7 @@ class Game:
     view: Callable[[Tensor], Tensor] | None = None
     watch: Callable[[Game, Tensor, Any], None] | None = None
     inputs: Tensor | None = None
+    context: Mapping[str, Tensor] = field(default_factory=dict)
     mean: Callable[[Tensor], Tensor] | None = None
     record: Callable[[str, Tensor], None] | None = None
     joined: bool = False
@@ -91,11 +94,13 @@ class Game:
         return samples if self.view is None else self.view(samples)
 
     def discriminate(self, samples: Tensor, **inputs: Any) -> Any:
-        """What the discriminator returns for `samples`, as they are shown, the labels bound.
+        """What the discriminator returns for `samples`, as they are shown, the labels and the
+        context bound.
 
         `inputs` are handed on to the discriminator: a latent, for one that judges pairs.
         """
-        output = call(self.discriminator, self.shown(samples), self.labels, **inputs)
+        beside = {**self.context, **inputs}
+        output = call(self.discriminator, self.shown(samples), self.labels, **beside)
         if self.watch is not None:
             self.watch(self, samples, output)
         return output
@@ -122,13 +127,19 @@ class Game:
             _position(self._scored, samples) is not None for samples in batches
         ):
             return [self.score(samples) for samples in batches]
-        labels = None if self.labels is None else self.labels.repeat(len(batches))
         together = torch.cat([self.shown(samples) for samples in batches])
-        scores = score_of(call(self.discriminator, together, labels)).chunk(len(batches))
+        labels, context = self._repeated(len(batches))
+        output = call(self.discriminator, together, labels, **context)
+        scores = score_of(output).chunk(len(batches))
         if self.watch is not None:
             for samples, own in zip(batches, scores, strict=True):
                 self.watch(self, samples, own)
         return list(scores)
+
+    def _repeated(self, times: int) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Labels and context for so many batches in one."""
+        labels = None if self.labels is None else self.labels.repeat(times)
+        return labels, {name: torch.cat([told] * times) for name, told in self.context.items()}
 
     def generate(self, latent: Tensor) -> Tensor:
         """Samples for `latent`, the labels bound."""
@@ -164,7 +175,8 @@ class Game:
         known = None if inputs else _taken(self._slopes, samples)
         if known is not None:
             return known
-        scores, gradient = self._differentiated(self._bare(samples), self.labels, **inputs)
+        beside = {**self.context, **inputs}
+        scores, gradient = self._differentiated(self._bare(samples), self.labels, **beside)
         if not inputs:
             self._scored.append((samples, scores))
         return gradient
@@ -174,9 +186,9 @@ class Game:
         long. It does nothing where the discriminator does not judge each sample by itself."""
         if not self.joined:
             return
-        labels = None if self.labels is None else self.labels.repeat(len(batches))
         together = torch.cat([self._bare(samples) for samples in batches])
-        scores, gradients = self._differentiated(together, labels)
+        labels, context = self._repeated(len(batches))
+        scores, gradients = self._differentiated(together, labels, **context)
         parts = scores.chunk(len(batches)), gradients.chunk(len(batches))
         for samples, own, gradient in zip(batches, *parts, strict=True):
             self._scored.append((samples, own))

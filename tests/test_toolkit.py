@@ -43,7 +43,7 @@ TOOLS = {
     "penalty": ("wgan-gp", NOISE | REPLAY | AUGMENT),
     "labels": ("acgan", ALL),
     "pairs": ("pairs", NOISE | REPLAY | LABELS),
-    "packs": ("ctgan", NOISE | REPLAY | {"training.replay": 0.5}),
+    "packs": ("ctgan", NOISE | REPLAY | {"training.replay": 0.5, "conditions": False}),
 }
 
 

@@ -39,7 +39,8 @@ class Batches:
     batch_size: over all processes; this process gets the part of `rank`. seed: of the order.
     rng: for flips and noise, alike in all processes. mirror: makes the mirror image of samples,
     which half of them become; mirror_inputs: of inputs. The halves of a pair are mirrored
-    together. workers: that decode what does not fit in memory. layout: of images. The last,
+    together. workers: that decode what does not fit in memory. layout: of images. weights: how
+    often each sample is drawn, (N,), in proportion; an epoch then draws with replacement. The last,
     incomplete batch of an epoch is left out.
     """
 
@@ -55,6 +56,7 @@ class Batches:
     dequantize: bool = False
     workers: int = 2
     layout: torch.memory_format = torch.channels_last
+    weights: Tensor | None = None
 
     def __post_init__(self) -> None:
         data = self.dataset
@@ -63,6 +65,8 @@ class Batches:
         self.inputs = None if lazy or data.inputs is None else self._kept(data.inputs)
         self.labels = None if data.labels is None else data.labels.to(self.device)
         self.per_epoch = len(data) // self.batch_size
+        # Of all samples up to each, the last is 1.
+        self._up_to = None if self.weights is None else _shares(self.weights).cumsum(0)
         # Of the batches that were started last. A reference would keep its workers for ever: what
         # ends them when they are given up knows the places, whose generator knows this object.
         self._stream: Callable[[], Stream | None] = lambda: None
@@ -134,7 +138,7 @@ class Batches:
         own = self._own_order(position, share) if not self.dataset.paired else None
         while True:
             epoch, first = divmod(position, self.per_epoch)
-            order = self._shuffled(len(self.dataset), epoch, 0)
+            order = self._order(epoch)
             if device.type == "cuda":
                 order = order.pin_memory()  # a copy from unpinned memory would wait
             order = order.to(device, non_blocking=True)
@@ -143,6 +147,15 @@ class Batches:
                 index = order[begin : begin + share]
                 yield index, index if own is None else next(own)
                 position += 1
+
+    def _order(self, epoch: int) -> Tensor:
+        """The numbers of an epoch's samples."""
+        count = len(self.dataset)
+        if self._up_to is None:
+            return self._shuffled(count, epoch, 0)
+        chance = torch.Generator().manual_seed(self._seed(epoch))
+        drawn = torch.rand(count, generator=chance, dtype=torch.float64)
+        return torch.searchsorted(self._up_to, drawn, right=True).clamp_max_(count - 1)
 
     def _own_order(self, position: int, share: int) -> Iterator[Tensor]:
         """The numbers of inputs that are not paired with samples: epoch after epoch without a gap,
@@ -163,8 +176,11 @@ class Batches:
             position += 1
 
     def _shuffled(self, count: int, epoch: int, apart: int) -> Tensor:
-        shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch + apart)
+        shuffle = torch.Generator().manual_seed(self._seed(epoch) + apart)
         return torch.randperm(count, generator=shuffle)
+
+    def _seed(self, epoch: int) -> int:
+        return self.seed * 1_000_003 + epoch
 
     def _streamed(self, stream: Stream) -> Iterator[Batch]:
         pinned = self.device.type == "cuda"
@@ -227,6 +243,13 @@ class Batches:
         # Made for the whole batch and cut, so that two processes see what one would.
         drawn = torch.rand(count * self.world, *shape, generator=self.rng, device=self.device)
         return drawn[self.rank * count : (self.rank + 1) * count]
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """Weights on the CPU that sum up to 1, float64: float32 does not tell a million samples
+    apart."""
+    exact = weights.detach().cpu().double()
+    return exact / exact.sum()
 
 
 def _mirrored(samples: Tensor, coin: Tensor, mirror: Mirror) -> Tensor:

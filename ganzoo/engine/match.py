@@ -234,6 +234,7 @@ class Match:
             step=self.step,
             view=self.view.at(self.step),
             inputs=drawn.inputs,
+            context=self.architecture.context(drawn.latent),
             mean=self.processes.mean,
             record=self.totals.log,
             joined=self.joined,

@@ -62,6 +62,11 @@ def rehearse(match: Match, name: str) -> None:
             with calling(GENERATOR, inside):
                 game = match.game(drawn, with_gradient=True)
             check_samples(game.fake, (count, *match.architecture.spec.shape))
+            if game.context and match.replay is not None:
+                raise GanzooError(
+                    f"training.replay={training.replay}: {name} tells the discriminator the "
+                    f"{' and '.join(game.context)} of each sample, which an old fake would not have"
+                )
             logged: dict[str, Tensor] = {}
             game = replace(
                 game,
@@ -101,11 +106,13 @@ def judges_alone(match: Match) -> bool:
     with _untouched(match), Chance(match.device.device, 0), torch.no_grad():
         before = [buffer.clone() for buffer in network.buffers()]
         batch = match.batches.peek(min(2, match.training.batch_size // pack) * pack)
+        drawn = match.with_latent(batch)
         samples = torch.cat([batch.real, torch.full_like(batch.real, math.nan)])
-        labels = batch.labels if match.architecture.conditional else None
-        labels = None if labels is None else labels.repeat(2)
+        labels = None if drawn.labels is None else drawn.labels.repeat(2)
+        context = match.architecture.context(drawn.latent)
+        context = {name: torch.cat([told, told]) for name, told in context.items()}
         try:
-            scores = score_of(call(network, samples, labels))
+            scores = score_of(call(network, samples, labels, **context))
         except Exception:  # it takes more than samples, or refuses these
             return False
         alone = len(scores) % 2 == 0 and bool(scores[: len(scores) // 2].isfinite().all())

@@ -159,6 +159,7 @@ def make_match(
         dequantize=config.training.dequantize,
         workers=config.data.workers,
         layout=device.memory_format,
+        weights=_weights(architecture, dataset),
     )
     setting = Setting(config.training, objective, dataset.kind, device.precision)
     health = Health(setting, every=max(1, config.schedule.log_every // 5))
@@ -168,6 +169,20 @@ def make_match(
     # From here on processes draw apart (dropout, penalties); what they share comes from rng.
     seed_everything(seed + 2 + processes.rank, device.device)
     return match
+
+
+def _weights(architecture: Architecture, dataset: Dataset) -> Tensor | None:
+    """How often each sample is drawn. Raises GanzooError where the architecture gives none that
+    can be drawn by."""
+    weights = architecture.sample_weights(dataset)
+    if weights is None:
+        return None
+    if weights.shape != (len(dataset),) or not bool((weights >= 0).all()) or not weights.sum() > 0:
+        raise GanzooError(
+            f"sample_weights: of shape {tuple(weights.shape)}; it returns one for each of the "
+            f"{len(dataset)} samples, none below 0 and not all of them 0"
+        )
+    return weights
 
 
 def summary(match: Match, config: RunConfig) -> str:

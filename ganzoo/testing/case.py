@@ -221,6 +221,7 @@ class Case:
             discriminator=networks.discriminator,
             partners=networks.partners,
             inputs=None if inputs is None else self.samples(inputs, count),
+            context=self.made(spec or self.spec).context(latent),
         )
 
     def judging(

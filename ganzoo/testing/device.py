@@ -188,6 +188,7 @@ def _play(networks: Networks, game: Game, fake: Tensor) -> None:
             discriminator=networks.discriminator,
             partners=networks.partners,
             inputs=_moved(game.inputs),
+            context=_moved(game.context),
         )
         with _on_meta(method):
             terms = objective.terms(player, bare)

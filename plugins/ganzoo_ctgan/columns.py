@@ -26,6 +26,7 @@ MOST_DECIMALS: Final = 40
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, strict=True)]
 Positive = Annotated[float, Field(gt=0, le=4 * LARGEST, strict=True)]
+Count = Annotated[int, Field(ge=0, le=1 << 53, strict=True)]
 Values = Annotated[list[Number], Field(max_length=MOST_MODES)]
 
 
@@ -91,6 +92,15 @@ class CategoryColumn(Options):
     type: Literal["category"] = "category"
     name: Text
     values: list[Text] = Field(min_length=1, max_length=MOST_VALUES)
+    counts: list[Count] = Field(
+        [], max_length=MOST_VALUES, description="rows that have each of them; empty: not counted"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _each_counted(self) -> Self:
+        if self.counts and len(self.counts) != len(self.values):
+            raise ValueError(f"{len(self.values)} values but {len(self.counts)} counts")
+        return self
 
     @property
     def parts(self) -> tuple[int, int]:
@@ -120,7 +130,7 @@ class Details(Options):
 
 
 #: Fields that tables of before do not have.
-_NEW: Final = frozenset({"frequent", "step", "origin", "plus"})
+_NEW: Final = frozenset({"frequent", "step", "origin", "plus", "counts"})
 
 
 def to_details(columns: list[Column]) -> dict[str, Any]:

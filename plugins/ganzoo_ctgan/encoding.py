@@ -18,7 +18,6 @@ from ganzoo_ctgan.columns import (
     Column,
     DateColumn,
     NumberColumn,
-    Numeric,
 )
 from ganzoo_ctgan.modes import fit_modes
 from ganzoo_ctgan.numerals import PLAIN
@@ -52,7 +51,9 @@ def _categories(cells: Cells) -> tuple[Column, Tensor]:
     values += [""] * ("" in cells.texts)
     place = {value: index for index, value in enumerate(values)}
     numbers = torch.tensor([place[text] for text in cells.texts])
-    return CategoryColumn(name=cells.name, values=values), F.one_hot(numbers, len(values)).float()
+    counts = numbers.bincount(minlength=len(values)).tolist()
+    column = CategoryColumn(name=cells.name, values=values, counts=counts)
+    return column, F.one_hot(numbers, len(values)).float()
 
 
 def _numbers(cells: Cells) -> tuple[Column, Tensor]:
@@ -129,7 +130,7 @@ def _modes(present: list[bool], numbers: list[float]) -> tuple[dict[str, Any], T
     apart = torch.isin(values, torch.tensor(frequent, dtype=torch.float64))
     rest = values[~apart]
     rng = torch.Generator().manual_seed(0)
-    modes = fit_modes(rest, rng)
+    modes = fit_modes(rest)
     chosen = modes.choose(rest, rng)
     used = chosen.unique()  # sorted
     chosen = torch.searchsorted(used, chosen)
@@ -185,16 +186,20 @@ def decode(column: Column, values: Tensor) -> list[Cell]:
     Whatever the values: the largest of a one-hot counts, places are cut to [-1, 1], and numbers
     to those between the data's smallest and largest.
     """
+    if isinstance(column, CategoryColumn):
+        texts = [column.values[int(number)] for number in numbers_of(column, values).tolist()]
+        return [text or None for text in texts]
+    numbers = numbers_of(column, values).tolist()
+    return [None if math.isnan(number) else _cell(column, number) for number in numbers]
+
+
+def numbers_of(column: Column, values: Tensor) -> Tensor:
+    """The numbers that encoded values, (N, values), stand for: (N,) float64, NaN where one is
+    missing. Of a category the places of its values, of a date its counts."""
     values = values.double().nan_to_num(0.0)
     if isinstance(column, CategoryColumn):
-        texts = [column.values[number] for number in values.argmax(1).tolist()]
-        return [text or None for text in texts]
-    numbers = _decoded(column, values[:, 0].clamp(-1, 1), values[:, 1:].argmax(1))
-    return [None if math.isnan(number) else _cell(column, number) for number in numbers.tolist()]
-
-
-def _decoded(column: Numeric, place: Tensor, mode: Tensor) -> Tensor:
-    """(N,) float64, NaN where one is missing."""
+        return values.argmax(1).double()
+    place, mode = values[:, 0].clamp(-1, 1), values[:, 1:].argmax(1)
     zeros = [0.0] * (len(column.frequent) + column.missing)
     means = [*column.means, *column.frequent, *[math.nan] * column.missing]
     mean, scale = (

@@ -29,7 +29,8 @@ class Table(Kind):
 
     @classmethod
     def examples(cls, sizes: Sequence[int] = ()) -> list[SampleSpec]:
-        """A table of both types of column, and one of categories alone."""
+        """A table of categories alone, whose values are counted, and one of both types of column,
+        of before they were."""
         number = {
             "type": "number",
             "name": "size",
@@ -41,9 +42,11 @@ class Table(Kind):
             "missing": True,
         }
         category = {"type": "category", "name": "colour", "values": ["red", "green", ""]}
+        counted = {**category, "counts": [5, 2, 1]}
+        other = {"type": "category", "name": "set", "values": ["yes", "no"], "counts": [7, 1]}
         return [
             SampleSpec("table", (7,), details={"columns": [number, category]}),
-            SampleSpec("table", (3,), details={"columns": [category]}),
+            SampleSpec("table", (5,), details={"columns": [counted, other]}),
         ]
 
     def rows(self, samples: Tensor) -> list[dict[str, Cell]]:

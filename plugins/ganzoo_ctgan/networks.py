@@ -8,19 +8,23 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganzoo import Architecture, Options, Training
+from ganzoo import Architecture, Dataset, Options, Training
 from ganzoo.layers import perceptron
 from ganzoo_ctgan.columns import Column, columns_of
+from ganzoo_ctgan.conditions import Conditions
 
 
 class CTGAN(Architecture):
-    """Xu 2019 (arXiv:1907.00503), section 4.4 and figure 2: residual perceptrons, a head for each
-    column, a critic of packs of rows (PacGAN, Lin 2018, arXiv:1712.04086), WGAN-GP.
+    """Xu 2019 (arXiv:1907.00503), section 4.3 and 4.4 and figure 2: residual perceptrons, a head
+    for each column, a critic of packs of rows (PacGAN, Lin 2018, arXiv:1712.04086), WGAN-GP, the
+    conditional vector and training by sampling.
 
-    Left out: the conditional vector and training-by-sampling of section 4.3, so rare categories
-    are as rare in training as in the data; and the authors' weight decay of 1e-6. The batch is
-    200 rows where the authors have 500, which is more than small tables have. The points at which
-    the gradient is penalised lie between two packs row by row, each row with its own weight.
+    A condition is met without fail: the generator copies it into the row, where the authors teach
+    it to with a cross-entropy. A real row and the fake that goes with it have the same condition,
+    and the points at which the gradient is penalised lie between the two, each pair with its own
+    weight. The batch is 200 rows where the authors have 500, which is more than small tables have;
+    their weight decay of 1e-6 is left out. A table without categories, or one of before that does
+    not say how often its values come, has no conditions.
     """
 
     class Config(Options):
@@ -39,6 +43,9 @@ class CTGAN(Architecture):
             description="temperature of the Gumbel-softmax; lower is nearer to one-hot",
         )
         dropout: float = Field(0.5, ge=0, lt=1, description="in the critic")
+        conditions: bool = Field(
+            True, description="whether rows are made for a condition, and rare values seen more"
+        )
 
     kinds: ClassVar = ("table",)
     objective: ClassVar = "wasserstein"
@@ -54,6 +61,9 @@ class CTGAN(Architecture):
 
     def check(self) -> None:
         self.columns = columns_of(self.spec)
+        conditions = Conditions(self.columns)
+        #: None where there are none.
+        self.conditions = conditions if self.config.conditions and conditions.size else None
 
     @property
     def pack(self) -> int:
@@ -67,37 +77,93 @@ class CTGAN(Architecture):
             self.config.width,
             self.config.depth,
             self.config.temperature,
+            self.conditions,
         )
 
     def build_discriminator(self) -> nn.Module:
         activation, dropout = partial(nn.LeakyReLU, 0.2), partial(nn.Dropout, self.config.dropout)
         hidden = [self.config.width] * self.config.depth
-        layers = perceptron(self.spec.size * self.pack, hidden, 1, activation, dropout)
-        return nn.Sequential(Packs(self.pack), *layers)
+        size = self.spec.size + (self.conditions.size if self.conditions else 0)
+        judge = nn.Sequential(
+            Packs(self.pack), *perceptron(size * self.pack, hidden, 1, activation, dropout)
+        )
+        return ConditionedCritic(judge) if self.conditions else judge
 
     def sample_latent(self, count: int, rng: torch.Generator) -> Tensor:
         """All randomness of a row, N(0, 1): the latent, and a value for each of the one-hots',
-        of which the heads make Gumbel noise."""
+        of which the heads make Gumbel noise. Then its condition, drawn as the data has it."""
+        noise = self._noise(count, rng)
+        if self.conditions is None:
+            return noise
+        return torch.cat([noise, self.conditions.drawn(count, rng)], 1)
+
+    def _noise(self, count: int, rng: torch.Generator) -> Tensor:
         length = self.config.latent_size + sum(column.parts[1] for column in self.columns)
         return torch.randn(count, length, generator=rng, device=rng.device)
 
+    def sample_weights(self, dataset: Dataset) -> Tensor | None:
+        rows = dataset.samples
+        if self.conditions is None or not isinstance(rows, Tensor):
+            return None
+        return self.conditions.weights(rows)
+
+    def condition(
+        self,
+        real: Tensor,
+        labels: Tensor | None,
+        generator: torch.Generator,
+        inputs: Tensor | None = None,
+    ) -> Tensor:
+        """Each fake has the condition that the real row of its number was drawn for."""
+        if self.conditions is None:
+            return self._noise(len(real), generator)
+        noise = self._noise(len(real), generator)
+        return torch.cat([noise, self.conditions.of_rows(real, generator)], 1)
+
+    def context(self, latent: Tensor) -> dict[str, Tensor]:
+        if self.conditions is None:
+            return {}
+        return {"condition": latent[:, -self.conditions.size :]}
+
+    def interpolate(self, first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
+        """On the great circle; the condition changes half way."""
+        if self.conditions is None:
+            return super().interpolate(first, last, weights)
+        size = self.conditions.size
+        way = super().interpolate(first[:-size], last[:-size], weights)
+        near = torch.where(weights[:, None] < 0.5, first[-size:], last[-size:])
+        return torch.cat([way, near], 1)
+
 
 class RowGenerator(nn.Module):
-    """Residual blocks, and heads that give rows."""
+    """Residual blocks, and heads that give rows. Where there are conditions, a latent ends with
+    one, which is copied into the row."""
 
     def __init__(
-        self, columns: list[Column], latent: int, width: int, depth: int, temperature: float
+        self,
+        columns: list[Column],
+        latent: int,
+        width: int,
+        depth: int,
+        temperature: float,
+        conditions: Conditions | None = None,
     ) -> None:
         super().__init__()
-        self.sizes = [latent, sum(column.parts[1] for column in columns)]
-        self.blocks = nn.Sequential(*(Block(latent + width * i, width) for i in range(depth)))
-        self.last = nn.Linear(latent + width * depth, sum(sum(c.parts) for c in columns))
+        told = conditions.size if conditions else 0
+        self.sizes = [latent, sum(column.parts[1] for column in columns), told]
+        inputs = latent + told
+        self.blocks = nn.Sequential(*(Block(inputs + width * i, width) for i in range(depth)))
+        self.last = nn.Linear(inputs + width * depth, sum(sum(c.parts) for c in columns))
         self.parts = [size for column in columns for size in column.parts]
         self.temperature = temperature
+        self.conditioned = conditions is not None
+        if conditions:
+            for name, places in zip(("value", "column"), conditions.spread(), strict=True):
+                self.register_buffer(name, places, persistent=False)
 
     def forward(self, latent: Tensor) -> Tensor:
-        latent, normal = latent.split(self.sizes, 1)
-        out = self.last(self.blocks(latent)).float()
+        latent, normal, condition = latent.split(self.sizes, 1)
+        out = self.last(self.blocks(torch.cat([latent, condition], 1))).float()
         noise = gumbel(normal).split(self.parts[1::2], 1)
         cells = []
         for index, part in enumerate(out.split(self.parts, 1)):
@@ -105,7 +171,11 @@ class RowGenerator(nn.Module):
                 cells.append(part.tanh())
             else:
                 cells.append(((part + noise[index // 2]) / self.temperature).softmax(1))
-        return torch.cat(cells, 1)
+        rows = torch.cat(cells, 1)
+        if not self.conditioned:
+            return rows
+        condition = condition.float()
+        return rows * (1 - condition @ self.column) + condition @ self.value
 
 
 class Block(nn.Module):
@@ -130,6 +200,18 @@ class Packs(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         return rows.reshape(len(rows) // self.size, -1)
+
+
+class ConditionedCritic(nn.Module):
+    """Rows are judged with their conditions beside them."""
+
+    def __init__(self, judge: nn.Module) -> None:
+        super().__init__()
+        self.judge = judge
+
+    def forward(self, rows: Tensor, condition: Tensor) -> Tensor:
+        scores: Tensor = self.judge(torch.cat([rows, condition.to(rows.dtype)], 1))
+        return scores
 
 
 def gumbel(normal: Tensor) -> Tensor:

@@ -1,0 +1,62 @@
+"""Train on synthetic, test on real: what a model that learned from made rows knows of real ones."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from torch import Tensor
+
+from ganzoo import GanzooError
+from ganzoo_ctgan.columns import CategoryColumn, Column
+from ganzoo_ctgan.encoding import numbers_of
+
+_MOST_BINS: Final = 255  # of a category that the trees take as one
+
+
+def matrix(columns: Sequence[Column], rows: Tensor) -> Any:
+    """Encoded rows, (N, width), as numbers: (N, columns) float64, NaN where one is missing. Of a
+    category the place of its value, of a date its count."""
+    parts = rows.split([sum(column.parts) for column in columns], 1)
+    numbers = [numbers_of(column, part) for column, part in zip(columns, parts, strict=True)]
+    return np.stack([column.numpy() for column in numbers], 1)
+
+
+def skill(columns: Sequence[Column], train: Any, test: Any, target: str) -> float:
+    """How well one column of `test` is told from the others after learning it from `train`, both as
+    `matrix` gives them: 1 is without fault, 0 no better than without looking, or worse.
+
+    Of a category, how much of the way from the commonest value's share to 1 its accuracy goes; of
+    a number, the coefficient of determination. Learned by scikit-learn's gradient boosting. Raises
+    GanzooError where there is no such column, or nothing to tell.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    names = [column.name for column in columns]
+    if target not in names:
+        raise GanzooError(f"there is no column {target!r}; the columns are {', '.join(names)}")
+    place = names.index(target)
+    others = [number for number in range(len(columns)) if number != place]
+    (seen, known), (asked, true) = (
+        (rows[:, others], rows[:, place]) for rows in (_whole(train, place), _whole(test, place))
+    )
+    if not others or len(true) < 2 or len(np.unique(true)) < 2:
+        raise GanzooError(f"the column {target!r}: there is nothing to tell it by, or to tell")
+    classes = isinstance(columns[place], CategoryColumn)
+    usual = np.bincount(true.astype(int)).max() / len(true) if classes else 0.0
+    if len(np.unique(known)) < 2:  # all rows that were made are alike
+        right = float((true == known[0]).mean()) if len(known) and classes else 0.0
+        return max(0.0, (right - usual) / (1 - usual)) if classes else 0.0
+    flags = [_is_short(columns[number]) for number in others]
+    make = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+    judge = make(categorical_features=flags, random_state=0)
+    score = float(judge.fit(seen, known).score(asked, true))
+    return max(0.0, (score - usual) / (1 - usual))
+
+
+def _whole(rows: Any, place: int) -> Any:
+    """The rows in which this column is not missing."""
+    return rows[~np.isnan(rows[:, place])]
+
+
+def _is_short(column: Column) -> bool:
+    return isinstance(column, CategoryColumn) and len(column.values) <= _MOST_BINS
