@@ -37,6 +37,7 @@ OWN = {
     "cyclegan": {"width": 4, "blocks": 1},
     "vaegan": {"width": 4},
     "arae": {"width": 8, "code_size": 8, "hidden": 16},
+    "tvae": {"width": 16},
 }
 
 #: Those of them that are tried in two processes each time: with conditional batch norm and

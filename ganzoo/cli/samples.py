@@ -24,6 +24,14 @@ _SET = click.option(
 _TRUNCATION = click.option(
     "--truncation", type=float, help="Short for --set truncation=, where the model has it."
 )
+_WHERE = click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the samples must be, where the model can be asked: a column of a table and what "
+    "stands in it.",
+)
 _COLUMNS = click.option("--columns", type=int, help="Pictures in a row.")
 _DEVICE = click.option(
     "--device", type=TEXT, default="auto", show_default=True, help="auto, cpu, cuda or mps."
@@ -46,6 +54,7 @@ _DEVICE = click.option(
     metavar="FILE|DATA",
     help="What to work from, for a model that does: a file, a folder or a data set.",
 )
+@_WHERE
 @_SET
 @_TRUNCATION
 @click.option("--scale", type=int, default=1, help="Pixels a side for each pixel [1].")
@@ -67,6 +76,7 @@ def sample(
     label: str | None,
     step: int | None,
     source: str | None,
+    conditions: tuple[str, ...],
     pairs: tuple[str, ...],
     truncation: float | None,
     device: str,
@@ -78,6 +88,8 @@ def sample(
     A conditional model makes each of its classes; a picture has a row a class.
     """
     options = _sampling(pairs, truncation)
+    if conditions:
+        options["where"] = _conditions(conditions)
     if seeds is not None and seed is not None:
         raise GanzooError("--seed and --seeds: give one of them")
     generator = _load(model, step, device)
@@ -207,6 +219,18 @@ def _load(model: str, step: int | None, device: str) -> Any:
         from ganzoo.devices import find_device
         from ganzoo.models.load import load
     return load(model, step=step, device=find_device(device))
+
+
+def _conditions(pairs: tuple[str, ...]) -> dict[str, str]:
+    """What samples must be, by name. Raises GanzooError for what is not NAME=VALUE."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise GanzooError(f"--where {pair}: it takes NAME=VALUE, such as cylinders=4")
+        if found.setdefault(name.strip(), value.strip()) != value.strip():
+            raise GanzooError(f"--where {pair}: {name.strip()} is given twice")
+    return found
 
 
 def _sampling(pairs: tuple[str, ...], truncation: float | None) -> dict[str, Any]:

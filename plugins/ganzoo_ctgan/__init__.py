@@ -1,4 +1,4 @@
-"""CTGAN: tables of mixed columns (Xu 2019, arXiv:1907.00503).
+"""CTGAN and TVAE: tables of mixed columns (Xu 2019, arXiv:1907.00503).
 
 With it come the kind ``table``, the reader of CSV files and the data set ``auto-mpg``.
 """
@@ -12,6 +12,9 @@ from ganzoo import ArchitectureEntry, DatasetEntry, KindEntry, ReaderEntry, hook
 def ganzoo_architectures() -> Iterator[ArchitectureEntry]:
     yield ArchitectureEntry(
         "ctgan", "ganzoo_ctgan.networks:CTGAN", "rows of a table, judged in packs (Xu 2019)"
+    )
+    yield ArchitectureEntry(
+        "tvae", "ganzoo_ctgan.tvae:TVAE", "rows of a table, without an opponent (Xu 2019)"
     )
 
 

@@ -1,14 +1,13 @@
 """The conditional vector and training by sampling: section 4.3 of the paper."""
 
-from typing import Final
+import itertools
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ganzoo_ctgan.columns import CategoryColumn, Column
-
-_CPU: Final = torch.device("cpu")
+from ganzoo_ctgan.wanted import Wanted
 
 
 class Conditions:
@@ -55,22 +54,23 @@ class Conditions:
 
     def starts(self) -> list[int]:
         """The place of each column's first value in a vector."""
-        sizes = [0, *(len(column.values) for column in self.columns[:-1])]
-        return torch.tensor(sizes).cumsum(0).tolist()
+        sizes = [len(column.values) for column in self.columns]
+        return list(itertools.accumulate(sizes, initial=0))[:-1]
 
     def weights(self, rows: Tensor) -> Tensor:
         """How often each of encoded rows, (N, width), is drawn in training, in proportion: (N,)."""
-        return rows[:, self.places.to(rows.device)] @ self._weights.to(rows.device)
+        places, weights = self._on(rows.device)
+        return rows[:, places].clamp_min(0) @ weights
 
     def of_rows(self, rows: Tensor, rng: torch.Generator) -> Tensor:
         """For each of encoded rows, (N, width), one of its own values as the condition, by which it
         may have been drawn: (N, size)."""
         places, weights = self._on(rows.device)
-        values = rows[:, places]
+        values = rows[:, places].clamp_min(0)
         # Of exponential times with these rates the first one is of each value as likely as it is.
         times = torch.empty_like(values).exponential_(generator=rng)
-        first = (values * weights / times.clamp_min(1e-30)).argmax(1)
-        return F.one_hot(first, self.size).to(rows.dtype)
+        first = (values * weights / times.clamp_min(1e-30)).argmax(1, keepdim=True)
+        return torch.zeros_like(values).scatter_(1, first, 1.0)
 
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         if device not in self._kept:
@@ -83,6 +83,28 @@ class Conditions:
         shares = self._shares.float().to(rng.device)
         chosen = torch.multinomial(shares, count, replacement=True, generator=rng)
         return F.one_hot(chosen, self.size).float()
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The same, but drawn by noise, (N,) from N(0, 1), of which the digits after the fourth
+        decide: (N, size)."""
+        up_to = self._shares.to(noise.device).cumsum(0)
+        chance = (noise.double().abs() * 1e4).frac()
+        chosen = torch.searchsorted(up_to, chance, right=True).clamp_max(self.size - 1)
+        return F.one_hot(chosen, self.size).to(noise.dtype)
+
+    def told(self, wanted: Wanted) -> Tensor | None:
+        """The rarest value of a category that is asked for, as a condition, (1, size); None where
+        none is."""
+        asked = [
+            (column.counts[int(wanted.bounds[column.name][0])], start, column)
+            for column, start in zip(self.columns, self.starts(), strict=True)
+            if column.name in wanted.bounds
+        ]
+        if not asked:
+            return None
+        _, start, column = min(asked, key=lambda one: one[0])
+        place = torch.tensor([start + int(wanted.bounds[column.name][0])])
+        return F.one_hot(place, self.size).float()
 
     def spread(self) -> tuple[Tensor, Tensor]:
         """From vectors to encoded rows, (size, width) each: which values a condition sets to 1, and

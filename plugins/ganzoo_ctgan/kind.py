@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ganzoo import Kind, SampleSpec
+from ganzoo import Dataset, Kind, SampleSpec
 from ganzoo_ctgan.columns import columns_of
 from ganzoo_ctgan.encoding import Cell, decode, written
 
@@ -49,6 +50,14 @@ class Table(Kind):
             SampleSpec("table", (5,), details={"columns": [counted, other]}),
         ]
 
+    def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
+        """As for any kind; how often the values of a category come may differ."""
+        if dataset.kind == self.spec.kind and _uncounted(dataset.details) == _uncounted(
+            self.spec.details
+        ):
+            dataset = replace(dataset, details=self.spec.details)
+        return super().match(dataset, whose, does)
+
     def rows(self, samples: Tensor) -> list[dict[str, Cell]]:
         """Samples, (N, *shape), as rows: by column's name a number, a text, or None (missing)."""
         names = [column.name for column in self.columns]
@@ -68,3 +77,11 @@ class Table(Kind):
         """The cells column by column."""
         parts = torch.split(samples, [sum(column.parts) for column in self.columns], 1)
         return [decode(column, part) for column, part in zip(self.columns, parts, strict=True)]
+
+
+def _uncounted(details: dict[str, Any]) -> list[dict[str, Any]]:
+    """Columns without the counts of their values."""
+    return [
+        {name: value for name, value in column.items() if name != "counts"}
+        for column in details["columns"]
+    ]

@@ -25,9 +25,10 @@ def skill(columns: Sequence[Column], train: Any, test: Any, target: str) -> floa
     """How well one column of `test` is told from the others after learning it from `train`, both as
     `matrix` gives them: 1 is without fault, 0 no better than without looking, or worse.
 
-    Of a category, how much of the way from the commonest value's share to 1 its accuracy goes; of
-    a number, the coefficient of determination. Learned by scikit-learn's gradient boosting. Raises
-    GanzooError where there is no such column, or nothing to tell.
+    Of a category, how far the area under the ROC curve is above a half, twice, the mean over its
+    values by how often they come; of a number, the coefficient of determination. Learned by
+    scikit-learn's gradient boosting. Raises GanzooError where there is no such column, or nothing
+    to tell.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -41,16 +42,29 @@ def skill(columns: Sequence[Column], train: Any, test: Any, target: str) -> floa
     )
     if not others or len(true) < 2 or len(np.unique(true)) < 2:
         raise GanzooError(f"the column {target!r}: there is nothing to tell it by, or to tell")
-    classes = isinstance(columns[place], CategoryColumn)
-    usual = np.bincount(true.astype(int)).max() / len(true) if classes else 0.0
     if len(np.unique(known)) < 2:  # all rows that were made are alike
-        right = float((true == known[0]).mean()) if len(known) and classes else 0.0
-        return max(0.0, (right - usual) / (1 - usual)) if classes else 0.0
+        return 0.0
     flags = [_is_short(columns[number]) for number in others]
-    make = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
-    judge = make(categorical_features=flags, random_state=0)
-    score = float(judge.fit(seen, known).score(asked, true))
-    return max(0.0, (score - usual) / (1 - usual))
+    if not isinstance(columns[place], CategoryColumn):
+        number = HistGradientBoostingRegressor(categorical_features=flags, random_state=0)
+        return max(0.0, float(number.fit(seen, known).score(asked, true)))
+    category = HistGradientBoostingClassifier(categorical_features=flags, random_state=0)
+    chances = category.fit(seen, known).predict_proba(asked)
+    return max(0.0, 2 * _area(category.classes_, chances, true) - 1)
+
+
+def _area(classes: Any, chances: Any, true: Any) -> float:
+    """The area under the ROC curve of each value against all others, the mean by how often they
+    come. A value that was never learned is guessed. chances: (N, classes)."""
+    from sklearn.metrics import roc_auc_score
+
+    places = {value: place for place, value in enumerate(classes.tolist())}
+    values, counts = np.unique(true, return_counts=True)
+    areas = [
+        roc_auc_score(true == value, chances[:, places[value]]) if value in places else 0.5
+        for value in values.tolist()
+    ]
+    return float(np.average(areas, weights=counts))
 
 
 def _whole(rows: Any, place: int) -> Any:

@@ -1,8 +1,7 @@
 """The networks and the recipe of CTGAN, as in the authors' ``ctgan.py``."""
 
-import math
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -10,8 +9,10 @@ from torch import Tensor, nn
 
 from ganzoo import Architecture, Dataset, Options, Training
 from ganzoo.layers import perceptron
-from ganzoo_ctgan.columns import Column, columns_of
+from ganzoo_ctgan.columns import columns_of
 from ganzoo_ctgan.conditions import Conditions
+from ganzoo_ctgan.heads import Heads
+from ganzoo_ctgan.wanted import Wanted, Where, search
 
 
 class CTGAN(Architecture):
@@ -47,6 +48,9 @@ class CTGAN(Architecture):
             True, description="whether rows are made for a condition, and rare values seen more"
         )
 
+    class Sampling(Where):
+        """As `Where`."""
+
     kinds: ClassVar = ("table",)
     objective: ClassVar = "wasserstein"
     training: ClassVar = Training(
@@ -72,11 +76,10 @@ class CTGAN(Architecture):
 
     def build_generator(self) -> nn.Module:
         return RowGenerator(
-            self.columns,
+            Heads(self.columns, self.config.temperature),
             self.config.latent_size,
             self.config.width,
             self.config.depth,
-            self.config.temperature,
             self.conditions,
         )
 
@@ -125,6 +128,25 @@ class CTGAN(Architecture):
             return {}
         return {"condition": latent[:, -self.conditions.size :]}
 
+    def generate(
+        self, network: nn.Module, latent: Tensor, labels: Tensor | None, sampling: Any
+    ) -> Tensor:
+        make = partial(super().generate, network, labels=labels, sampling=sampling)
+        if not sampling.where:
+            return make(latent)
+        wanted = Wanted(self.columns, sampling.where)
+        if self.conditions is None:
+            return search(wanted, latent, make)
+        told = self.conditions.told(wanted)
+
+        def conditioned(noise: Tensor) -> Tensor:
+            assert self.conditions is not None
+            if told is None:  # any may lead there
+                return make(torch.cat([noise, self.conditions.at(noise[:, 0])], 1))
+            return make(torch.cat([noise, told.to(noise).expand(len(noise), -1)], 1))
+
+        return search(wanted, latent[:, : -self.conditions.size], conditioned)
+
     def interpolate(self, first: Tensor, last: Tensor, weights: Tensor) -> Tensor:
         """On the great circle; the condition changes half way."""
         if self.conditions is None:
@@ -140,42 +162,27 @@ class RowGenerator(nn.Module):
     one, which is copied into the row."""
 
     def __init__(
-        self,
-        columns: list[Column],
-        latent: int,
-        width: int,
-        depth: int,
-        temperature: float,
-        conditions: Conditions | None = None,
+        self, heads: Heads, latent: int, width: int, depth: int, conditions: Conditions | None
     ) -> None:
         super().__init__()
         told = conditions.size if conditions else 0
-        self.sizes = [latent, sum(column.parts[1] for column in columns), told]
+        self.heads, self.sizes = heads, [latent, heads.values, told]
         inputs = latent + told
         self.blocks = nn.Sequential(*(Block(inputs + width * i, width) for i in range(depth)))
-        self.last = nn.Linear(inputs + width * depth, sum(sum(c.parts) for c in columns))
-        self.parts = [size for column in columns for size in column.parts]
-        self.temperature = temperature
+        self.last = nn.Linear(inputs + width * depth, heads.width)
         self.conditioned = conditions is not None
         if conditions:
             for name, places in zip(("value", "column"), conditions.spread(), strict=True):
                 self.register_buffer(name, places, persistent=False)
 
     def forward(self, latent: Tensor) -> Tensor:
-        latent, normal, condition = latent.split(self.sizes, 1)
-        out = self.last(self.blocks(torch.cat([latent, condition], 1))).float()
-        noise = gumbel(normal).split(self.parts[1::2], 1)
-        cells = []
-        for index, part in enumerate(out.split(self.parts, 1)):
-            if index % 2 == 0:
-                cells.append(part.tanh())
-            else:
-                cells.append(((part + noise[index // 2]) / self.temperature).softmax(1))
-        rows = torch.cat(cells, 1)
+        latent, noise, condition = latent.split(self.sizes, 1)
+        rows = self.heads.rows(self.last(self.blocks(torch.cat([latent, condition], 1))), noise)
         if not self.conditioned:
             return rows
-        condition = condition.float()
-        return rows * (1 - condition @ self.column) + condition @ self.value
+        condition = condition.float().clamp(0, 1)
+        column, value = condition @ self.column, condition @ self.value
+        return rows * (1 - column.clamp_max(1)) + value
 
 
 class Block(nn.Module):
@@ -212,14 +219,3 @@ class ConditionedCritic(nn.Module):
     def forward(self, rows: Tensor, condition: Tensor) -> Tensor:
         scores: Tensor = self.judge(torch.cat([rows, condition.to(rows.dtype)], 1))
         return scores
-
-
-def gumbel(normal: Tensor) -> Tensor:
-    """Normal noise as Gumbel noise, -log(-log P(Z < z)), in float32.
-
-    The latent so stays normal, for which interpolation on a great circle is right.
-    """
-    z = normal.float()
-    tail = (0.5 * torch.erfc(z.abs() / math.sqrt(2))).clamp_min(1e-30)
-    # Of the two ways to the same, each sign has the one that loses no digits.
-    return -torch.where(z < 0, -tail.log(), -torch.log1p(-tail)).log()

@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, of ganzoo's runs")
     parser.add_argument("--out", type=Path, help="each run is added to it, as a line of JSON")
     parser.add_argument("--read", type=Path, help="show what is there")
@@ -217,7 +217,7 @@ def main() -> None:
     for name in args.table:
         for method, seed in [
             ("real", 0),
-            *((method, seed) for seed in range(args.seeds) for method in args.method),
+            *((method, seed) for seed in args.seeds for method in args.method),
         ]:
             lines.append(apart(args, name, method, seed))
             print(json.dumps(lines[-1]), file=sys.stderr, flush=True)

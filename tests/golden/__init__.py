@@ -93,6 +93,7 @@ CASES: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "cyclegan": ("cyclegan", "outlines-unpaired", {**_IMAGES, "width": 4, "blocks": 1}),
     "vaegan": ("vaegan", "digits", {**_IMAGES, "width": 4}),
     "arae": ("arae", "character-names", {"width": 8, "hidden": 16, "training.batch_size": 16}),
+    "tvae": ("tvae", "auto-mpg", {"width": 16, "training.batch_size": 40}),
     "wavegan": ("wavegan", "plucks", {"width": 2, "training.batch_size": 8}),
 }
 
