@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,16 @@ def test_weights_that_cannot_be_drawn_by_are_refused(cars, tmp_path):
 
     with pytest.raises(GanzooError, match="none below 0 and not all of them 0"):
         package.train(Wrong, cars, steps=1, settings=SMALL, out=Path(tmp_path) / "run", **EXACT)
+
+
+def test_what_the_figures_take_is_told(made, cars):
+    """Both need the extra `tables`; of TSTR, scikit-learn is there with mlxtend."""
+    result = package.evaluate(made, "auto-mpg", samples=200, seeds=1, figures=("tstr",))
+    figure = result["skill[tstr]"]
+    assert 0 <= figure.value < 0.5 < figure.floor
+    if importlib.util.find_spec("sdmetrics") is None:
+        with pytest.raises(GanzooError, match=r"pip install 'torch-ganzoo\[tables\]'"):
+            package.evaluate(made, cars, samples=200, seeds=1, figures=("sdmetrics",))
+        return
+    result = package.evaluate(made, cars, samples=200, seeds=1, figures=("sdmetrics",))
+    assert 0 < result["quality[sdmetrics]"].value < result["quality[sdmetrics]"].floor

@@ -5,7 +5,14 @@ With it come the kind ``table``, the reader of CSV files and the data set ``auto
 
 from collections.abc import Iterator
 
-from ganzoo import ArchitectureEntry, DatasetEntry, KindEntry, ReaderEntry, hookimpl
+from ganzoo import (
+    ArchitectureEntry,
+    DatasetEntry,
+    FigureEntry,
+    KindEntry,
+    ReaderEntry,
+    hookimpl,
+)
 
 
 @hookimpl
@@ -31,6 +38,24 @@ def ganzoo_readers() -> Iterator[ReaderEntry]:
         "a CSV file whose first line is a header",
         (".csv", ".tsv"),
         options="ganzoo_ctgan.options:TableOptions",
+    )
+
+
+@hookimpl
+def ganzoo_figures() -> Iterator[FigureEntry]:
+    yield FigureEntry(
+        "sdmetrics",
+        "ganzoo_ctgan.figures:sdmetrics",
+        "SDMetrics' quality score of rows",
+        kinds=("table",),
+        asked=True,
+    )
+    yield FigureEntry(
+        "tstr",
+        "ganzoo_ctgan.figures:tstr",
+        "train on synthetic rows, test on real ones",
+        kinds=("table",),
+        asked=True,
     )
 
 

@@ -30,7 +30,13 @@ def skill(columns: Sequence[Column], train: Any, test: Any, target: str) -> floa
     scikit-learn's gradient boosting. Raises GanzooError where there is no such column, or nothing
     to tell.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    except ImportError:
+        raise GanzooError(
+            "it is learned by scikit-learn, which is not installed: pip install "
+            "'torch-ganzoo[tables]'"
+        ) from None
 
     names = [column.name for column in columns]
     if target not in names:

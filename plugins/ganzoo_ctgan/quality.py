@@ -16,7 +16,9 @@ def quality(columns: Sequence[Column], real: Tensor, made: Tensor) -> dict[str, 
     of ``shapes``, how alike each column's values are spread, and ``pairs``, how alike each two
     columns go together; from 0 to 1, which is the same. Raises GanzooError without SDMetrics."""
     try:
-        from sdmetrics.reports.single_table import QualityReport
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is to move to a report of several tables
+            from sdmetrics.reports.single_table import QualityReport
     except ImportError:
         raise GanzooError(
             "the quality score is SDMetrics', which is not installed: pip install "
