@@ -237,6 +237,11 @@ def test_figures_of_what_is_made_of_the_datas_inputs(file: str, trained_once: On
     done = call("evaluate", run.path, "--data", other, *FEW)
     assert done.exit_code == 0, done.output
     assert "300 samples of seed 0, against" in done.output
+    found = ganzoo.load(run).metrics
+    if file == "superresolution":
+        assert "l1[pairs]" not in found
+    else:  # what the inputs have, at the size of the samples
+        assert found["l1[pairs]"].ceiling and found["psnr[pairs]"].ceiling
     if file == "pix2pix":
         done = call("evaluate", run.path, "--data", "mnist-5k", *FEW)
         assert "pix2pix works from inputs, and the data set 'mnist-5k' has none" in done.output

@@ -11,6 +11,7 @@ from ganzoo.data.dataset import Dataset, as_floats
 from ganzoo.data.reading import Fault, in_words
 from ganzoo.entries import FigureEntry
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.kinds import kind_of
 from ganzoo.measure.samples import read_rows
 from ganzoo.models.generator import Generator
 from ganzoo.plugins import catalogue
@@ -70,10 +71,11 @@ class Trial:
 
         Raises GanzooError where the data has no inputs, or one of them cannot be read.
         """
-        inputs = self.dataset.of_inputs()
-        if inputs is None or self.rows is None:
+        inputs, spec = self.dataset.of_inputs(), self.generator.spec.inputs
+        if inputs is None or spec is None or self.rows is None:
             raise GanzooError(f"data set {self.dataset.name!r}: it has no inputs")
-        return _floats(inputs, self.rows)
+        # Of the size, say, that the generator was trained with.
+        return _floats(kind_of(spec).match(inputs, does="works from"), self.rows)
 
 
 def _floats(dataset: Dataset, rows: Tensor | None) -> Tensor:
