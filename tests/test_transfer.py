@@ -139,6 +139,11 @@ def test_where_nothing_fits_nothing_is_written(source, digits, tmp_path, name, s
     assert not (tmp_path / "run").exists()
 
 
+def test_another_kind_of_sample_is_refused(source, tmp_path):
+    with pytest.raises(GanzooError, match="it makes samples of kind image, not points"):
+        further(source, "ring", tmp_path / "run", name="points")
+
+
 def test_frozen_layers_stay_and_a_resumed_run_is_the_same(source, digits, tmp_path):
     data, settings = digits[0][64:112], {"training.freeze_discriminator": 2}
     notes = Notes()

@@ -30,7 +30,7 @@ from ganzoo.models.references import reference_to
 from ganzoo.models.stored import StoredModel
 from ganzoo.options import make
 from ganzoo.sources.options import Data
-from ganzoo.spec import differing_details
+from ganzoo.spec import SampleSpec, differing_details
 from ganzoo.tensors import Stored, Weights
 
 _SHOWN: Final = 12  # tensors of a network that a message names
@@ -112,8 +112,10 @@ def initialise(
     """
     source = Source.of(model)
     try:
-        apart = differing_details(source.stored.spec, architecture.spec)
-        if apart:
+        theirs, ours = source.stored.spec, architecture.spec
+        if theirs.kind != ours.kind:
+            raise GanzooError(f"it makes samples of kind {theirs.kind}, not {ours.kind}")
+        if apart := differing_details(theirs, ours):
             raise GanzooError(f"it is of samples that mean something else: {'; '.join(apart)}")
         weights = prepare_weights(source.stored, type(architecture), list(networks))
         own = {name: networks[name].state_dict() for name in weights}
@@ -126,24 +128,15 @@ def initialise(
             networks[name].load_state_dict(own[name] | taken)
     except GanzooError as error:
         raise type(error)(f"--init {model}: {error}") from None
-    told = [
-        text
+    missing = [n for n, network in networks.items() if n not in weights and network.state_dict()]
+    misfits = (
+        _misfits(name, own[name], lying.header, fitting[name])
         for name, lying in weights.items()
         if name != "average"  # it is as the generator is
-        if (text := _misfits(name, own[name], lying.header, fitting[name]))
-    ]
-    before, now = source.stored.spec.classes, architecture.spec.classes
-    if before != now and len(before) == len(now):
-        told.append(f"its classes are {_some(before)}; they become {_some(now)}, in this order")
-    missing = [n for n, network in networks.items() if n not in weights and network.state_dict()]
-    if missing:
-        advice = "; consider --set training.discriminator_warmup=500"
-        told.append(
-            f"it has no {' and no '.join(missing)}, which starts afresh"
-            + (advice if "discriminator" in missing else "")
-        )
-    for text in told:
-        warnings.warn(f"--init {model}: {text}", GanzooWarning, stacklevel=2)
+    )
+    for text in [*misfits, _other_classes(theirs, ours), _missing(missing)]:
+        if text:
+            warnings.warn(f"--init {model}: {text}", GanzooWarning, stacklevel=2)
     return source.stored.origin, {name: set(taken) for name, taken in fitting.items()}
 
 
@@ -196,6 +189,23 @@ def _misfits(
     parts += [f"these did not fit and begin as they are drawn: {_some(left)}"] if left else []
     parts += [f"these of the model are left out: {_some(unused)}"] if unused else []
     return "; ".join(parts)
+
+
+def _other_classes(theirs: SampleSpec, ours: SampleSpec) -> str:
+    """That as many classes have other names; empty where they have the same, or tensors misfit."""
+    if theirs.classes == ours.classes or len(theirs.classes) != len(ours.classes):
+        return ""
+    before, now = _some(theirs.classes), _some(ours.classes)
+    return f"its classes are {before}; they become {now}, in this order"
+
+
+def _missing(networks: Sequence[str]) -> str:
+    """That the model lacks networks, and what to do; empty where it has all."""
+    if not networks:
+        return ""
+    advice = "; consider --set training.discriminator_warmup=500"
+    said = f"it has no {' and no '.join(networks)}, which starts afresh"
+    return said + advice if "discriminator" in networks else said
 
 
 def _nothing(
