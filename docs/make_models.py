@@ -19,39 +19,51 @@ BEGIN, END = "<!-- models: written by docs/make_models.py -->\n", "<!-- models: 
 def table() -> str:
     """The table, one row per model; cells of what was not measured are empty."""
     rows = [
-        "| bundled model | weights | FID | of real ones | precision | recall | rarest, commonest "
+        "| bundled model | weights | FID, times that of real ones | recall | rarest, commonest class "
         "| as asked |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for config in sorted(ROOT.glob("model_cards/*/config.json")):
         folder = config.parent
         size = (folder / "model.safetensors").stat().st_size / 1e6
         measured = _by_figure(folder)
-        fid = measured.get("fid")
         cells = [
             f"[`{folder.name}`](../model_cards/{folder.name}/README.md)",
             f"{size:.1f} MB",
-            _cell(fid, 2, spread=True),
-            "" if fid is None or fid.floor is None else f"{fid.floor:.3f}",
-            *(_cell(measured.get(name), 2) for name in ("precision", "recall")),
-            " ".join(_cell(measured.get(n), 3) for n in ("rarest_class", "commonest_class")),
-            _cell(measured.get("label_agreement"), 3),
+            ", ".join(_times(each) for each in measured.get("fid", ())),
+            _cells(measured, "recall", 2),
+            "; ".join(
+                f"{least.value:.3f} {most.value:.3f}"
+                for least, most in zip(
+                    measured.get("rarest_class", ()),
+                    measured.get("commonest_class", ()),
+                    strict=True,
+                )
+            ),
+            _cells(measured, "label_agreement", 3),
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
-def _by_figure(folder: Path) -> dict[str, Measured]:
-    """What was measured of a bundled model, each in the features of its own data alone."""
-    figures = ((FigureName.parse(name), m) for name, m in read_metrics(folder).items())
-    return {figure.name: m for figure, m in figures if figure is not None}
+def _by_figure(folder: Path) -> dict[str, list[Measured]]:
+    """What was measured of a bundled model, by figure: once in the features of each extractor of
+    its data, in their order."""
+    figures: dict[str, list[Measured]] = {}
+    for name, measured in read_metrics(folder).items():
+        figure = FigureName.parse(name)
+        if figure is not None:
+            figures.setdefault(figure.name, []).append(measured)
+    return figures
 
 
-def _cell(measured: Measured | None, digits: int, spread: bool = False) -> str:
-    if measured is None:
-        return ""
-    more = f" ± {measured.spread:.2g}" if spread and measured.spread is not None else ""
-    return f"{measured.value:.{digits}f}{more}"
+def _times(measured: Measured) -> str:
+    """How many times the figure of real samples against real ones it is."""
+    return f"{measured.value / measured.floor:.1f}" if measured.floor else ""
+
+
+def _cells(measured: dict[str, list[Measured]], name: str, digits: int) -> str:
+    return ", ".join(f"{each.value:.{digits}f}" for each in measured.get(name, ()))
 
 
 def replaced(text: str) -> str:
