@@ -10,6 +10,7 @@ from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
     ExtractorEntry,
+    FigureEntry,
     KindEntry,
     ObjectiveEntry,
     OptimizerEntry,
@@ -29,6 +30,12 @@ PICTURES: Final = (
     *(".sgi", ".rgb", ".rgba", ".bw", ".pcx", ".dcx", ".qoi", ".dds", ".ras", ".psd"),
     *(".ico", ".icns", ".xbm", ".xpm", ".im", ".msp", ".fits", ".fit"),
 )
+
+
+#: The extractors that pictures of one and of three channels are compared by. Recipes may look at
+#: the first of each; the others are witnesses.
+DIGITS: Final = ("mnist-convnet", "mnist-resnet", "mnist-contrast")
+PHOTOS: Final = ("cifar-convnet",)
 
 
 @hookimpl
@@ -85,15 +92,15 @@ def ganzoo_augmentations() -> Iterator[AugmentationEntry]:
 def ganzoo_datasets() -> Iterator[DatasetEntry]:
     named = "ganzoo.kinds.image.named"
     both, train, mnist = ("train", "test"), ("train",), "ylecun/mnist"
-    digits, pictures, stacked = ("mnist-convnet",), ("cifar-convnet",), ("stacked-digits",)
+    stacked = ("stacked-digits",)
     summary = "70,000 handwritten digits, 28x28 grey"
-    yield DatasetEntry("mnist", f"{named}:mnist", summary, both, mnist, digits)
+    yield DatasetEntry("mnist", f"{named}:mnist", summary, both, mnist, DIGITS)
     summary, hub = "70,000 clothes, 28x28", "zalando-datasets/fashion_mnist"
-    yield DatasetEntry("fashion-mnist", f"{named}:fashion_mnist", summary, both, hub, digits)
+    yield DatasetEntry("fashion-mnist", f"{named}:fashion_mnist", summary, both, hub, DIGITS)
     summary, hub = "60,000 colour pictures, 32x32", "uoft-cs/cifar10"
-    yield DatasetEntry("cifar10", f"{named}:cifar10", summary, both, hub, pictures)
+    yield DatasetEntry("cifar10", f"{named}:cifar10", summary, both, hub, PHOTOS)
     summary = "5,000 digits of mnist:train, no download"
-    yield DatasetEntry("mnist-5k", f"{named}:mnist_5k", summary, train, mnist, digits)
+    yield DatasetEntry("mnist-5k", f"{named}:mnist_5k", summary, train, mnist, DIGITS)
     summary = "50,000 images, a digit in each channel: 1,000 modes"
     yield DatasetEntry("stacked-mnist", f"{named}:stacked_mnist", summary, both, mnist, stacked)
     name, summary = "stacked-mnist-5k", "the same from mnist-5k, no download"
@@ -138,27 +145,39 @@ def ganzoo_kinds() -> Iterator[KindEntry]:
 @hookimpl
 def ganzoo_extractors() -> Iterator[ExtractorEntry]:
     where = "ganzoo.measure.classifiers"
-    yield ExtractorEntry(
-        "mnist-convnet",
-        f"{where}:MNISTConvNet",
-        "128 features of a classifier of digits",
-        IMAGE,
-    )
-    yield ExtractorEntry(
-        "cifar-convnet",
-        f"{where}:CIFARConvNet",
-        "128 features of a classifier of CIFAR-10",
-        IMAGE,
-    )
+    summary = "128 features of a classifier of digits"
+    yield ExtractorEntry("mnist-convnet", f"{where}:MNISTConvNet", summary)
+    summary = "96 features of another classifier of digits: a witness"
+    yield ExtractorEntry("mnist-resnet", f"{where}:MNISTResNet", summary)
+    summary = "96 features that tell digits apart, learned without labels: a witness"
+    yield ExtractorEntry("mnist-contrast", f"{where}:MNISTContrast", summary)
+    summary = "128 features of a classifier of CIFAR-10"
+    yield ExtractorEntry("cifar-convnet", f"{where}:CIFARConvNet", summary)
     yield ExtractorEntry(
         "stacked-digits", f"{where}:StackedDigits", "mnist-convnet on each of three channels", IMAGE
     )
     yield ExtractorEntry(
-        "inception", "ganzoo.measure.inception:Inception", "Inception v3, for published FIDs", IMAGE
+        "inception", "ganzoo.measure.published:Inception", "Inception v3, for published FIDs", IMAGE
     )
+    published = "ganzoo.measure.published"
+    summary = "CLIP, from a file that is here: --weights FILE"
+    yield ExtractorEntry("clip", f"{published}:CLIP", summary)
+    summary = "DINOv2, from a file that is here: --weights FILE"
+    yield ExtractorEntry("dinov2", f"{published}:DINOv2", summary)
     yield ExtractorEntry(
         "values", "ganzoo.measure.features:Values", "the values of a sample themselves", ()
     )
+
+
+@hookimpl
+def ganzoo_figures() -> Iterator[FigureEntry]:
+    where = "ganzoo.measure"
+    summary = "whether samples repeat training samples: nearer, copies"
+    yield FigureEntry("copying", f"{where}.copying:copying", summary, asked=True)
+    summary = "perceptual path length: how evenly samples change"
+    yield FigureEntry("ppl", f"{where}.paths:path_lengths", summary, IMAGE, asked=True)
+    summary = "classification accuracy score: what a classifier learns from samples"
+    yield FigureEntry("cas", f"{where}.usefulness:accuracy", summary, IMAGE, asked=True)
 
 
 @hookimpl

@@ -208,8 +208,9 @@ class FigureEntry(Entry):
     """Figures of quality that are no distances between features, such as a perplexity, or the
     error on held-out pairs. The target is called with a `ganzoo.Trial`, once for each seed of
     ``ganzoo evaluate``, and returns its figures by name, ``{"l1": ganzoo.Figure(0.1)}``; they are
-    written down as ``l1[NAME]``. It returns {} where it has nothing to say of a model or its data,
-    and raises `ganzoo.GanzooError` where they cannot be measured.
+    written down as ``l1[NAME]``, or as ``l1[mnist-convnet]`` where that is what it returns. It
+    returns {} where it has nothing to say of a model or its data, and raises `ganzoo.GanzooError`
+    where they cannot be measured.
 
     kinds, architectures: the kinds of sample and the architectures that it is for; empty: any.
     asked: it is measured only where it is asked for, ``--figures NAME``, because it takes long.

@@ -29,6 +29,13 @@ def decoded_home() -> Path:
     return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "decoded"
 
 
+def features_home() -> Path:
+    """Features of real samples and of noise: GANZOO_HOME/features, else ganzoo/features in the
+    user's cache folder. It can be deleted at any time."""
+    home = _home()
+    return (home or platformdirs.user_cache_path("ganzoo", appauthor=False)) / "features"
+
+
 def executions_home() -> Path:
     """What was measured to decide how runs are computed: GANZOO_HOME/executions, else
     ganzoo/executions in the user's cache folder."""

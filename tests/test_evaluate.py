@@ -156,7 +156,7 @@ def test_labels_are_held_against_what_was_asked_for(models, digits_npz, digits):
             return Features(values, torch.zeros(len(samples), dtype=torch.int64))
 
     data = Dataset("digits", *digits)
-    real = Real.of([Asked()], data, "digits")
+    real = Real([Asked()], data, "digits")
     (made,) = features_of_data([Asked()], data)
     found = real.figures([made], [torch.arange(len(data)) % 3])
     agreement = found["label_agreement[asked]"]

@@ -110,21 +110,24 @@ MISTAKES = {
         ["MODEL", "--data", "DATA", "--features", "NAN"],
         "not finite",
     ),
-    "inception": (["MODEL", "--data", "DATA", "--inception-weights", "no.pth"], "no such file"),
+    "inception": (
+        ["MODEL", "--data", "DATA", "--features", "inception", "--weights", "no.pth"],
+        "no such file",
+    ),
     "inception of another shape": (
-        ["MODEL", "--data", "DATA", "--inception-weights", "NONE"],
+        ["MODEL", "--data", "DATA", "--features", "inception", "--weights", "NONE"],
         "not the weights of Inception",
     ),
     "inception that is code": (
-        ["MODEL", "--data", "DATA", "--inception-weights", "CODE"],
+        ["MODEL", "--data", "DATA", "--features", "inception", "--weights", "CODE"],
         "cannot be read as a state dict",
     ),
     "two extractors": (
         [
-            *("MODEL", "--data", "DATA", "--inception-weights", "NONE"),
+            *("MODEL", "--data", "DATA", "--features", "inception", "--weights", "NONE"),
             *("--features", "mnist-convnet"),
         ],
-        "--inception-weights is for",
+        "these weights are for one extractor; choose it: inception or mnist-convnet",
     ),
     "a model that is not there": (["dcgan-minst", "--data", "DATA"], "'dcgan-mnist'"),
     "a step": (["MODEL", "--data", "DATA", "--step", "2"], "only a run has steps"),

@@ -22,7 +22,7 @@ from ganzoo.measure.classifiers import MNISTConvNet
 from ganzoo.measure.extractors import find_extractors, usual_extractors
 from ganzoo.measure.features import Values
 from ganzoo.measure.figures import Reference, class_figures
-from ganzoo.measure.inception import Inception
+from ganzoo.measure.published import CLIP, DINOv2, Inception
 from ganzoo.models.load import find_architecture
 from ganzoo.runs.resolve import resolve
 from ganzoo.sources.find import find_dataset
@@ -157,6 +157,36 @@ def test_inception_from_a_file_of_ones_own(suffix, digits, tmp_path):
     assert found.values.shape == (2, 2048)
     assert extractor.name.startswith("inception-")
     assert extractor.name != "inception-v3-compat"
+
+
+def test_clip_from_a_file_of_ones_own(digits, tmp_path):
+    """A small one of chance, with the names and shapes that CLIP's weights have."""
+    from torch_fidelity.feature_extractor_clip import CLIPVisual
+
+    torch.manual_seed(0)
+    state = CLIPVisual(8, 32, 1, 64, 16).state_dict()
+    state |= {"text_projection": torch.zeros(4, 8), "transformer.weight": torch.zeros(1)}
+    save_file(state, tmp_path / "clip.safetensors")
+    extractor = CLIP(tmp_path / "clip.safetensors")
+    assert extractor(digits[0][:3]).values.shape == (3, 8)
+    assert extractor.name.startswith("clip-")
+    with pytest.raises(GanzooError, match="not the weights of DINOv2"):
+        DINOv2(tmp_path / "clip.safetensors")
+    save_file({"pos_embed": torch.zeros(1, 5, 384)}, tmp_path / "dino.safetensors")
+    for other in (CLIP, DINOv2):
+        with pytest.raises(GanzooError, match=f"not the weights of {other.__name__}"):
+            other(tmp_path / "dino.safetensors")
+        with pytest.raises(GanzooError, match="needs weights that are here, such as"):
+            other()
+
+
+def test_dinov2_from_a_file_of_ones_own(digits, tmp_path):
+    from timm import create_model
+
+    state = create_model("vit_small_patch14_dinov2", img_size=28, num_classes=0).state_dict()
+    torch.save(state | {"mask_token": torch.zeros(1, 384)}, tmp_path / "dinov2_vits14.pth")
+    extractor = DINOv2(tmp_path / "dinov2_vits14.pth")
+    assert extractor(digits[0][:1]).values.shape == (1, 384)
 
 
 def _chance(folder: Path) -> dict[str, torch.Tensor]:

@@ -34,8 +34,8 @@ def list_(words: tuple[str, ...], as_json: bool, remote: bool) -> None:
     """List models, architectures, data sets, objectives, ..., and where each comes from.
 
     KIND: models, architectures, data, objectives, penalties, optimizers, schedules,
-    augmentations, observers, extractors, readers, kinds or commands. PATTERN: a part of a name, or
-    a whole one with the wildcards of a shell.
+    augmentations, observers, extractors, figures, readers, kinds or commands. PATTERN: a part of a
+    name, or a whole one with the wildcards of a shell.
     """
     from ganzoo.listing import nearest, parse, rows
 

@@ -8,7 +8,7 @@ import click
 
 from ganzoo.cli.base import TEXT, names_of, print_json, print_lines, print_table
 from ganzoo.entries import DatasetEntry, ExtractorEntry, FigureEntry, ModelEntry
-from ganzoo.errors import GanzooError, plain
+from ganzoo.errors import plain
 from ganzoo.plugins import command_line
 from ganzoo.progress import bar
 
@@ -42,10 +42,10 @@ from ganzoo.progress import bar
     help="More to measure: a name of ganzoo list figures.",
 )
 @click.option(
-    "--inception-weights",
+    "--weights",
     type=TEXT,
     metavar="FILE",
-    help="Features of Inception, from a file that is here.",
+    help="Of the one extractor that --features names.",
 )
 @click.option("--step", type=int, help="Of a run: the checkpoint of this step.")
 @click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda or mps.")
@@ -54,24 +54,14 @@ def evaluate(
     model: str,
     data: str,
     features: tuple[str, ...],
-    inception_weights: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Measure MODEL against real data: FID, KID, precision, recall, the classes it makes."""
     with bar("loading torch"):
         from ganzoo.measure import evaluate as evaluation
-        from ganzoo.measure.extractors import INCEPTION
 
-    if inception_weights is not None:
-        if features not in (("auto",), (INCEPTION,)):
-            raise GanzooError(
-                f"--inception-weights is for --features inception, not {' '.join(features)}"
-            )
-        features = (INCEPTION,)
-    figures = evaluation.evaluate(
-        model, data, features=features, weights=inception_weights, **options
-    )
+    figures = evaluation.evaluate(model, data, features=features, **options)
     if as_json:
         print_json(
             {name: m.model_dump(mode="json", exclude_defaults=True) for name, m in figures.items()}

@@ -1,72 +1,37 @@
-"""Small convolutional classifiers, whose features samples are compared by."""
+"""Small classifiers, ganzoo's or the user's own, whose features samples are compared by."""
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import pydantic
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganzoo.errors import GanzooError
 from ganzoo.files import sha256
 from ganzoo.measure.features import Extractor, Features
+from ganzoo.measure.networks import NETWORKS
 from ganzoo.options import Options
 from ganzoo.spec import SampleSpec
 from ganzoo.tensors import load_tensors, read_header
 
-SIZE = 32  # height and width that it works at, in pixels
-
-
-class ConvNet(nn.Module):
-    """Three stages of two 3x3 convolutions, then the mean over the picture: 4 * width features.
-
-    Called with images, uint8 (N, channels, H, W) of any size, which are brought to 32 pixels.
-    Returns features (N, 4 * width), not negative, and one logit a class (N, classes).
-    """
-
-    def __init__(self, channels: int, classes: int, width: int = 32) -> None:
-        super().__init__()
-        self.channels, self.classes, self.width = channels, classes, width
-        widths = [channels, width, 2 * width, 4 * width]
-        pairs = enumerate(itertools.pairwise(widths))
-        stages = [_stage(*pair, halve=index > 0) for index, pair in pairs]
-        self.stages = nn.Sequential(*stages)
-        self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(4 * width, classes)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.stages(to_size(images.float() / 127.5 - 1)).mean((2, 3))
-        return features, self.head(self.dropout(features))
-
-
-def to_size(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) at 32 pixels: bilinear, antialiased where they get smaller."""
-    if images.shape[-2:] == (SIZE, SIZE):
-        return images
-    return F.interpolate(images, (SIZE, SIZE), mode="bilinear", antialias=True)
-
-
-def _stage(before: int, after: int, halve: bool) -> nn.Sequential:
-    """Two convolutions at one resolution; with `halve`, at half of that before."""
-    layers: list[nn.Module] = [nn.MaxPool2d(2)] if halve else []
-    for width in (before, after):
-        layers += [nn.Conv2d(width, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
-
 
 class ClassifierRecord(Options):
-    """What the file of a classifier says about it. judged: how many samples of `judged_on`, which
-    it was not trained on, `accuracy` was measured with."""
+    """What the file of a classifier says about it.
+
+    task: what its features were learned for: to tell the classes apart, or, without labels, to tell
+    each picture from all others; then only the last layer has seen the classes. judged: how many
+    samples of `judged_on`, which it was not trained on, `accuracy` was measured with.
+    """
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
+    architecture: Literal["convnet", "resnet", "convmixer"] = "convnet"
+    task: Literal["classes", "contrast"] = "classes"
     channels: Literal[1, 3]
     classes: tuple[str, ...] = Field(min_length=2, max_length=10_000)
     width: int = Field(ge=1, le=1024)
@@ -79,7 +44,7 @@ class ClassifierRecord(Options):
 
 
 class Classifier(Extractor):
-    """A `ConvNet` in a safetensors file, as ``ganzoo.measure.train_convnet`` writes it."""
+    """One of `NETWORKS` in a safetensors file, as ``ganzoo.measure.train_convnet`` writes it."""
 
     differentiable = True
     #: The weights that come with ganzoo; a file of the user's own is named by its own name.
@@ -92,11 +57,12 @@ class Classifier(Extractor):
         self.name = stem if weights is None else f"{stem}-{_digest(path)}"
         record = read_record(path)
         self.classes, self.channels = record.classes, record.channels
+        alone = ", without labels but for the last layer" if record.task == "contrast" else ""
         self.about = (
-            f"{record.accuracy:.4f} of {record.judged} right in {record.judged_on}, trained on "
-            f"{record.trained_on}"
+            f"{record.architecture}, {record.accuracy:.4f} of {record.judged} right in "
+            f"{record.judged_on}, trained on {record.trained_on}{alone}"
         )
-        self.network = ConvNet(self.channels, len(self.classes), record.width)
+        self.network = NETWORKS[record.architecture](self.channels, len(self.classes), record.width)
         header = read_header(path)
         stored = {name: tensor.shape for name, tensor in header.items()}
         expected = {name: tuple(t.shape) for name, t in self.network.state_dict().items()}
@@ -123,7 +89,7 @@ class Classifier(Extractor):
                 f"not {samples.shape[1]}"
             )
         values, logits = self.network(samples)
-        return Features(values, logits.argmax(1))
+        return Features(values, logits.argmax(1), logits)
 
 
 class MNISTConvNet(Classifier):
@@ -132,8 +98,20 @@ class MNISTConvNet(Classifier):
     file = "mnist-convnet.safetensors"
 
 
+class MNISTResNet(Classifier):
+    """96 features of a classifier of digits of another architecture."""
+
+    file = "mnist-resnet.safetensors"
+
+
+class MNISTContrast(Classifier):
+    """96 features that tell each digit from all others; only the last layer has seen labels."""
+
+    file = "mnist-contrast.safetensors"
+
+
 class CIFARConvNet(Classifier):
-    """A classifier of CIFAR-10's classes, for small colour pictures."""
+    """128 features of a classifier of CIFAR-10's classes, for small colour pictures."""
 
     file = "cifar-convnet.safetensors"
 

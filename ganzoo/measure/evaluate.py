@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import statistics
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Final
 
-import torch
-from torch import Tensor
-
 from ganzoo.architecture import Architecture
 from ganzoo.data.dataset import Dataset
 from ganzoo.devices import find_device, usual_settings
-from ganzoo.entries import FigureEntry
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.figure_name import FigureName
 from ganzoo.files import user_path
@@ -29,10 +23,11 @@ from ganzoo.measure.extractors import (
     find_extractors,
 )
 from ganzoo.measure.features import Extractor
-from ganzoo.measure.figures import Reference, caution, check_enough, compared, least
+from ganzoo.measure.figures import Reference, check_enough, compared, least
 from ganzoo.measure.real import Real
-from ganzoo.measure.samples import Task, features_of_data, features_of_generator
-from ganzoo.measure.trial import Figure, Trial, entries_for, figures_of
+from ganzoo.measure.samples import Task, features_of_data
+from ganzoo.measure.trial import entries_for
+from ganzoo.measure.trials import Trials
 from ganzoo.models.generator import Generator
 from ganzoo.models.load import load
 from ganzoo.models.measured import target_of, write_figures
@@ -99,11 +94,9 @@ def evaluate(
     record = DataRecord.of(dataset, source, dataset.fingerprint())
     real = Real.of(extractors, dataset, str(record.sha256))
     record = record.model_copy(update={"samples": real.count})
-    trials = _Trials(generator, dataset, task, real, entries, tuple(figures), source, features)
-    numbers = range(seed, seed + seeds)
-    found = [trials.figures(number) for number in numbers]
-    method = _Method(task, numbers, real, entries, record)
-    measured = {name: method.measured(name, found) for name in found[0]}
+    same = [_same_classes(extractor, generator, source, features) for extractor in extractors]
+    trials = Trials(generator, task, real, entries, tuple(figures), same)
+    measured = trials.measured(range(seed, seed + seeds), record)
     _tell_what_is_missing(real, task.count)
     if target is not None:
         write_figures(target, generator, measured)
@@ -157,118 +150,22 @@ def notes(figures: Mapping[str, Measured]) -> list[str]:
     )
 
 
-@dataclass(frozen=True)
-class _Trials:
-    """What is measured for each seed."""
-
-    generator: Generator
-    dataset: Dataset
-    task: Task
-    real: Real
-    entries: list[FigureEntry]
-    asked: tuple[str, ...]
-    source: str | None
-    features: Named | Sequence[Named]
-
-    def figures(self, seed: int) -> dict[str, Figure]:
-        """The figures of one seed, by their names."""
-        kept: list[Tensor] | None = [] if self.entries else None
-        extractors, generator = self.real.extractors, self.generator
-        seen = features_of_generator(extractors, generator, self.task, seed, kept)
-        labels = self.task.asked(generator) if generator.architecture.conditional else None
-        asked = [labels if self._same_classes(extractor) else None for extractor in extractors]
-        figures = self.real.figures(seen, asked)
-        if kept is None:
-            return figures
-        made, rows = torch.cat(kept), self.task.rows
-        trial = Trial(generator, self.dataset, made, seed, labels, rows)
-        for entry in list(self.entries):
-            named = self._of_entry(entry, trial)
-            figures |= {str(FigureName(name, entry.name)): f for name, f in named.items()}
-        return figures
-
-    def _of_entry(self, entry: FigureEntry, trial: Trial) -> dict[str, Figure]:
-        """The figures of one entry; none, with a warning, where it fails and nobody asked for
-        it."""
-        try:
-            return figures_of(entry, trial)
-        except GanzooError as error:
-            if entry.name in self.asked:
-                raise
-            warnings.warn(f"not measured: {error}", GanzooWarning, stacklevel=5)
-            self.entries.remove(entry)
-            return {}
-
-    def _same_classes(self, extractor: Extractor) -> bool:
-        """Whether the extractor's classes are those of the data. Numbers may be anything's."""
-        if extractor.classes != self.generator.spec.classes:
-            return False
-        chosen = AUTO not in chosen_names(self.features)
-        own = chosen or extractor.name in extractors_of(self.source)
-        return own or not all(name.isdecimal() for name in extractor.classes)
-
-
-@dataclass(frozen=True)
-class _Method:
-    """How figures were measured, for their records."""
-
-    task: Task
-    seeds: range
-    real: Real
-    entries: list[FigureEntry]
-    data: DataRecord
-
-    def measured(self, name: str, found: Sequence[Mapping[str, Figure]]) -> Measured:
-        """The record of one figure, from those of each seed."""
-        figures = [of_seed[name] for of_seed in found if name in of_seed]
-        values, first = [figure.value for figure in figures], figures[0]
-        spread = statistics.stdev(values) if len(values) > 1 else None
-        value = _rounded(statistics.fmean(values))
-        floor, ceiling = (_mean(figures, bound) for bound in ("floor", "ceiling"))
-        how = f"{self.task.count} samples of {_words(self.seeds)}, against {self.data.samples} real"
-        return Measured(
-            value=value,
-            spread=None if spread is None else _rounded(spread, 2),
-            floor=floor,
-            ceiling=ceiling,
-            caution=first.caution or caution(value, ceiling, first.higher_is_better),
-            how=", ".join(filter(None, (f"{how} ones", first.how))),
-            features=self._features(name),
-            by=first.by,
-            data=self.data,
-        )
-
-    def _features(self, name: str) -> str:
-        figure = FigureName.parse(name)
-        assert figure is not None
-        about = {extractor.name: extractor.about for extractor in self.real.extractors}
-        about = {entry.name: entry.summary for entry in self.entries} | about
-        return f"{figure.features}: {about[figure.features]}"
-
-
-def _words(seeds: range) -> str:
-    first, last = seeds[0], seeds[-1]
-    return f"seed {first}" if first == last else f"each of the seeds {first} to {last}"
-
-
-def _mean(figures: Sequence[Figure], bound: str) -> float | None:
-    """The mean of a bound over the seeds; None where one has none."""
-    values = [getattr(figure, bound) for figure in figures]
-    return None if None in values else _rounded(statistics.fmean(values))
-
-
 def _tell_what_is_missing(real: Real, samples: int) -> None:
-    """Warn of the extractors with too many features for FID."""
+    """Warn where there are too few samples for FID."""
     count = min(samples, real.count)
-    for extractor, reference in zip(real.extractors, real.references, strict=True):
-        length = reference.features.values.shape[1]
-        if count < least(length):
-            warnings.warn(
-                f"fid[{extractor.name}] is left out: {count} samples, and FID with {length} "
-                f"features needs at least {least(length)}; KID does without",
-                GanzooWarning,
-                stacklevel=3,
-            )
+    lengths = {
+        extractor.name: reference.features.values.shape[1]
+        for extractor, reference in zip(real.extractors, real.references, strict=True)
+    }
+    missing = {name: length for name, length in lengths.items() if count < least(length)}
+    if missing:
+        needed = ", ".join(f"{length} of {name}" for name, length in missing.items())
+        warnings.warn(
+            f"FID is left out, since {count} samples are too few: it needs more than there are "
+            f"features, {needed}; KID does without",
+            GanzooWarning,
+            stacklevel=3,
+        )
 
 
 def _check_alike(fake: Dataset, real: Dataset) -> None:
@@ -288,6 +185,14 @@ def _path(weights: str | os.PathLike[str] | None) -> Path | None:
     return None if weights is None else user_path(weights)
 
 
-def _rounded(value: float, digits: int = 5) -> float:
-    """To this many significant digits: more are chance."""
-    return float(f"{value:.{digits}g}")
+def _same_classes(
+    extractor: Extractor,
+    generator: Generator,
+    source: str | None,
+    features: Named | Sequence[Named],
+) -> bool:
+    """Whether the extractor's classes are those of the data. Numbers may be anything's."""
+    if extractor.classes != generator.spec.classes:
+        return False
+    chosen = AUTO not in chosen_names(features) or extractor.name in extractors_of(source)
+    return chosen or not all(name.isdecimal() for name in extractor.classes)

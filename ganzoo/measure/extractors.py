@@ -20,7 +20,7 @@ from ganzoo.plugins import catalogue
 from ganzoo.spec import SampleSpec
 
 AUTO = "auto"
-INCEPTION = "inception"
+PUBLISHED = ("inception", "clip", "dinov2")
 
 
 Named = str | os.PathLike[str]
@@ -93,8 +93,8 @@ def usual_extractors(source: str | None, spec: SampleSpec) -> list[str]:
             return taken
     entries = catalogue().entries(ExtractorEntry)
     for name in entries:
-        # Weights that are a download are nobody's without being asked for.
-        if name != INCEPTION and _takes(name, spec):
+        # Weights that do not come along are nobody's without being asked for.
+        if name not in PUBLISHED and _takes(name, spec):
             return [name]
     raise GanzooError(
         f"there is no usual feature extractor for {spec.kind} {spec.shape}; choose one: "

@@ -18,16 +18,19 @@ BATCH: Final = 250  # samples that go through a network at once
 @dataclass(frozen=True)
 class Features:
     """values: (N, D) float32. classes: (N,) int64, the class of each sample as the extractor
-    sees it, or None where it is not a classifier. Both are brought to the CPU."""
+    sees it, or None where it is not a classifier. logits: (N, K) float, its scores of K classes,
+    from which an Inception Score is computed; or None. All are brought to the CPU."""
 
     values: Tensor
     classes: Tensor | None = None
+    logits: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, index: Tensor | slice) -> Features:
-        return Features(self.values[index], None if self.classes is None else self.classes[index])
+        rest = (None if part is None else part[index] for part in (self.classes, self.logits))
+        return Features(self.values[index], *rest)
 
     def shuffled(self) -> Features:
         """The same in a random order, the same one on every call: data sets are often sorted by
@@ -39,9 +42,11 @@ class Features:
     def joined(cls, parts: list[Features]) -> Features:
         """Those of all parts, on the CPU."""
         classes = [part.classes.cpu() for part in parts if part.classes is not None]
+        logits = [part.logits.float().cpu() for part in parts if part.logits is not None]
         return cls(
             torch.cat([part.values.float().cpu() for part in parts]),
             torch.cat(classes) if classes else None,
+            torch.cat(logits) if logits else None,
         )
 
 
@@ -63,7 +68,7 @@ class Extractor:
     #: ones.
     unscaled: bool = False
     #: Whether `features` takes images as floats from 0 to 255, too, and lets a gradient pass to
-    #: them: `Generator.project` then looks for a sample by them.
+    #: them: `Generator.project` then looks for a sample by them, and path lengths are measured.
     differentiable: bool = False
     #: Where samples are handed over; see `to`.
     device: torch.device = torch.device("cpu")
@@ -100,7 +105,7 @@ class Extractor:
     def _checked(self, samples: Tensor) -> Features:
         try:
             features = self.features(samples)
-            values, classes = features.values, features.classes
+            values, classes, logits = features.values, features.classes, features.logits
             if values.dim() != 2 or len(values) != len(samples) or not values.is_floating_point():
                 raise TypeError(f"values of shape {tuple(values.shape)}, {values.dtype}")
             if not values.isfinite().all():
@@ -112,6 +117,8 @@ class Extractor:
                     raise TypeError(f"classes of shape {tuple(classes.shape)}, {classes.dtype}")
                 if not 0 <= int(classes.min()) <= int(classes.max()) < len(self.classes):
                     raise ValueError("class numbers out of range")
+            if logits is not None and (logits.dim() != 2 or not logits.isfinite().all()):
+                raise ValueError(f"logits of shape {tuple(logits.shape)}, or not finite")
         except GanzooError:
             raise
         except Exception as error:

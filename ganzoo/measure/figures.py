@@ -16,19 +16,25 @@ from torch import Tensor
 
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.measure.features import Extractor, Features
+from ganzoo.measure.neighbours import WIDER, Neighbourhoods, precision_recall
 from ganzoo.progress import bar
 
 KID_SUBSETS: Final = 100
 KID_SUBSET_SIZE: Final = 1000
-NEIGHBOURHOOD: Final = 3  # of precision and recall
-MOST_NEIGHBOURS: Final = 10_000  # samples of each side that precision and recall look at
+MOST_NEIGHBOURS: Final = 10_000  # samples of each side that are looked at for neighbours
 SEED: Final = 2020  # torch-fidelity's own, of KID's subsets
-FEWEST: Final = NEIGHBOURHOOD + 2  # samples that have the neighbours that figures look at
+PARTS: Final = 10  # of the samples, for the Inception Score
+FEWEST: Final = WIDER + 2  # samples that have the neighbours that figures look at
 
 #: Figures that torch-fidelity computes.
-FIDELITY: Final = frozenset({"fid", "kid", "precision", "recall"})
+FIDELITY: Final = frozenset({"fid", "kid", "precision", "recall", "inception_score"})
 #: Figures of which more is better.
-HIGHER: Final = frozenset({"precision", "recall", "modes", "rarest_class", "label_agreement"})
+HIGHER: Final = frozenset(
+    {
+        *("precision", "recall", "density", "coverage", "inception_score"),
+        *("modes", "rarest_class", "label_agreement"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,16 @@ class Reference:
     def mean(self) -> Tensor:
         """(D,) float64."""
         return self.features.values.double().mean(0)
+
+    @cached_property
+    def neighbourhoods(self) -> Neighbourhoods:
+        """Of up to 10,000 of them."""
+        return Neighbourhoods(self.near(self.features))
+
+    def near(self, features: Features) -> Tensor:
+        """Up to 10,000 of `features`, (N, D), centred on the mean of the real ones: far away from
+        0, float32 has few digits for distances."""
+        return (_some(features).values.double() - self.mean).float()
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -125,28 +141,16 @@ def kid(fake: Features, real: Reference) -> float:
     return float(figures[KEY_METRIC_KID_MEAN])
 
 
-def precision_recall(fake: Features, real: Reference) -> tuple[float, float]:
-    """Kynkaanniemi 2019 (arXiv:1904.06991), on up to 10,000 samples of each side."""
-    from torch_fidelity.metric_prc import (
-        KEY_METRIC_PRECISION,
-        KEY_METRIC_RECALL,
-        prc_features_to_metric,
-    )
-
-    # Centred on the real ones' mean: far away from 0, float32 has few digits for distances.
-    centred = [(_some(f).values.double() - real.mean).float() for f in (fake, real.features)]
-    figures = prc_features_to_metric(
-        *centred,
-        prc_neighborhood=NEIGHBOURHOOD,
-        prc_batch_size=2000,
-        save_cpu_ram=True,
-        verbose=False,
-    )
-    return float(figures[KEY_METRIC_PRECISION]), float(figures[KEY_METRIC_RECALL])
-
-
 def _some(features: Features) -> Features:
     return features if len(features) <= MOST_NEIGHBOURS else features.shuffled()[:MOST_NEIGHBOURS]
+
+
+def inception_score(fake: Features) -> float:
+    """Salimans 2016 (arXiv:1606.03498), from a classifier's logits: how sure it is of each sample,
+    and how many classes there are; the mean over 10 parts. It rises with the number of samples."""
+    from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
+
+    return float(isc_features_to_metric(fake.logits, PARTS, rng_seed=SEED)[KEY_METRIC_ISC_MEAN])
 
 
 def compared(fake: Features, real: Reference) -> dict[str, float]:
@@ -162,17 +166,36 @@ def compared(fake: Features, real: Reference) -> dict[str, float]:
         advance(1)
         figures["kid"] = kid(fake, real)
         advance(1)
-        figures["precision"], figures["recall"] = precision_recall(fake, real)
+        near = real.near(fake)
+        figures |= precision_recall(near, real.neighbourhoods.real)
+        figures |= real.neighbourhoods.density_coverage(near)
+    if fake.logits is not None and len(fake) >= 2 * PARTS:
+        figures["inception_score"] = inception_score(fake)
     figures |= class_figures(fake, real)
     check_finite(figures)
     return figures
 
 
-def caution(value: float, ceiling: float | None, higher_is_better: bool) -> str:
-    """The words beside a figure that tells a model from noise no better than chance; else none."""
+def caution(
+    value: float, ceiling: float | None, higher_is_better: bool, than: str = "noise"
+) -> str:
+    """The words beside a figure of which noise has as good a one; else none.
+
+    than: what `ceiling` is the figure of.
+    """
     if ceiling is None or (value > ceiling if higher_is_better else value < ceiling):
         return ""
-    return "no better than noise"
+    return f"no better than {than}"
+
+
+def too_few(name: str, count: int, real: Reference, floor: float | None) -> str:
+    """The words beside a figure of so few samples that it says little; else none."""
+    if name == "fid" and floor is None:
+        return "too few real samples to say how low it can be"
+    logits = real.features.logits
+    if name == "inception_score" and logits is not None and count < PARTS * logits.shape[1]:
+        return f"too few samples for {logits.shape[1]} classes"
+    return ""
 
 
 def check_finite(figures: Mapping[str, float]) -> None:

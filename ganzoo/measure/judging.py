@@ -13,7 +13,8 @@ from ganzoo.figure_name import FigureName
 from ganzoo.kinds import kind_of
 from ganzoo.measure.extractors import AUTO, find_extractors, usual_extractors
 from ganzoo.measure.figures import Reference, check_enough_for_fid, check_finite, class_figures, fid
-from ganzoo.measure.samples import Task, features_of_data, features_of_generator
+from ganzoo.measure.remembered import real_features
+from ganzoo.measure.samples import Task, features_of_generator
 from ganzoo.models.records import DataRecord
 from ganzoo.runs.config import RunConfig
 from ganzoo.sampler import Sampler
@@ -46,7 +47,7 @@ class Judge:
         self.data = DataRecord.of(dataset, source, dataset.fingerprint())
         # Of several, the first: the others are witnesses, which no choice may depend on.
         self.extractor = find_extractors(schedule.features, source, spec)[0].to(device)
-        (features,) = features_of_data([self.extractor], dataset)
+        (features,) = real_features([self.extractor], dataset, str(self.data.sha256))
         check_enough_for_fid(features, f"data set {dataset.name!r}")
         check_enough_for_fid(features[: self.samples], f"schedule.evaluate_samples={self.samples}")
         self.real = Reference.of(features, self.extractor)

@@ -13,8 +13,8 @@ from torch import Tensor
 from ganzoo.data.dataset import Dataset
 from ganzoo.figure_name import FigureName
 from ganzoo.measure.features import Extractor, Features
-from ganzoo.measure.figures import FIDELITY, HIGHER, Reference, check_enough, compared
-from ganzoo.measure.samples import features_of_data, features_of_noise
+from ganzoo.measure.figures import FIDELITY, HIGHER, Reference, check_enough, compared, too_few
+from ganzoo.measure.remembered import noise_features, real_features
 from ganzoo.measure.trial import Figure
 
 
@@ -26,12 +26,10 @@ class Real:
 
     newest: ClassVar[Real | None] = None
 
-    def __init__(
-        self, key: tuple[object, ...], extractors: Sequence[Extractor], dataset: Dataset
-    ) -> None:
-        self.key, self.extractors, self.dataset = key, extractors, dataset
+    def __init__(self, extractors: Sequence[Extractor], dataset: Dataset, sha256: str) -> None:
+        self.extractors, self.dataset, self.sha256 = extractors, dataset, sha256
         self._ceilings: dict[int, list[dict[str, float]]] = {}
-        seen = features_of_data(extractors, dataset)
+        seen = real_features(extractors, dataset, sha256)
         self.count = len(seen[0])
         check_enough(self.count, f"data set {dataset.name!r}", times=2)
         pairs = zip(seen, extractors, strict=True)
@@ -40,11 +38,14 @@ class Real:
     @classmethod
     def of(cls, extractors: Sequence[Extractor], dataset: Dataset, sha256: str) -> Real:
         """The kept one where it is of the same data and extractors, else a new one."""
-        names = tuple(extractor.name for extractor in extractors)
-        key = (names, sha256, repr(dataset.spec))
-        if cls.newest is None or cls.newest.key != key:
-            cls.newest = cls(key, extractors, dataset)
-        return cls.newest
+        real = cls.newest
+        if real is None or real._key != _key(extractors, dataset, sha256):
+            cls.newest = real = cls(extractors, dataset, sha256)
+        return real
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return _key(self.extractors, self.dataset, self.sha256)
 
     def figures(
         self, made: Sequence[Features], asked: Sequence[Tensor | None]
@@ -58,10 +59,11 @@ class Real:
         parts = zip(self.extractors, self.references, made, asked, bounds, strict=True)
         named: dict[str, Figure] = {}
         for extractor, reference, fake, labels, (floor, ceiling) in parts:
-            figures = {
-                name: _figure(name, value, floor.get(name), ceiling.get(name))
-                for name, value in compared(fake, reference).items()
-            }
+            figures = {}
+            for name, value in compared(fake, reference).items():
+                low, high = floor.get(name), ceiling.get(name)
+                few = too_few(name, len(fake), reference, low)
+                figures[name] = _figure(name, value, low, high, few)
             if labels is not None:
                 figures["label_agreement"] = self._agreement(reference, fake, labels)
             named |= {str(FigureName(name, extractor.name)): f for name, f in figures.items()}
@@ -82,15 +84,21 @@ class Real:
     def ceilings(self, samples: int) -> list[dict[str, float]]:
         """For each extractor, the figures of this many samples of noise."""
         if samples not in self._ceilings:
-            noise = features_of_noise(self.extractors, self.dataset, samples)
+            noise = noise_features(self.extractors, self.dataset, samples, self.sha256)
             pairs = zip(noise, self.references, strict=True)
             self._ceilings[samples] = [compared(of_one, real) for of_one, real in pairs]
         return self._ceilings[samples]
 
 
-def _figure(name: str, value: float, floor: float | None, ceiling: float | None) -> Figure:
+def _key(extractors: Sequence[Extractor], dataset: Dataset, sha256: str) -> tuple[object, ...]:
+    return (*(extractor.name for extractor in extractors), sha256, repr(dataset.spec))
+
+
+def _figure(
+    name: str, value: float, floor: float | None, ceiling: float | None, caution: str = ""
+) -> Figure:
     by = f"torch-fidelity {version('torch-fidelity')}" if name in FIDELITY else ""
-    return Figure(value, floor, ceiling, higher_is_better=name in HIGHER, by=by)
+    return Figure(value, floor, ceiling, name in HIGHER, caution=caution, by=by)
 
 
 def _of_halves(reference: Reference) -> dict[str, float]:

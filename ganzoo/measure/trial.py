@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +13,9 @@ from ganzoo.data.dataset import Dataset, as_floats
 from ganzoo.data.reading import Fault, in_words
 from ganzoo.entries import FigureEntry
 from ganzoo.errors import GanzooError, one_line
+from ganzoo.figure_name import FigureName
 from ganzoo.kinds import kind_of
+from ganzoo.measure.features import Extractor, Features
 from ganzoo.measure.samples import read_rows
 from ganzoo.models.generator import Generator
 from ganzoo.plugins import catalogue
@@ -22,7 +26,8 @@ class Figure:
     """One figure of quality, of one seed.
 
     floor: the same figure of real samples. ceiling: that of noise, or of the simplest thing that
-    one could do, such as giving the input back. higher_is_better: which of two models a figure
+    one could do, such as giving the input back; ceiling_of: in a word or two, for the words that
+    stand beside a figure that is no better. higher_is_better: which of two models a figure
     favours. caution: why it says little, in a few words that stand beside it: "too few samples".
     how: what was done, besides the samples, seeds and data, which are told anyway. by: the library
     that computed it, and its version.
@@ -32,6 +37,7 @@ class Figure:
     floor: float | None = None
     ceiling: float | None = None
     higher_is_better: bool = False
+    ceiling_of: str = "noise"
     caution: str = ""
     how: str = ""
     by: str = ""
@@ -44,6 +50,9 @@ class Trial:
     made: (N, *shape), as files hold them: images as uint8. labels: (N,) int64, the class that each
     was asked for; None where the generator is not conditional. rows: (N,) int64, of a generator
     that works from inputs: the place in the data of the input that each was made from; else None.
+    extractors: those that the samples are compared by; seen, seen_real: what each made of the
+    samples, and of the real ones. sha256: the data's fingerprint. kept: what a figure wants to find again for the next seed; it begins empty for each
+    entry.
     """
 
     generator: Generator
@@ -52,6 +61,11 @@ class Trial:
     seed: int
     labels: Tensor | None = None
     rows: Tensor | None = None
+    extractors: Sequence[Extractor] = ()
+    seen: Sequence[Features] = ()
+    seen_real: Sequence[Features] = ()
+    sha256: str = ""
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def samples(self) -> Tensor:
@@ -114,11 +128,14 @@ def _is_for(entry: FigureEntry, generator: Generator) -> bool:
 
 
 def figures_of(entry: FigureEntry, trial: Trial) -> dict[str, Figure]:
-    """The figures of one entry. Raises GanzooError that names it for a fault of its plugin."""
+    """The figures of one entry, by their whole names: a bare name gets the entry's.
+
+    Raises GanzooError that names the entry for a fault of its plugin.
+    """
     try:
-        figures = dict(entry.load()(trial))
+        figures = {_whole(name, entry): f for name, f in entry.load()(trial).items()}
         for name, figure in figures.items():
-            if not name.isidentifier() or not isinstance(figure, Figure):
+            if FigureName.parse(name) is None or not isinstance(figure, Figure):
                 raise TypeError(f"{name!r}: {figure!r} is no ganzoo.Figure with a name of letters")
     except GanzooError:
         raise
@@ -128,3 +145,7 @@ def figures_of(entry: FigureEntry, trial: Trial) -> dict[str, Figure]:
             f"{one_line(error)}; this is a bug in its plugin"
         ) from error
     return figures
+
+
+def _whole(name: str, entry: FigureEntry) -> str:
+    return name if FigureName.parse(name) else str(FigureName(name, entry.name))

@@ -168,17 +168,17 @@ def _measured(metrics: dict[str, Measured]) -> Iterator[str]:
 
 
 def _quality(metrics: dict[str, Measured]) -> Iterator[str]:
-    rows = [
-        "| what | value | real against real | noise | how |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    """A table for all figures that were measured alike, in the same features."""
+    groups: dict[str, dict[str, Measured]] = {}
     for name, measured in metrics.items():
-        data = measured.data or DataRecord()
-        split = f":{data.split}" if data.split else ""
-        how = f"{_plain(measured.how)}, against {_plain(data.name + split)}"
-        bounds = ["" if b is None else str(b) for b in (measured.floor, measured.ceiling)]
-        rows.append(f"| {_plain(name)} | {_value(measured)} | {' | '.join(bounds)} | {how} |")
-    yield "\n".join(rows)
+        groups.setdefault(_measured_alike(measured), {})[name] = measured
+    for alike, group in groups.items():
+        yield alike
+        rows = ["| what | value | real against real | noise |", "| --- | --- | --- | --- |"]
+        for name, measured in group.items():
+            bounds = ["" if b is None else str(b) for b in (measured.floor, measured.ceiling)]
+            rows.append(f"| {_plain(name)} | {_value(measured)} | {' | '.join(bounds)} |")
+        yield "\n".join(rows)
     if any(measured.floor is not None for measured in metrics.values()):
         yield (
             "Real against real is one half of the data against the other: a fid or kid much below "
@@ -186,11 +186,18 @@ def _quality(metrics: dict[str, Measured]) -> Iterator[str]:
             "variety. Noise stands in place of samples. What stands after ± is the standard "
             "deviation over the seeds."
         )
-    known = dict.fromkeys(
-        " ".join(filter(None, (m.features and f"{m.features}.", m.by and f"Measured by {m.by}.")))
-        for m in metrics.values()
-    )
-    yield from (_plain(text) for text in known if text)
+    by = dict.fromkeys(measured.by for measured in metrics.values() if measured.by)
+    if by:
+        yield f"Computed with {_plain(', '.join(by))}."
+
+
+def _measured_alike(measured: Measured) -> str:
+    """What is told once of all figures that were measured alike."""
+    data = measured.data or DataRecord()
+    split = f":{data.split}" if data.split else ""
+    name, _, about = measured.features.partition(": ")
+    features = f"**{_plain(name)}**: {_plain(about)}. " if name else ""
+    return f"{features}{_plain(measured.how)}, against {_plain(data.name + split)}:"
 
 
 def _value(measured: Measured) -> str:
@@ -253,7 +260,8 @@ def _limits(facts: Facts) -> Iterator[str]:
         if data and data.name
         else "What it was trained on is not recorded."
     )
-    yield "Whether samples repeat training samples was not checked."
+    if not any(name.startswith("copies[") for name in facts.metrics):
+        yield "Whether samples repeat training samples was not checked."
     if facts.training.steps and (facts.training.step or 0) < facts.training.steps:
         yield "Its training was not finished at this step."
 

@@ -275,7 +275,8 @@ def _value(value: object) -> str:
 
 def _measured(measured: Measured) -> str:
     spread = "" if measured.spread is None else f" ± {measured.spread:.2g}"
-    return f"{_bound(measured.value)}{spread}"
+    caution = f" ({measured.caution})" if measured.caution else ""
+    return f"{_bound(measured.value)}{spread}{caution}"
 
 
 def _bound(value: float | None) -> str:

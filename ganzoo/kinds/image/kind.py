@@ -11,6 +11,7 @@ import torch
 from PIL import Image as PILImage
 from torch import Tensor
 
+from ganzoo.core_entries import DIGITS, PHOTOS
 from ganzoo.data.dataset import Dataset
 from ganzoo.data.reading import free_memory
 from ganzoo.errors import GanzooError, GanzooWarning
@@ -26,7 +27,7 @@ from ganzoo.spec import ImageSizes, SampleSpec
 
 ON_CPU: Final = 64  # pixels of a side that a CPU trains at where nothing else is asked for
 GAP = 2  # pixels between the pictures of a grid
-USUAL = {1: ("mnist-convnet",), 3: ("cifar-convnet",)}  # extractors by the number of channels
+USUAL = {1: DIGITS, 3: PHOTOS}  # extractors by the number of channels
 
 _NONE: Final = ImageOptions()
 
