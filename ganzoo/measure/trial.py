@@ -51,8 +51,8 @@ class Trial:
     was asked for; None where the generator is not conditional. rows: (N,) int64, of a generator
     that works from inputs: the place in the data of the input that each was made from; else None.
     extractors: those that the samples are compared by; seen, seen_real: what each made of the
-    samples, and of the real ones. sha256: the data's fingerprint. kept: what a figure wants to find again for the next seed; it begins empty for each
-    entry.
+    samples, and of the real ones. sha256: the data's fingerprint. kept: what a figure wants to find
+    again for the next seed; it begins empty for each entry.
     """
 
     generator: Generator
