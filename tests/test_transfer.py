@@ -178,6 +178,15 @@ def test_a_saved_discriminator_is_started_from(source, digits, tmp_path):
     assert torch.equal(before["0.weight"].half().float(), begun["0.weight"])
 
 
+def test_a_bundled_model_has_a_discriminator(digits, tmp_path):
+    frozen = {"training.freeze_discriminator": 1, "training.batch_size": 4}
+    run = further("dcgan-mnist", digits[0][:8], tmp_path / "run", settings=frozen)
+    there = ganzoo.load_discriminator("dcgan-mnist").state_dict()
+    now = networks(run, 2)
+    assert torch.equal(there["0.weight"].float(), now["0.weight"])
+    assert not torch.equal(there["2.weight"].float(), now["2.weight"])
+
+
 def test_freezing_what_is_not_trained_is_refused(source, digits, tmp_path):
     data, out = digits[0][:32], tmp_path / "run"
     frozen = {"training.freeze_discriminator": 1}
