@@ -35,7 +35,7 @@ PICTURES: Final = (
 #: The extractors that pictures of one and of three channels are compared by. Recipes may look at
 #: the first of each; the others are witnesses.
 DIGITS: Final = ("mnist-convnet", "mnist-resnet", "mnist-contrast")
-PHOTOS: Final = ("cifar-convnet",)
+PHOTOS: Final = ("cifar-convnet", "cifar-resnet")
 
 
 @hookimpl
@@ -153,6 +153,8 @@ def ganzoo_extractors() -> Iterator[ExtractorEntry]:
     yield ExtractorEntry("mnist-contrast", f"{where}:MNISTContrast", summary)
     summary = "128 features of a classifier of CIFAR-10"
     yield ExtractorEntry("cifar-convnet", f"{where}:CIFARConvNet", summary)
+    summary = "64 features of another classifier of CIFAR-10: a witness"
+    yield ExtractorEntry("cifar-resnet", f"{where}:CIFARResNet", summary)
     yield ExtractorEntry(
         "stacked-digits", f"{where}:StackedDigits", "mnist-convnet on each of three channels", IMAGE
     )

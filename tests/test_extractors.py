@@ -106,7 +106,13 @@ def test_an_extractor_of_ones_own_is_trained_and_named_by_its_weights(
     figures = ganzoo.evaluate(model, digits_npz, samples=300, seeds=1, features=made)
     name = f"mnist-convnet-{sha256(tmp_path / made)[:8]}"
     assert f"fid[{name}]" in figures
-    assert f"{name}: 0." in figures[f"fid[{name}]"].features
+    assert f"{name}: convnet, 0." in figures[f"fid[{name}]"].features
+    other = ("--architecture", "convmixer", "--task", "contrast")
+    script("without-labels", "--data", digits_npz, "--judge", digits_npz, *few, *other)
+    (found,) = find_extractors("without-labels.safetensors", None, ganzoo.load(model).spec)
+    assert found.about.startswith("convmixer, 0.")
+    assert found.about.endswith("without labels but for the last layer")
+    assert found(torch.zeros(2, 1, 28, 28, dtype=torch.uint8)).values.shape == (2, 16)
     for args, told in {
         ("mnist-convnet", "--data", digits_npz, "--judge", digits_npz): "exists already",
         ("other", "--data", "nosuch", "--judge", digits_npz): "data set 'nosuch'",

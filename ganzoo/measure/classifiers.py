@@ -116,6 +116,12 @@ class CIFARConvNet(Classifier):
     file = "cifar-convnet.safetensors"
 
 
+class CIFARResNet(Classifier):
+    """64 features of a classifier of CIFAR-10's classes of another architecture."""
+
+    file = "cifar-resnet.safetensors"
+
+
 class StackedDigits(Extractor):
     """Three digits in three channels: the features of each beside each other, and 1,000 classes,
     the digits of the channels as a number of three (Srivastava 2017, arXiv:1705.07761)."""
