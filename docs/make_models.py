@@ -19,8 +19,8 @@ BEGIN, END = "<!-- models: written by docs/make_models.py -->\n", "<!-- models: 
 def table() -> str:
     """The table, one row per model; cells of what was not measured are empty."""
     rows = [
-        "| bundled model | weights | FID, times that of real ones | recall | rarest, commonest class "
-        "| as asked |",
+        "| bundled model | weights | FID, times that of real ones | recall "
+        "| rarest, commonest class | as asked |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for config in sorted(ROOT.glob("model_cards/*/config.json")):
