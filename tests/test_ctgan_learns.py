@@ -1,10 +1,11 @@
-"""That CTGAN's rows are like real ones, in each column and between columns."""
+"""That the rows of CTGAN and TVAE are like real ones, in each column and between columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import ganzoo as package
@@ -37,8 +38,9 @@ def spread(found: dict[str, float], columns: Any) -> tuple[float, float, float]:
     return sum(numbers) / len(numbers), max(categories), found["correlation"]
 
 
-def test_its_rows_are_like_real_cars(tmp_path):
-    """A larger learning rate than the recipe's, because it learns for half a minute."""
+@pytest.mark.parametrize("name", ["ctgan", "tvae"])
+def test_its_rows_are_like_real_cars(name, tmp_path):
+    """A larger learning rate than the recipe's, because it learns for seconds."""
     fast = {
         "width": 128,
         "training.batch_size": 100,
@@ -48,7 +50,7 @@ def test_its_rows_are_like_real_cars(tmp_path):
     cars = find_dataset("auto-mpg")
     quiet = {"sample_every": 10_000, "checkpoint_every": 10_000, "precision": "fp32"}
     out = tmp_path / "run"
-    run = package.train("ctgan", cars, steps=1500, settings=fast, out=out, **quiet)
+    run = package.train(name, cars, steps=1500, settings=fast, out=out, **quiet)
     generator = package.load(run)
     kind, columns = generator.kind, generator.kind.columns
     real = kind.rows(cars.samples)
@@ -66,7 +68,7 @@ def test_its_rows_are_like_real_cars(tmp_path):
     # The same for 2,000 rows drawn anew from the real ones: as near as one can come.
     assert max(again) < 0.03
     assert before[0] > 0.1
-    assert before[1] > 0.3
+    assert before[1] > 0.15
     assert before[2] > 0.5
     assert made[0] < 0.1, made
     assert made[1] < 0.06, made
