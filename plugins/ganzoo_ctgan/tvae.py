@@ -73,7 +73,12 @@ class TVAE(Architecture):
     kinds: ClassVar = ("table",)
     objective: ClassVar[str | type[Objective]] = Bound
     training: ClassVar = Training(
-        batch_size=200, steps=5000, generator_lr=1e-3, discriminator_lr=1e-3, beta1=0.9
+        batch_size=200,
+        steps=5000,
+        generator_lr=1e-3,
+        discriminator_lr=1e-3,
+        beta1=0.9,
+        ema_decay=0.99,
     )
     paper: ClassVar = "https://arxiv.org/abs/1907.00503"
 
