@@ -49,16 +49,20 @@ class Writer(nn.Module):
 
     def write(self, code: Tensor, length: int) -> Tensor:
         """The most probable token at each place, (N, tokens, length) with a single 1 at each; none
-        comes after the end of a line."""
+        comes after the end of a line. A choice has no gradient: that of the tokens' shares stands
+        for it (Bengio 2013, arXiv:1308.3432)."""
         state = self.first(code).tanh()[None]
         before = code.new_zeros(len(code), 1, self.embed.out_features)
         ended = torch.zeros(len(code), dtype=torch.bool, device=code.device)
         written = []
         for _ in range(length):
             seen, state = self.memory(torch.cat([before, code[:, None]], 2), state)
-            place = self.next(seen)[:, 0].argmax(1).masked_fill(ended, 0)
+            logits = self.next(seen)[:, 0]
+            place = logits.argmax(1).masked_fill(ended, 0)
             ended = ended | (place == 0)
-            token = F.one_hot(place, self.next.out_features).to(code.dtype)
+            chosen = torch.zeros_like(logits).scatter_(1, place[:, None], 1.0)
+            shares = logits.softmax(1)
+            token = chosen + (shares - shares.detach())
             before = self.embed(token)[:, None]
             written.append(token)
         return torch.stack(written, 2)
@@ -76,8 +80,7 @@ class Generator(nn.Module):
         return standard(self.think(latent))
 
     def forward(self, latent: Tensor) -> Tensor:
-        with torch.no_grad():  # a line is a choice, which has no gradient
-            return self.writer.write(self.code(latent), self.length)
+        return self.writer.write(self.code(latent), self.length)
 
 
 class CodeCritic(nn.Module):

@@ -82,6 +82,8 @@ def _read(file: Path, encoding: str) -> str:
     content = file.read_bytes()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
+    elif b"\0" in content and encoding.startswith("utf-8"):
+        raise GanzooError(f"{file}: it is not text: there are characters of number 0 in it")
     try:
         decoded = content.decode(encoding)
     except LookupError:
@@ -91,8 +93,6 @@ def _read(file: Path, encoding: str) -> str:
             f"{file}: not text in {encoding} (byte {error.start}); say which it is: "
             "--set data.encoding=latin-1"
         ) from None
-    if "\0" in decoded:
-        raise GanzooError(f"{file}: it is not text: there are characters of number 0 in it")
     return decoded.replace("\r\n", "\n").replace("\r", "\n")
 
 
