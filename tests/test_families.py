@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from ganzoo_vaegan.figures import encoded
 from judge import judge
 
 import ganzoo
@@ -157,3 +158,31 @@ def test_the_judge_knows_digits():
     assert judge(16).accuracy >= 0.96
     noise = torch.rand(500, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert (judge(16).shares(noise) >= 0.005).sum() <= 3
+
+
+def test_an_encoder_comes_with_the_model(tmp_path):
+    """Its codes are latents, and how much is left of a picture is measured."""
+    settings = {"width": 4, "latent_size": 8, "training.batch_size": 16}
+    real = torch.rand(60, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    run = ganzoo.train(
+        "vaegan", real, steps=2, settings=settings, precision="fp32", out=tmp_path / "run"
+    )
+    generator = ganzoo.load(run)
+    encoder = generator.partners["encoder"]
+    with torch.no_grad():
+        codes = encoder(real)
+        mean, log_variance = encoder(real, spread=True)
+        again = generator(codes)
+    assert torch.equal(codes, mean)
+    assert codes.shape == log_variance.shape == (60, 8)
+    figure = encoded(ganzoo.Trial(generator, ganzoo.Dataset("noise", real), real, 0))["l1"]
+    assert figure.value == pytest.approx(float((again - real).abs().mean()) / 2, rel=1e-4)
+    assert figure.ceiling == pytest.approx(0.25, abs=0.01)  # of even noise, beside its mean
+
+
+@pytest.mark.slow
+def test_a_picture_made_of_a_code_is_like_the_one_that_was_encoded(tmp_path):
+    settings = {"width": 16, **rates(5e-4, 5e-4)}
+    generator = trained("vaegan", 16, 600, settings, tmp_path / "run")
+    figure = ganzoo.evaluate(generator, "mnist-5k", samples=500, seeds=1)["l1[encoded]"]
+    assert figure.value < 0.7 * figure.ceiling

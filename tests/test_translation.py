@@ -289,3 +289,28 @@ def test_two_processes_go_on_as_if_nothing_had_happened(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     for file in ("model.safetensors", "partners.safetensors", "inputs.safetensors"):
         assert (straight / "model" / file).read_bytes() == (broken / "model" / file).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "share"), [("pix2pix", 0.25), ("cyclegan", 0.6)])
+def test_a_translation_comes_nearer_than_its_input(name: str, share: float, tmp_path: Path):
+    """On held-out pairs: the mean absolute difference, as a share of the input's own."""
+    settings = {
+        "width": 16,
+        "training.batch_size": 16 if name == "pix2pix" else 8,
+        "training.generator_lr": 5e-4,
+        "training.discriminator_lr": 5e-4,
+        **FAMILIES[name][-1],
+    }
+    quiet = {"sample_every": 10**6, "checkpoint_every": 10**6, "device": "cpu"}
+    run = ganzoo.train(
+        name,
+        FAMILIES[name][1],
+        steps=600,
+        image_size=16,
+        settings=settings,
+        out=tmp_path / "run",
+        **quiet,
+    )
+    figure = ganzoo.evaluate(run, "outlines:test", samples=1000, seeds=1)["l1[pairs]"]
+    assert figure.value < share * figure.ceiling
