@@ -24,6 +24,7 @@ SHORTER = (
     (r"--samples \d+", "--samples 300"),
     (r"--frames \d+", "--frames 2"),
     (r"(--set |\b)width=\d+", r"\g<1>width=8"),
+    (r"(train r3gan .*width=)8", r"\g<1>16"),  # its groups have 16 channels
     (r"^(ganzoo train (?:dcgan|wgan-gp|sngan) (?!.*width=).*)", r"\g<1> --set width=8"),
     # To find the fastest precision takes longer than a few steps.
     (r"^(ganzoo (?:--plugin \S+ )?train (?!.*--precision).*)", r"\g<1> --precision fp32"),
