@@ -29,28 +29,32 @@ def text(path: Path, options: TextOptions, spec: SampleSpec | None = None) -> Da
     files = _files(path)
     content = "\n\n".join(_read(file, options.encoding) for file in files)
     lines = _taken_apart(path, content, options)
-    if options.lower or (spec is not None and spec.details.get("lower")):
+    known = spec if spec is not None and spec.kind == "text" else None
+    lower = options.lower if known is None else bool(known.details.get("lower"))
+    if lower:
         lines = [line.lower() for line in lines]
-    if spec is not None and spec.kind == "text":
-        tokens, length = Tokens.from_details(spec.details), spec.shape[1]
-    else:
-        tokens = Tokens.of(options.unit, lines, options.vocabulary)
-        length = options.length or LENGTHS[options.unit]
-    return _dataset(path, lines, tokens, length, options.lower)
+    if known is not None:
+        tokens = Tokens.from_details(known.details)
+        return _dataset(path, lines, tokens, known.shape[1], lower, "those of the model")
+    tokens = Tokens.of(options.unit, lines, options.vocabulary)
+    length, more = options.length or LENGTHS[options.unit], "--set data.vocabulary=N takes more"
+    return _dataset(path, lines, tokens, length, lower, more)
 
 
-def _dataset(path: Path, lines: list[str], tokens: Tokens, length: int, lower: bool) -> Dataset:
+def _dataset(
+    path: Path, lines: list[str], tokens: Tokens, length: int, lower: bool, which: str
+) -> Dataset:
+    """which: tokens are known, for messages."""
+    known = f"{len(tokens.texts) - 1} {tokens.unit} that are known ({which})"
     try:
         dataset = lines_as_data(path.stem, lines, tokens, length, lower)
-    except ValueError as error:
-        raise GanzooError(
-            f"{path}: {error}; --set data.vocabulary=N takes more different tokens"
-        ) from None
+    except ValueError:
+        raise GanzooError(f"{path}: no line of it is of the {known}") from None
     left, total = len(lines) - len(dataset), len(lines)
     if left:
         _tell(
-            f"{path}: {left} of {total} lines are left out, for {tokens.unit} that are not among "
-            f"the {len(tokens.texts) - 1} known ones (--set data.vocabulary=N)"
+            f"{path}: {left} of {total} lines are left out, since others than the {known} are in "
+            "them"
         )
     assert isinstance(dataset.samples, Lines)
     cut = sum(len(apart(line, tokens.unit)) > length for line in lines)
