@@ -354,5 +354,5 @@ def test_the_share_is_what_it_costs(digits_npz, tmp_path):
     plain = min(taken for (taken, _), _ in pairs)  # other work on the machine only ever adds to it
     shares = [run.metrics()[-1]["evaluation_share"] for _, (_, run) in pairs]
     trained = min(taken * (1 - share) for (_, (taken, _)), share in zip(pairs, shares, strict=True))
-    assert min(shares) > 0.3, shares  # so that a share left out would be noticed
+    assert min(shares) > 0.15, shares  # so that a share left out would be noticed
     assert plain / trained == pytest.approx(1, abs=0.3), (pairs, shares)
