@@ -149,4 +149,5 @@ def test_lines_are_nearer_to_real_text_than_noise_is(tmp_path: Path):
     run = ganzoo.train("arae", "character-names", steps=1000, out=tmp_path / "run", **quiet)
     found = ganzoo.evaluate(run, "character-names:test", samples=2000)
     for name in ("perplexity[trigrams]", "reverse_perplexity[trigrams]"):
-        assert found[name].value < 3 * found[name].floor < found[name].ceiling / 3, found[name]
+        assert found[name].value < 2.5 * found[name].floor, found[name]
+        assert found[name].value < found[name].ceiling / 3, found[name]
