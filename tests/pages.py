@@ -26,6 +26,9 @@ SHORTER = (
     (r"(--set |\b)width=\d+", r"\g<1>width=8"),
     (r"(train r3gan .*width=)8", r"\g<1>16"),  # its groups have 16 channels
     (r"^(ganzoo train (?:dcgan|wgan-gp|sngan) (?!.*width=).*)", r"\g<1> --set width=8"),
+    # One extractor of the data instead of three.
+    (r"^(ganzoo evaluate (?!.*--features).* --data mnist-5k.*)", r"\g<1> --features mnist-convnet"),
+    (r"(ganzoo\.evaluate\(.*\"mnist-5k\", .*)\)", r'\g<1>, features="mnist-convnet")'),
     # To find the fastest precision takes longer than a few steps.
     (r"^(ganzoo (?:--plugin \S+ )?train (?!.*--precision).*)", r"\g<1> --precision fp32"),
 )

@@ -300,7 +300,7 @@ def test_a_row_is_a_function_of_its_latent(run):
 
 
 def test_the_heads_noise_is_gumbel():
-    from ganzoo_ctgan.networks import gumbel
+    from ganzoo_ctgan.heads import gumbel
 
     z = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
     made = gumbel(z)

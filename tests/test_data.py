@@ -220,7 +220,7 @@ def test_a_process_that_fails_while_it_streams_ends(folder, tmp_path):
         ("bad.zip", b"PK\x03\x04 nonsense", "not a readable zip"),
         ("short-images-idx3-ubyte", struct.pack(">4B3I", 0, 0, 8, 3, 9, 28, 28), "cut short"),
         ("x.gz", b"\x1f\x8b\x08 nonsense", "not a kind of data"),
-        ("notes.txt", b"hello", "not a kind of data"),
+        ("notes.rtf", b"hello", "not a kind of data"),
     ],
 )
 def test_broken_files_are_named(name, content, message, tmp_path):

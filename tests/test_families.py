@@ -53,7 +53,7 @@ def test_digits_are_varied_and_some_are_sure(name, tmp_path):
 
 
 LABELLED = {
-    "acgan": (800, {"width": 16, "training.batch_size": 64, **rates(1e-3, 1e-3)}, 0.9),
+    "acgan": (400, {"width": 16, "training.batch_size": 64, **rates(1e-3, 1e-3)}, 0.9),
     "projection": (
         1000,
         {
@@ -90,7 +90,7 @@ def covered(generator: ganzoo.Generator) -> tuple[int, float]:
 
 @pytest.mark.parametrize(
     ("data", "modes", "steps"),
-    [("ring", 8, 3000), pytest.param("grid", 25, 6000, marks=pytest.mark.slow)],
+    [("ring", 8, 2000), pytest.param("grid", 25, 6000, marks=pytest.mark.slow)],
 )
 def test_points_cover_all_modes(data, modes, steps, tmp_path):
     out = tmp_path / data

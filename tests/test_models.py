@@ -190,7 +190,7 @@ def test_options_of_sampling(run_of):
         generator.sample(2, truncation=2)
 
 
-def test_options_of_sampling_on_the_command_line(trained, tmp_path):
+def test_options_of_sampling_on_the_command_line(trained, fresh_catalogue, tmp_path):
     refused = call("sample", trained, "--set", "truncation=0.7")
     assert refused.exit_code == 2 and "no options of sampling" in refused.stderr
     (tmp_path / "cut.py").write_text(PLUGIN)

@@ -179,7 +179,7 @@ def test_inputs_that_do_not_fit_are_told(inputs: Any, words: str, trained_once: 
 
 def test_files_that_do_not_fit_are_told(trained_once: Once, trained: Path, tmp_path: Path):
     run = trained_once("pix2pix").path
-    colour, text, fake = (tmp_path / name for name in ("colour.png", "text.txt", "fake.png"))
+    colour, text, fake = (tmp_path / name for name in ("colour.png", "text.rtf", "fake.png"))
     Image.new("RGB", (20, 20)).save(colour)
     text.write_text("a letter")
     fake.write_text("a letter")

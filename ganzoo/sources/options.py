@@ -143,7 +143,8 @@ def check_others(data: Data, kind: str, reader: ReaderEntry | None) -> None:
         if owners:
             raise GanzooError(f"{name} is for samples of kind {owners[0].name}, not {kind}")
         if readers:
-            raise GanzooError(f"{name} is for what the reader {readers[0].name} reads")
+            names = " or ".join(entry.name for entry in readers)
+            raise GanzooError(f"{name} is for what the reader {names} reads")
         raise unknown("option of data", key, {*known, *Data.model_fields})
 
 

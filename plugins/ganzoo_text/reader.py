@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -69,14 +70,24 @@ def _dataset(
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    found = [
+    names = [
         Path(folder) / name
         for folder, _, names in os.walk(path, followlinks=False)
         for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        if not name.startswith(".")
     ]
+    found = [name for name in names if name.suffix.lower() in SUFFIXES]
     if not found:
         raise GanzooError(f"{path}: no text in it: no files that end in {', '.join(SUFFIXES)}")
+    # Notes that lie beside pictures of a format that is not read are not what is meant.
+    others = Counter(name.suffix.lower() for name in names if name not in found)
+    if others.total() > len(found):
+        counted = ", ".join(f"{count} {end or 'without an end'}" for end, count in others.items())
+        raise GanzooError(
+            f"{path}: no images in it that can be read, nor sounds, tables or text: most of its "
+            f"files are of other kinds ({counted}, beside {len(found)} {SUFFIXES[0]}); to train "
+            "on the text, give a folder of it alone"
+        )
     return sorted(found)
 
 
