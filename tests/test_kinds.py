@@ -86,7 +86,7 @@ def test_a_reader_is_asked_for_by_name_and_has_options(masks, pictures):
         make_data({"lenght": 6})
     with pytest.raises(GanzooError, match=r"data.length='x'.*an integer"):
         make_data({"length": "x"})
-    with pytest.raises(GanzooError, match="is for what the reader .*a-masks.* reads"):
+    with pytest.raises(GanzooError, match=r"is for what the reader .*a-masks.* reads"):
         find_dataset(make_data({"source": str(pictures), "length": 6}))
     with pytest.raises(GanzooError, match="Did you mean 'a-masks'"):
         find_dataset(Data(source=str(pictures), reader="amasks"))
