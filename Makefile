@@ -14,7 +14,7 @@ demo: .venv/installed
 		--log-every 100 --sample-every 500 --checkpoint-every 500 --out runs/demo
 	$(BIN)/ganzoo sample runs/demo -o demo.png
 
-## The whole test suite but its campaigns (under twenty minutes on two cores).
+## The whole test suite but its campaigns (about twelve minutes on two cores).
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not timing"
 	$(BIN)/python -m pytest -m timing
