@@ -82,10 +82,8 @@ def train(
     asked, source = _with_source(asked, settings or {}, cls, name)
     resolved = resolve(cls, name, reference_of(name), asked, settings or {})
     with _machine(resolved) as processes, showing(progress) as bar:
-        dataset, names = (
-            _dataset(data, labels, resolved, bool(cls.needs_inputs)),
-            resolved.schedule.observers,
-        )
+        dataset = _dataset(data, labels, resolved, bool(cls.needs_inputs))
+        names = resolved.schedule.observers
         resolved, notes = _fitted(resolved, cls, dataset, source)
         followers = [*observers, *bar]
         session = Session(cls, resolved, dataset, processes, followers, names, notes)

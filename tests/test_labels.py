@@ -232,7 +232,7 @@ def test_what_was_left_out_is_counted_by_its_end(tmp_path):
     (tmp_path / "2.png").unlink()
     assert len(look(tmp_path, "left out")) == 1
     (tmp_path / "only.jfif").unlink()
-    with pytest.raises(GanzooError, match=r"no images in it.*2 \.heic, .*1 \.txt"):
+    with pytest.raises(GanzooError, match=r"neither text nor another kind.* 2 \.heic, .*1 \.txt"):
         find_dataset(str(tmp_path / "."))
     (tmp_path / "notes.txt").unlink()
     with pytest.raises(GanzooError, match=r"no images in it.*2 \.heic"):

@@ -34,6 +34,11 @@ def test_a_sample_of_its_own_is_found_again(digits_generator):
     after = generator.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(p.grad is None for p in generator.network.parameters())
+    torch.manual_seed(5)
+    generator.project(wanted[1], steps=1)
+    drawn = torch.rand(3)  # which are the caller's
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(3))
 
 
 def test_a_class_is_found_or_asked_for():

@@ -230,6 +230,13 @@ def as_floats(samples: Tensor, low: float | None = -1.0, high: float | None = 1.
     return samples.float().mul_((high - low) / 255).add_(low)
 
 
+def as_levels(samples: Tensor, low: float | None = -1.0, high: float | None = 1.0) -> Tensor:
+    """The way back from `as_floats`, without rounding: `low` to `high`, else -1 to 1, as 0 to
+    255."""
+    low, high = (-1.0, 1.0) if low is None or high is None else (low, high)
+    return (samples - low) * (255 / (high - low))
+
+
 def check_samples(samples: Tensor | LazySamples, whose: str) -> None:
     """Raise GanzooError where a data set cannot have samples of this type or layout."""
     if isinstance(samples, Tensor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganzoo.data.dataset import as_levels
 from ganzoo.errors import GanzooError
 from ganzoo.figure_name import FigureName
 from ganzoo.measure.features import BATCH
@@ -54,8 +55,6 @@ def _ends(generator: Generator, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _levels(generator: Generator, latents: Tensor, numbers: Tensor | None, seed: int) -> Tensor:
-    low, high = generator.spec.low, generator.spec.high
-    low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
     classes, parts = generator.spec.classes, []
     for place in torch.arange(len(latents)).split(BATCH):
         labels = None if numbers is None else [classes[n] for n in numbers[place].tolist()]
@@ -63,5 +62,5 @@ def _levels(generator: Generator, latents: Tensor, numbers: Tensor | None, seed:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             samples = generator.from_latents(latents[place].float(), labels)
-        parts.append((samples.cpu() - low) * (255 / (high - low)))
+        parts.append(as_levels(samples.cpu(), generator.spec.low, generator.spec.high))
     return torch.cat(parts).clamp(0, 255)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.chance import Chance
+from ganzoo.data.dataset import as_levels
 from ganzoo.entries import ExtractorEntry
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
@@ -132,9 +133,8 @@ def project(
     latents = sampler.latents(DRAWN, seed)
     if not latents.is_floating_point():
         raise GanzooError(f"{sampler.name}: its latents are {latents.dtype}, not continuous")
-    if not sampler.architecture.conditional:
-        classes = class_numbers(sampler.architecture, 1, label)
-    elif label is None:
+    classes: Tensor | None
+    if sampler.architecture.conditional and label is None:
         classes = torch.arange(len(sampler.spec.classes))
     else:
         classes = class_numbers(sampler.architecture, 1, label)
@@ -248,9 +248,7 @@ class _Search:
         """Samples as files hold them, but without rounding, which no gradient passes."""
         if self.kind.store(samples[:1].detach()).dtype != torch.uint8:
             return self.kind.store(samples)
-        low = -1.0 if self.kind.spec.low is None else self.kind.spec.low
-        high = 1.0 if self.kind.spec.high is None else self.kind.spec.high
-        return (samples - low) * (255 / (high - low))
+        return as_levels(samples, self.kind.spec.low, self.kind.spec.high)
 
 
 def extractor_of(sampler: Sampler, features: str | None) -> Any:
@@ -262,7 +260,9 @@ def extractor_of(sampler: Sampler, features: str | None) -> Any:
     spec, find = sampler.spec, catalogue().find
     names = sampler.kind.usual_extractors() if features == AUTO else (features,)
     for name in names:
-        extractor = find(ExtractorEntry, name).load()(None)
+        # The initial weights of its network must not use up random numbers of the caller.
+        with Chance(torch.device("cpu"), 0):
+            extractor = find(ExtractorEntry, name).load()(None)
         if extractor.differentiable and extractor.takes(spec):
             return extractor
     if features != AUTO:

@@ -120,9 +120,9 @@ class CTGAN(Architecture):
         inputs: Tensor | None = None,
     ) -> Tensor:
         """Each fake has the condition that the real row of its number was drawn for."""
-        if self.conditions is None:
-            return self._noise(len(real), generator)
         noise = self._noise(len(real), generator)
+        if self.conditions is None:
+            return noise
         return torch.cat([noise, self.conditions.of_rows(real, generator)], 1)
 
     def context(self, latent: Tensor) -> dict[str, Tensor]:

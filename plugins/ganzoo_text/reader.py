@@ -84,9 +84,9 @@ def _files(path: Path) -> list[Path]:
     if others.total() > len(found):
         counted = ", ".join(f"{count} {end or 'without an end'}" for end, count in others.items())
         raise GanzooError(
-            f"{path}: no images in it that can be read, nor sounds, tables or text: most of its "
-            f"files are of other kinds ({counted}, beside {len(found)} {SUFFIXES[0]}); to train "
-            "on the text, give a folder of it alone"
+            f"{path}: most of its files are neither text nor another kind of data that is read "
+            f"here: {counted}, beside {len(found)} {SUFFIXES[0]}. To train on the text, give a "
+            "folder of it alone"
         )
     return sorted(found)
 

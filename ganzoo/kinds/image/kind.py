@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from ganzoo.core_entries import DIGITS, PHOTOS
-from ganzoo.data.dataset import Dataset
+from ganzoo.data.dataset import Dataset, as_levels
 from ganzoo.data.reading import free_memory
 from ganzoo.errors import GanzooError, GanzooWarning
 from ganzoo.kinds import ANY_SIZE, Kind
@@ -189,9 +189,8 @@ class Image(Kind):
         """uint8, by rounding."""
         if samples.dtype == torch.uint8:
             return samples
-        low = -1.0 if self.spec.low is None else self.spec.low
-        high = 1.0 if self.spec.high is None else self.spec.high
-        return ((samples - low) * (255 / (high - low))).round().clamp(0, 255).to(torch.uint8)
+        levels = as_levels(samples, self.spec.low, self.spec.high)
+        return levels.round().clamp(0, 255).to(torch.uint8)
 
     def mirror(self, samples: Tensor) -> Tensor:
         """Left and right exchanged."""
