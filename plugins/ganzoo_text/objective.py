@@ -20,9 +20,6 @@ class CodeLoss(Objective):
     class Config(Options):
         noise: float = Field(0.3, ge=0, description="on codes that are written again or judged")
         penalty_weight: float = Field(0.5, ge=0, description="weight of the penalties")
-        encoder_weight: float = Field(
-            0.0, ge=0, description="weight of codes of real lines that pass for made ones"
-        )
 
     def discriminator_terms(self, game: Game) -> dict[str, Tensor]:
         with torch.no_grad():
