@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, TypeVar, cast
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import Entry
+from ganzoo.entry import Entry
 from ganzoo.errors import one_line, unknown
 from ganzoo.hookspecs import HOOKS
 from ganzoo.version import __version__

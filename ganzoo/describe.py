@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ganzoo.entries import ArchitectureEntry, Entry, KindEntry, ObjectiveEntry, ReaderEntry
+from ganzoo.entries import ArchitectureEntry, KindEntry, ObjectiveEntry, ReaderEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import unknown
 from ganzoo.files import user_path
 from ganzoo.hookspecs import HOOKS

@@ -1,84 +1,13 @@
-"""Entries: what a plugin's hooks return. Light to make; the code behind one is imported on use."""
+"""The kinds of entry that a plugin's hooks return. Light to make; the code behind one is imported
+on use."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from ganzoo.targets import check_target, load_target
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A name, where the code behind it is, and one line about it.
-
-    name: what the user types, such as ``dcgan``.
-    target: ``"module:attribute"``, imported when first used, or the object itself.
-    summary: one line for ``ganzoo list``.
-
-    A kind of entry says of itself, once: `label`, what messages and lists call it; `use`, a command
-    that uses the one called NAME; `listed`,
-    whether ``ganzoo list`` shows it; `base`, the class (``"module:Class"``) that its targets are
-    subclasses of, or instances of where `instances`; without a base, targets are called; `check`,
-    the function of `ganzoo.testing` that tries it against the contract; `several`, which of its
-    fields are tuples of names.
-    """
-
-    label: ClassVar[str] = "entry"
-    use: ClassVar[str] = ""
-    listed: ClassVar[bool] = True
-    base: ClassVar[str] = ""
-    instances: ClassVar[bool] = False
-    check: ClassVar[str] = "ganzoo.testing.entries:target"
-    several: ClassVar[tuple[str, ...]] = ()
-
-    name: str
-    target: str | Any
-    summary: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise TypeError(f"{type(self).__name__}: name must be a text, not {self.name!r}")
-        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r}: a name has letters, digits, '-', '_' and '.'"
-            )
-        if not isinstance(self.summary, str):
-            raise TypeError(f"{type(self).__name__} {self.name!r}: summary must be a text")
-        if isinstance(self.target, str) and self.target.count(":") != 1:
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r}: target must be 'module:attribute', "
-                f"not {self.target!r}"
-            )
-        for field in self.several:
-            if not _texts(getattr(self, field)):
-                raise TypeError(
-                    f"{type(self).__name__} {self.name!r}: {field} must be a tuple of names, "
-                    f"not {getattr(self, field)!r}"
-                )
-
-    def load(self) -> Any:
-        """The object behind the entry.
-
-        Raises GanzooError where it cannot be imported, or is not what this kind of entry offers.
-        """
-        value = load_target(self.target, self.name)
-        check_target(value, f"the {self.label} {self.name!r}", self.base, self.instances)
-        return value
-
-
-def _texts(value: Any) -> bool:
-    """Whether a value is a tuple of texts, none of them empty."""
-    return isinstance(value, tuple) and all(isinstance(text, str) and text for text in value)
-
-
-def _check_options(entry: Entry, where: Any) -> None:
-    if where != "" and (not isinstance(where, str) or where.count(":") != 1):
-        raise TypeError(
-            f"{type(entry).__name__} {entry.name!r}: options must be 'module:Class', not {where!r}"
-        )
+from ganzoo.entry import Entry, are_texts, check_options
 
 
 @dataclass(frozen=True)
@@ -166,12 +95,12 @@ class ReaderEntry(Entry):
     def __post_init__(self) -> None:
         super().__post_init__()
         ends = (self.suffixes, self.inside)
-        if not all(_texts(part) for part in ends) or not (any(ends) or self.begins):
+        if not all(are_texts(part) for part in ends) or not (any(ends) or self.begins):
             raise TypeError(
                 f"ReaderEntry {self.name!r}: suffixes or inside must be a tuple of file names' "
                 f"ends, such as ('.csv',), not {self.suffixes!r} and {self.inside!r}"
             )
-        _check_options(self, self.options)
+        check_options(self, self.options)
 
 
 @dataclass(frozen=True)
@@ -254,7 +183,7 @@ class KindEntry(Entry):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_options(self, self.options)
+        check_options(self, self.options)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from ganzoo.entries import (
     AugmentationEntry,
     CommandEntry,
     DatasetEntry,
-    Entry,
     ExtractorEntry,
     FigureEntry,
     KindEntry,
@@ -25,6 +24,7 @@ from ganzoo.entries import (
     ReaderEntry,
     ScheduleEntry,
 )
+from ganzoo.entry import Entry
 
 PROJECT: Final = "ganzoo"
 

@@ -7,7 +7,8 @@ import difflib
 from pathlib import Path
 from typing import Any, Final
 
-from ganzoo.entries import Entry, ModelEntry
+from ganzoo.entries import ModelEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.files import read_json
 from ganzoo.hookspecs import HOOKS

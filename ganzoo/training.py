@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, field_validator
 
-from ganzoo.entries import AugmentationEntry, Entry, OptimizerEntry, ScheduleEntry
+from ganzoo.entries import AugmentationEntry, OptimizerEntry, ScheduleEntry
+from ganzoo.entry import Entry
 from ganzoo.options import Options, choices
 from ganzoo.plugins import catalogue
 

@@ -17,7 +17,8 @@ import click
 
 from ganzoo.cli.bars import BARS, at_terminal, say
 from ganzoo.cli.streams import usable_streams
-from ganzoo.entries import CommandEntry, Entry
+from ganzoo.entries import CommandEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import FULL, GanzooError, GanzooWarning, plain, system_message, unknown
 from ganzoo.plugins import catalogue, use
 from ganzoo.progress import shown_by

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ganzoo.entries import Entry, ModelEntry
+from ganzoo.entries import ModelEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, plain, plain_lines
 from ganzoo.plugins import catalogue
 

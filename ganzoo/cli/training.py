@@ -14,11 +14,11 @@ from ganzoo.cli.base import TEXT, names_of, parse_settings
 from ganzoo.entries import (
     ArchitectureEntry,
     DatasetEntry,
-    Entry,
     ModelEntry,
     ObjectiveEntry,
     ObserverEntry,
 )
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
 from ganzoo.plugins import command_line

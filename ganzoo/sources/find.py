@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ganzoo.catalogue import cause_of
 from ganzoo.data.dataset import Dataset
-from ganzoo.entries import DatasetEntry, Entry, ReaderEntry
+from ganzoo.entries import DatasetEntry, ReaderEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, GanzooWarning, plain, unknown
 from ganzoo.files import user_path
 from ganzoo.options import make

@@ -9,7 +9,8 @@ import pydantic
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-from ganzoo.entries import Entry, KindEntry, ReaderEntry
+from ganzoo.entries import KindEntry, ReaderEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.options import Options, make
 from ganzoo.plugins import catalogue

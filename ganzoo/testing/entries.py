@@ -16,7 +16,6 @@ from ganzoo.engine.rehearsal import check_terms
 from ganzoo.entries import (
     AugmentationEntry,
     CommandEntry,
-    Entry,
     ExtractorEntry,
     KindEntry,
     ModelEntry,
@@ -26,6 +25,7 @@ from ganzoo.entries import (
     PenaltyEntry,
     ScheduleEntry,
 )
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, WorkFailed
 from ganzoo.game import Game, Networks
 from ganzoo.kinds import Kind, kind_of

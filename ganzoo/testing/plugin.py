@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 
 from ganzoo.architecture import Architecture
 from ganzoo.catalogue import Plugin
-from ganzoo.entries import ArchitectureEntry, Entry
+from ganzoo.entries import ArchitectureEntry
+from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, unknown
 from ganzoo.models.load import find_architecture
 from ganzoo.plugins import catalogue
