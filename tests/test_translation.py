@@ -292,7 +292,7 @@ def test_two_processes_go_on_as_if_nothing_had_happened(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "share"), [("pix2pix", 0.25), ("cyclegan", 0.6)])
+@pytest.mark.parametrize(("name", "share"), [("pix2pix", 0.45), ("cyclegan", 0.6)])
 def test_a_translation_comes_nearer_than_its_input(name: str, share: float, tmp_path: Path):
     """On held-out pairs: the mean absolute difference, as a share of the input's own."""
     settings = {
