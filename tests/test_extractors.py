@@ -86,7 +86,7 @@ def test_a_plugins_extractor_is_chosen_by_its_name(model, digits_npz, tmp_path):
     args = ("evaluate", model, "--data", digits_npz, *FEW, "--features", "mean", "--json")
     result = call("--plugin", plugin, *args)
     assert result.exit_code == 0, result.output
-    assert "fid[mean]" in json.loads(result.stdout)
+    assert json.loads(result.stdout)["fid[mean]"]["features"] == "mean: the mean of a picture"
 
 
 def test_an_extractor_of_ones_own_is_trained_and_named_by_its_weights(

@@ -129,6 +129,7 @@ def _load(entry: ExtractorEntry, weights: Path | None = None) -> Extractor:
             f"{entry.name!r} made {extractor!r}, not a ganzoo.Extractor with a name of letters, "
             "digits, '.', '_', '+' and '-'; this is a bug in its plugin"
         )
+    extractor.about = extractor.about or entry.summary
     return extractor
 
 

@@ -61,7 +61,7 @@ class Extractor:
 
     name: str = ""
     classes: tuple[str, ...] = ()
-    #: One line on its weights and, for a classifier, its own accuracy.
+    #: One line on its weights and, for a classifier, its own accuracy; else its entry's summary.
     about: str = ""
     #: Whether the features keep whatever scale the samples have, such as that of a table's column:
     #: KID, whose kernel needs values near 1, is then computed from features scaled by the real

@@ -106,7 +106,7 @@ def _sections(facts: Facts) -> Iterator[str]:
     paper = f" ({_plain(facts.paper)})" if facts.paper else ""
     yield f"# {_plain(config.architecture)}{on}"
     yield (
-        f"The generator of a GAN, architecture `{_plain(config.architecture)}`{paper}. It makes "
+        f"A generator of the architecture `{_plain(config.architecture)}`{paper}. It makes "
         f"samples of kind {_plain(spec.kind)}, {shape}"
         + (f", of {len(spec.classes)} classes." if spec.classes else ".")
     )
@@ -147,6 +147,7 @@ def _usage(facts: Facts) -> str:
     lines += [
         f'generator = ganzoo.load("{_in_code(facts.name)}"{extra})',
         f"samples = generator.sample(16, seed=0)  # float32 ({shape}){bounds}",
+        f'generator.save_samples(samples, "samples{facts.kind.suffixes[0]}")',
     ]
     return "\n".join(["```python", *lines, "```"])
 
