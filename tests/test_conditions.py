@@ -79,6 +79,40 @@ def test_a_row_has_the_condition_that_it_was_made_for(tmp_path, cars):
     assert torch.allclose((values * told).sum(1), torch.ones(200))
 
 
+def test_the_generator_learns_to_heed_its_condition(tmp_path, cars):
+    rates = {"training.generator_lr": 1e-3, "training.discriminator_lr": 1e-3}
+    out = tmp_path / "run"
+    run = package.train(
+        "ctgan", cars, steps=60, settings={**SMALL, **rates}, log_every=10, out=out, **EXACT
+    )
+    costs = [line["generator_condition"] for line in run.metrics()]
+    assert costs[-1] < 0.75 * costs[0]
+
+    # The cross-entropy of the one column that each condition is of.
+    generator = package.load(run)
+    network: Any = generator.network
+    latents = generator.latents(50)
+    latent, _, told = latents.split(network.sizes, 1)
+    conditions = generator.architecture.conditions
+    with torch.no_grad():
+        said = network.last(network.blocks(torch.cat([latent, told], 1)))[:, conditions.places]
+        cost = network.condition_cost(latents)
+    for row in range(50):
+        (place,) = told[row].nonzero().flatten().tolist()
+        own = conditions.owners == conditions.owners[place]
+        expected = -said[row].masked_fill(~own, -torch.inf).log_softmax(0)[place]
+        assert cost[row] == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("off", ["conditions", "objective.condition_weight"])
+def test_without_conditions_there_is_no_such_loss(off, cars, tmp_path):
+    out = tmp_path / "run"
+    run = package.train("ctgan", cars, steps=1, settings={**SMALL, off: 0}, out=out, **EXACT)
+    (line,) = run.metrics()
+    assert "generator_adversarial" in line
+    assert "generator_condition" not in line
+
+
 def test_rows_are_as_asked_whatever_the_batch(made):
     rows = made.kind.rows(made.sample(40, where={"cylinders": 4, "origin": "3"}))
     assert {(row["cylinders"], row["origin"]) for row in rows} == {("4", "3")}

@@ -7,11 +7,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganzoo import Architecture, Dataset, Options, Training
+from ganzoo import Architecture, Dataset, Objective, Options, Training
 from ganzoo.layers import perceptron
 from ganzoo_ctgan.columns import columns_of
 from ganzoo_ctgan.conditions import Conditions
 from ganzoo_ctgan.heads import Heads
+from ganzoo_ctgan.objective import ConditionalWasserstein
 from ganzoo_ctgan.wanted import Wanted, Where, search
 
 
@@ -20,12 +21,13 @@ class CTGAN(Architecture):
     for each column, a critic of packs of rows (PacGAN, Lin 2018, arXiv:1712.04086), WGAN-GP, the
     conditional vector and training by sampling.
 
-    A condition is met without fail: the generator copies it into the row, where the authors teach
-    it to with a cross-entropy. A real row and the fake that goes with it have the same condition,
-    and the points at which the gradient is penalised lie between the two, each pair with its own
-    weight. The batch is 200 rows where the authors have 500, which is more than small tables have;
-    their weight decay of 1e-6 is left out. A table without categories, or one of before that does
-    not say how often its values come, has no conditions.
+    A condition is met without fail: the generator copies it into the row. The cross-entropy by
+    which the authors teach it to is there, too, since by it the generator learns to heed the
+    condition in the other columns. A real row and the fake that goes with it have the same
+    condition, and the points at which the gradient is penalised lie between the two, each pair with
+    its own weight. The batch is 200 rows where the authors have 500, which is more than small
+    tables have; their weight decay of 1e-6 is left out. A table without categories, or one of
+    before that does not say how often its values come, has no conditions.
     """
 
     class Config(Options):
@@ -52,7 +54,7 @@ class CTGAN(Architecture):
         """As `Where`."""
 
     kinds: ClassVar = ("table",)
-    objective: ClassVar = "wasserstein"
+    objective: ClassVar[str | type[Objective]] = ConditionalWasserstein
     training: ClassVar = Training(
         batch_size=200,
         steps=5000,
@@ -163,6 +165,9 @@ class RowGenerator(nn.Module):
     """Residual blocks, and heads that give rows. Where there are conditions, a latent ends with
     one, which is copied into the row."""
 
+    value: Tensor
+    column: Tensor
+
     def __init__(
         self, heads: Heads, latent: int, width: int, depth: int, conditions: Conditions | None
     ) -> None:
@@ -178,13 +183,31 @@ class RowGenerator(nn.Module):
                 self.register_buffer(name, places, persistent=False)
 
     def forward(self, latent: Tensor) -> Tensor:
-        latent, noise, condition = latent.split(self.sizes, 1)
-        rows = self.heads.rows(self.last(self.blocks(torch.cat([latent, condition], 1))), noise)
+        said, noise, condition = self._said(latent)
+        rows = self.heads.rows(said, noise)
         if not self.conditioned:
             return rows
-        condition = condition.float().clamp(0, 1)
-        column, value = condition @ self.column, condition @ self.value
+        column, value = self._asked(condition)
         return rows * (1 - column.clamp_max(1)) + value
+
+    def condition_cost(self, latent: Tensor) -> Tensor:
+        """Of latents whose conditions set one value each: minus the logarithm of how likely that
+        value is by what the network says of its column, (N,)."""
+        said, _, condition = self._said(latent)
+        column, value = self._asked(condition)
+        others = said.float().masked_fill(column < 0.5, -torch.inf)
+        return others.logsumexp(1) - (said.float() * value).sum(1)
+
+    def _said(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is said of each row's columns, the noise of its heads, and its condition."""
+        latent, noise, condition = latent.split(self.sizes, 1)
+        return self.last(self.blocks(torch.cat([latent, condition], 1))), noise, condition
+
+    def _asked(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Of conditions, as parts of encoded rows: all values of the column, and the one that is
+        set, (N, width) each."""
+        condition = condition.float().clamp(0, 1)
+        return condition @ self.column, condition @ self.value
 
 
 class Block(nn.Module):
