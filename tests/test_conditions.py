@@ -166,6 +166,8 @@ def test_dates_and_gaps_can_be_asked_for(tmp_path):
         assert row["kind"] is None
         assert row["size"] is None
         assert "2024-03-01" <= row["day"] <= "2024-06-30"
+    with pytest.raises(GanzooError, match="day=March: it takes a date such as 2024-01-01, or"):
+        generator.sample(1, where={"day": "March"})
 
 
 def test_a_table_of_before_has_no_conditions(cars, tmp_path):

@@ -182,8 +182,9 @@ def test_clip_from_a_file_of_ones_own(digits, tmp_path):
     for other in (CLIP, DINOv2):
         with pytest.raises(GanzooError, match=f"not the weights of {other.__name__}"):
             other(tmp_path / "dino.safetensors")
-        with pytest.raises(GanzooError, match="needs weights that are here, such as"):
+        with pytest.raises(GanzooError, match="needs weights that are here, such as") as told:
             other()
+        assert told.value.exit_status == 2
 
 
 def test_dinov2_from_a_file_of_ones_own(digits, tmp_path):

@@ -112,3 +112,47 @@ def test_what_cannot_be_looked_for(digits_generator, tmp_path):
     result = call("project", "vanilla-mnist", tmp_path / "gone.png")
     assert result.exit_code == 2
     assert "gone.png" in result.output
+
+
+def test_where_it_cannot_be_written_is_told_before_it_is_looked_for(
+    digits_generator, tmp_path, monkeypatch
+):
+    """And nothing of the user's is replaced that was not named."""
+    monkeypatch.chdir(tmp_path)
+    image = np.full((1, 32, 32), 128, dtype=np.uint8)
+    np.savez("seven.npz", images=image)
+    Image.fromarray(image[0]).save("seven.png")
+    before = {name: (tmp_path / name).read_bytes() for name in ("seven.npz", "seven.png")}
+    with monkeypatch.context() as searching:
+        searching.setattr(torch.optim, "Adam", None)  # it is never begun
+        for source, out, words in (
+            ("seven.png", ("--scale", 0), "scale 0: it takes at least 1"),
+            ("seven.png", ("-o", "gone/a.png"), "there is no folder gone"),
+            ("seven.png", ("-o", "a.xyz"), "a.xyz: image samples are written as .png"),
+            ("seven.png", ("-o", "a.npz"), "the latents go into an .npz of the same name"),
+            ("seven.png", ("-o", "seven.png"), "it would replace seven.png; choose another"),
+            ("seven.npz", ("-o", "seven.png"), "it would replace seven.npz; choose another"),
+        ):
+            result = call("project", "vanilla-mnist", source, *out)
+            assert (result.exit_code, words in result.stderr) == (2, True), result.output
+    (tmp_path / "projected.npz").write_bytes(b"mine")
+    found = digits_generator.project("seven.npz", steps=1, features=None)
+    assert [path.name for path in found.save(digits_generator)] == [
+        "projected-2.png",
+        "projected-2.npz",
+    ]
+    assert (tmp_path / "projected.npz").read_bytes() == b"mine"
+    assert before == {name: (tmp_path / name).read_bytes() for name in before}
+
+
+def test_advice_is_what_can_be_followed(digits_generator, tmp_path, monkeypatch):
+    """A picture is cut to the model's shape, and `project` takes no options of data; an extractor
+    that lets no gradient pass is refused before its weights are asked for, or downloaded."""
+    wide = tmp_path / "wide.png"
+    Image.new("L", (64, 32)).save(wide)
+    with pytest.warns(ganzoo.GanzooWarning, match="cut off. Crop them to that shape") as told:
+        digits_generator.project(wide, steps=1, features=None)
+    assert not any("--set" in str(one.message) for one in told)
+    for name in ("inception", "clip", "dinov2"):
+        with pytest.raises(GanzooError, match=f"'{name}': .*lets no gradient pass"):
+            digits_generator.project(torch.zeros(1, 32, 32), features=name)

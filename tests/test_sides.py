@@ -125,6 +125,15 @@ def test_halves_of_pictures_and_the_other_direction(tmp_path: Path):
     assert Image.open(made).size == (16, 16)
 
 
+def test_what_has_no_sides_cannot_be_turned_around(digits, tmp_path: Path):
+    """Rather than learn from outlines to digits, when the other way was asked for."""
+    for arch, data in (("pix2pix", "outlines"), ("vanilla", digits[0][:8])):
+        settings = {"data.direction": "BtoA"}
+        with pytest.raises(GanzooError, match=r"data.direction=BtoA: .* cannot be turned around"):
+            ganzoo.train(arch, data, steps=1, settings=settings, out=tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
 def test_one_picture_of_another_shape_is_no_pair(tmp_path: Path):
     picture(tmp_path / "a.png", RED, BLUE)
     picture(tmp_path / "b.png", RED)

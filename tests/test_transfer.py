@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,14 @@ def test_frozen_layers_stay_and_a_resumed_run_is_the_same(source, digits, tmp_pa
 def optimizer_of(run: ganzoo.Run) -> Tensors:
     tensors: Tensors = run.checkpoints.read(2)[0]["optimizers"]
     return tensors
+
+
+def test_a_run_without_checkpoints_says_what_is_left(source, digits, tmp_path):
+    folder = tmp_path / "source"
+    shutil.copytree(source.path, folder)
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(GanzooError, match=r"no good checkpoint; \S+model is its generator alone"):
+        further(folder, digits[0][:32], tmp_path / "run")
 
 
 def test_a_saved_discriminator_is_started_from(source, digits, tmp_path):

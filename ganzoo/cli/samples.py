@@ -190,6 +190,9 @@ def project(
     """Find the latent of MODEL whose sample is nearest to IMAGE: a file, a folder or a data set."""
     sampling, chosen = _sampling(pairs, truncation), None if features == "none" else features
     generator = _load(model, step, device)
+    with bar("loading torch"):
+        from ganzoo.sampler.projection import check_place
+    check_place(generator.kind, out, scale, source=image)
     found = generator.project(image, features=chosen, **options, **sampling)
     for path in found.save(generator, out, scale):
         click.echo(str(path))

@@ -137,7 +137,7 @@ def _colour(samples: Tensor) -> Tensor:
 def _given(weights: Path | None, name: str, such_as: str) -> tuple[Path, dict[str, Tensor]]:
     """The file of weights that the user has, and its tensors."""
     if weights is None:
-        raise WorkFailed(f"{name} needs weights that are here, such as {such_as}: --weights FILE")
+        raise GanzooError(f"{name} needs weights that are here, such as {such_as}: --weights FILE")
     path = weights.resolve()  # the user's file may be a link
     return path, _state(path)
 

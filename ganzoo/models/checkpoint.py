@@ -11,7 +11,7 @@ from typing import Final
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
-from ganzoo.layout import NETWORKS, WEIGHTS
+from ganzoo.layout import NETWORKS, WEIGHTS, is_model
 from ganzoo.models.folder import ModelConfig, read_card
 from ganzoo.models.records import About, of_training
 from ganzoo.models.stored import EXAMPLES, ModelFolder, StoredModel
@@ -133,7 +133,8 @@ def newest_of(run: RunFolder, source: str) -> StoredModel:
     def newest() -> StoredModel:
         step = run.checkpoints.newest_good()
         if step is None:
-            raise GanzooError("the run has no good checkpoint")
+            alone = f"; {run.model_path} is its generator alone" if is_model(run.model_path) else ""
+            raise GanzooError(f"the run has no good checkpoint{alone}")
         return CheckpointModel(run, step, source)
 
     return _while_it_trains(run, newest)
@@ -147,8 +148,8 @@ def _while_it_trains(run: RunFolder, read: Callable[[], StoredModel]) -> StoredM
         try:
             return read()
         except (GanzooError, OSError):
-            if before and run.checkpoints.steps() == before:
-                raise  # nothing has changed: it is damaged
+            if (before or run.finished) and run.checkpoints.steps() == before:
+                raise  # nothing has changed, and nothing will: it is damaged
             time.sleep(_PAUSE)
     return read()
 

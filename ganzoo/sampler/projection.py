@@ -23,14 +23,23 @@ from ganzoo.data.dataset import as_levels
 from ganzoo.entries import ExtractorEntry
 from ganzoo.errors import GanzooError
 from ganzoo.files import user_path
-from ganzoo.kinds import NUMBERS
+from ganzoo.kinds import NUMBERS, Kind
 from ganzoo.plugins import catalogue
 from ganzoo.progress import each
 from ganzoo.sampler import Label, Sampler
 from ganzoo.sampler.asked import class_numbers
-from ganzoo.sampler.written import content, write_file, write_free
+from ganzoo.sampler.written import (
+    check_folder,
+    check_shown,
+    checked_file,
+    content,
+    is_folder,
+    write_file,
+    write_free,
+)
 
 AUTO: Final = "auto"
+_STEM: Final = "projected"
 #: Latents that are drawn to begin with, over all classes but at least `EACH` for one, and those of
 #: them that are followed for each sample.
 DRAWN: Final = 256
@@ -68,19 +77,17 @@ class Projection:
         and errors as numbers, an .npz of the same name. Returns both.
 
         sampler: whose samples they are. path: None: projected.png, or projected-2.png and so on
-        where that is there. scale: how many times larger pictures are. Raises GanzooError as
-        `Sampler.save_samples` does, and for an end that is one of numbers.
+        where that, or its .npz, is there. scale: how many times larger pictures are. Raises
+        GanzooError as `check_place` does.
         """
         kind = sampler.kind
+        check_place(kind, path, scale, len(self.targets))
         both = torch.stack([self.targets, self.samples], 1).flatten(0, 1)
         columns = 2 if kind.in_rows else None
-        if path is not None and user_path(path).suffix.lower() in NUMBERS and kind.in_rows:
-            raise GanzooError(
-                f"{path}: a picture is written there; the latents go into an .npz of the same name"
-            )
         if path is None:
             suffix = kind.suffixes[0]
-            shown = write_free("projected", suffix, content(kind, both, suffix, columns, scale))
+            picture = content(kind, both, suffix, columns, scale)
+            shown = write_free(_STEM, suffix, picture, beside=".npz")
         else:
             shown = sampler.save_samples(both, path, columns, scale)
         numbers: dict[str, Any] = {"latents": self.latents.numpy(), "error": self.error.numpy()}
@@ -89,6 +96,34 @@ class Projection:
         made = io.BytesIO()
         np.savez(made, **numbers)
         return [shown, write_file(shown.with_suffix(".npz"), made.getvalue)]
+
+
+def check_place(
+    kind: Kind,
+    path: str | os.PathLike[str] | None,
+    scale: int = 1,
+    count: int = 1,
+    source: str = "",
+) -> None:
+    """Raise GanzooError where `Projection.save` could not write: as `Sampler.save_samples` does,
+    for an end that is one of numbers, and where it would replace `source`, in which its targets
+    are. Asked before they are looked for, which takes long."""
+    if path is not None and is_folder(path):
+        check_folder(user_path(path))
+        check_shown(kind, kind.suffixes[0], None, scale)
+        return
+    file = Path(_STEM).with_suffix(kind.suffixes[0]) if path is None else user_path(path)
+    if file.suffix.lower() in NUMBERS:
+        raise GanzooError(
+            f"{file}: samples are written there, as {' or '.join(kind.suffixes)}; the latents go "
+            "into an .npz of the same name"
+        )
+    checked_file(kind, file, 2 * count, 2 if kind.in_rows else None, scale)
+    if path is None or not source or not Path(source).exists():
+        return
+    for place in (file, file.with_suffix(".npz")):
+        if place.exists() and place.samefile(source):
+            raise GanzooError(f"{file}: it would replace {source}; choose another name")
 
 
 class _Found(NamedTuple):
@@ -260,9 +295,12 @@ def extractor_of(sampler: Sampler, features: str | None) -> Any:
     spec, find = sampler.spec, catalogue().find
     names = sampler.kind.usual_extractors() if features == AUTO else (features,)
     for name in names:
+        target = find(ExtractorEntry, name).load()
+        if not getattr(target, "differentiable", True):
+            continue  # before weights are looked for, or even downloaded
         # The initial weights of its network must not use up random numbers of the caller.
         with Chance(torch.device("cpu"), 0):
-            extractor = find(ExtractorEntry, name).load()(None)
+            extractor = target(None)
         if extractor.differentiable and extractor.takes(spec):
             return extractor
     if features != AUTO:

@@ -130,11 +130,12 @@ def write_file(file: Path, make: Callable[[], bytes]) -> Path:
     return file
 
 
-def write_free(stem: str, suffix: str, made: bytes) -> Path:
-    """Write to the first of ``STEM.png``, ``STEM-2.png``, ... that is free here."""
+def write_free(stem: str, suffix: str, made: bytes, beside: str = "") -> Path:
+    """Write to the first of ``STEM.png``, ``STEM-2.png``, ... that is free here. beside: the end of
+    another file of the same name, which must be free as well."""
     for number in itertools.count(1):
         file = Path(f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
-        if os.path.lexists(file):
+        if os.path.lexists(file) or (beside and os.path.lexists(file.with_suffix(beside))):
             continue
         try:
             write_new(file, made)

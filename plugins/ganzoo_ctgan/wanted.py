@@ -150,7 +150,8 @@ def _number(column: NumberColumn | DateColumn, text: str) -> float:
             return number
     except ValueError:
         pass
-    what = f"a date such as {column.format}" if isinstance(column, DateColumn) else "a number"
+    dated = isinstance(column, DateColumn)
+    what = f"a date such as {_written(column, column.low)}" if dated else "a number"
     raise GanzooError(
         f"where: {column.name}={text[:40]}: it takes {what}, or a range such as LOW..HIGH"
     )

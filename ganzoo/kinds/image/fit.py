@@ -78,8 +78,9 @@ def fit_images(
     return dataclasses.replace(dataset, samples=fitted)
 
 
-def tell_of_cut(dataset: Dataset, size: Size) -> None:
-    """Warn where cutting images to the shape of `size` takes much of them away."""
+def tell_of_cut(dataset: Dataset, size: Size, advice: str) -> None:
+    """Warn where cutting images to the shape of `size` takes much of them away. advice: what to do
+    about it."""
     samples = dataset.samples
     if isinstance(samples, Resizable):
         heights, widths = samples.sides
@@ -94,8 +95,7 @@ def tell_of_cut(dataset: Dataset, size: Size) -> None:
     warnings.warn(
         f"data set {dataset.name!r}: {share} images do not have the shape of {size[0]}x{size[1]} "
         f"(height x width), and the middle of each is kept: {cut[worst]:.0%} of "
-        f"{heights[worst]}x{widths[worst]} is cut off. --set data.fit=pad keeps all with black "
-        "bars, data.fit=stretch distorts, --image-size HxW makes images of another shape",
+        f"{heights[worst]}x{widths[worst]} is cut off. {advice}",
         GanzooWarning,
         stacklevel=4,
     )

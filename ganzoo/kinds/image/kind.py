@@ -116,6 +116,13 @@ class Image(Kind):
         channels, height, width = dataset.spec.shape
         size = sides(options.image_size or sizes.nearest(min(height, width)))
         shown = "x".join(map(str, size)) if size[0] != size[1] else f"{size[0]} pixels"
+        turned = options.direction == "BtoA"
+        if turned and (dataset.input_spec is None or "direction" not in dataset.input_spec.details):
+            raise GanzooError(
+                f"data.direction=BtoA: the data set {dataset.name!r} cannot be turned around; that "
+                "is for files in two folders A and B, or side by side, and an architecture that "
+                "works from inputs"
+            )
         if not sizes.take(*size):
             raise GanzooError(f"it cannot make images of {shown}; it can make {sizes}")
         needed, free = len(dataset) * 3 * size[0] * size[1], free_memory()
@@ -125,7 +132,12 @@ class Image(Kind):
                 f"{needed >> 30} GiB, and {free >> 30} GiB are free"
             )
         if options.fit is None:
-            tell_of_cut(dataset, size)
+            tell_of_cut(
+                dataset,
+                size,
+                "--set data.fit=pad keeps all with black bars, data.fit=stretch distorts, "
+                "--image-size HxW makes images of another shape",
+            )
         fitted = fit_images(
             dataset, size, options.channels or channels, options.fit or "crop", options.levels
         )
@@ -166,7 +178,8 @@ class Image(Kind):
         cls, inputs: Dataset, options: ImageOptions, sizes: ImageSizes = ANY_SIZE
     ) -> Dataset:
         """At the samples' size; they keep their own channels."""
-        return cls.fit(inputs, options.model_copy(update={"channels": None}), sizes)
+        own = options.model_copy(update={"channels": None, "direction": None})
+        return cls.fit(inputs, own, sizes)
 
     def match(self, dataset: Dataset, whose: str = "the model", does: str = "makes") -> Dataset:
         """Images of the same channels, brought to the same form as those that it was trained on."""
@@ -181,7 +194,8 @@ class Image(Kind):
             )
         fit, levels = (self.spec.details.get(key) for key in ("fit", "levels"))
         if fit is None:
-            tell_of_cut(dataset, (height, width))
+            advice = "Crop them to that shape beforehand to choose the part"
+            tell_of_cut(dataset, (height, width), advice)
         levels = None if levels is None else (float(levels[0]), float(levels[1]))
         return fit_images(dataset, (height, width), channels, fit or "crop", levels)
 
