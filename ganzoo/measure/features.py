@@ -133,7 +133,6 @@ class Values(Extractor):
     """The values of a sample themselves: for points, rows and whatever has few of them."""
 
     name = "values"
-    about = "the values of a sample themselves"
     unscaled = True
 
     def features(self, samples: Tensor) -> Features:
