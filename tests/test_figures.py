@@ -99,6 +99,21 @@ def test_fewer_samples_than_features_are_measured_without_fid(model, digits):
 
 
 @pytest.mark.parametrize(
+    ("classes", "counted"), [(("hat", "bob"), False), (("1", "0"), True), (("5", "hat"), True)]
+)
+def test_classes_are_counted_where_the_data_shows_what_the_classifier_knows(
+    model, digits, classes, counted
+):
+    data = Dataset("pictures", digits[0][:140], torch.arange(140) % 2, classes)
+    figures = ganzoo.evaluate(
+        ganzoo.load(model), data, samples=140, seeds=1, features="mnist-convnet"
+    )
+    assert "fid[mnist-convnet]" in figures
+    assert ("modes[mnist-convnet]" in figures) is counted
+    assert ("rarest_class[mnist-convnet]" in figures) is counted
+
+
+@pytest.mark.parametrize(
     ("value", "ceiling", "higher", "told"),
     [
         *((0.9, 0.1, True, False), (0.9, 1.0, True, True), (0.0, 0.0, True, True)),

@@ -70,6 +70,16 @@ def test_plucks_are_strings_of_eight_pitches(plucks):
     for number in range(8):
         assert strings(test.samples[test.labels == number])[number] > 0.95
         assert strings(cut(test).samples[test.labels == number])[number] > 0.9
+    one, others = find_dataset("plucks-e3"), find_dataset("plucks-e3:test")
+    assert (len(one), len(others)) == (500, 100)
+    assert not torch.isin(others.samples[:, 0, 0], one.samples[:, 0, 0]).any()
+    assert strings(others.samples)[3] > 0.95
+
+
+def test_the_bundled_model_plays_its_string():
+    made = strings(package.load("wavegan-e3").sample(400))
+    print(f"E3: {made[3]:.3f}")
+    assert made[3] > 0.9
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ The distances are torch-fidelity's own functions, so that the figures are those 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -41,9 +41,9 @@ HIGHER: Final = frozenset(
 class Reference:
     """The features of real samples, and what is needed of them again and again.
 
-    classes: how many the extractor tells apart; 0 where it is not a classifier. unscaled: KID is
-    computed from features scaled to the real ones' mean 0 and deviation 1, since its kernel is
-    cubic and means nothing at other scales.
+    classes: how many the extractor tells apart; 0 where it is not a classifier, or one of other
+    things than the samples show. unscaled: KID is computed from features scaled to the real ones'
+    mean 0 and deviation 1, since its kernel is cubic and means nothing at other scales.
     """
 
     features: Features
@@ -51,9 +51,12 @@ class Reference:
     unscaled: bool = False
 
     @classmethod
-    def of(cls, features: Features, extractor: Extractor) -> Reference:
-        """From what `extractor` made of real samples."""
-        return cls(features, len(extractor.classes), extractor.unscaled)
+    def of(
+        cls, features: Features, extractor: Extractor, classes: Sequence[str] = ()
+    ) -> Reference:
+        """From what `extractor` made of real samples. classes: the names of theirs, if known."""
+        count = 0 if _are_others(classes, extractor.classes) else len(extractor.classes)
+        return cls(features, count, extractor.unscaled)
 
     @cached_property
     def mean(self) -> Tensor:
@@ -79,6 +82,13 @@ class Reference:
     def shares(self) -> Tensor | None:
         """(classes,): the share of each class."""
         return _shares(self.features, self.classes)
+
+
+def _are_others(classes: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether `classes` are none of those that a classifier knows, as faces are no aeroplanes.
+    Numbers do not say what they stand for."""
+    named = not all(name.isdecimal() for name in classes)
+    return named and set(classes).isdisjoint(known)
 
 
 def check_enough(count: int, what: str, times: int = 1) -> None:

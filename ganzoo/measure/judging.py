@@ -50,7 +50,7 @@ class Judge:
         (features,) = real_features([self.extractor], dataset, str(self.data.sha256))
         check_enough_for_fid(features, f"data set {dataset.name!r}")
         check_enough_for_fid(features[: self.samples], f"schedule.evaluate_samples={self.samples}")
-        self.real = Reference.of(features, self.extractor)
+        self.real = Reference.of(features, self.extractor, dataset.classes)
         self.seconds = time.perf_counter() - began
 
     def measure(self, sampler: Sampler) -> dict[str, float]:

@@ -33,7 +33,7 @@ class Real:
         self.count = len(seen[0])
         check_enough(self.count, f"data set {dataset.name!r}", times=2)
         pairs = zip(seen, extractors, strict=True)
-        self.references = [Reference.of(features, extractor) for features, extractor in pairs]
+        self.references = [Reference.of(*pair, dataset.classes) for pair in pairs]
 
     @classmethod
     def of(cls, extractors: Sequence[Extractor], dataset: Dataset, sha256: str) -> Real:

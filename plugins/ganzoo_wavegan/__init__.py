@@ -1,6 +1,7 @@
 """WaveGAN: raw audio by 1-D convolutions (Donahue 2018, arXiv:1802.04208).
 
-With it come the kind ``audio``, the reader of files of sound and the data set ``plucks``.
+With it come the kind ``audio``, the reader of files of sound and the data sets ``plucks`` and
+``plucks-e3``.
 """
 
 from collections.abc import Iterator
@@ -40,5 +41,11 @@ def ganzoo_datasets() -> Iterator[DatasetEntry]:
         "plucks",
         "ganzoo_wavegan.plucks:plucks",
         "4,000 synthetic plucked strings of 8 pitches, half a second each",
+        ("train", "test"),
+    )
+    yield DatasetEntry(
+        "plucks-e3",
+        "ganzoo_wavegan.plucks:plucks_e3",
+        "500 plucks of one string, E3",
         ("train", "test"),
     )
