@@ -51,9 +51,7 @@ class Reference:
     unscaled: bool = False
 
     @classmethod
-    def of(
-        cls, features: Features, extractor: Extractor, classes: Sequence[str] = ()
-    ) -> Reference:
+    def of(cls, features: Features, extractor: Extractor, classes: Sequence[str] = ()) -> Reference:
         """From what `extractor` made of real samples. classes: the names of theirs, if known."""
         count = 0 if _are_others(classes, extractor.classes) else len(extractor.classes)
         return cls(features, count, extractor.unscaled)
