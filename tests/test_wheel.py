@@ -73,6 +73,7 @@ def test_the_wheel_has_the_models_and_no_tests(wheel):
     assert "ganzoo_bundled/model_cards/dcgan-mnist/recipe.toml" in names
     assert "ganzoo_bundled/model_cards/dcgan-mnist/model.safetensors" in names
     assert not [name for name in names if "loopback" in name or name.startswith("tests")]
+    assert wheel.stat().st_size <= 20_000_000
 
 
 @pytest.mark.parametrize("folder", sorted((ROOT / "model_cards").iterdir()), ids=lambda f: f.name)
