@@ -64,7 +64,7 @@ def test_the_site_builds_without_a_warning(tmp_path, monkeypatch):
     done = CliRunner().invoke(build_command, ["--strict", "--quiet", "--site-dir", str(site)])
     assert done.exit_code == 0, done.output
     home = (site / "index.html").read_text()
-    assert "hero.webp" in home
+    assert "avatars.webp" in home
     assert "Write a GAN" in home
     for page in site.rglob("*.html"):
         loaded = re.findall(
