@@ -26,7 +26,7 @@ from ganzoo.entries import (
     ScheduleEntry,
 )
 from ganzoo.entry import Entry
-from ganzoo.errors import GanzooError, WorkFailed
+from ganzoo.errors import GanzooError
 from ganzoo.game import Game, Networks
 from ganzoo.kinds import Kind, kind_of
 from ganzoo.measure.features import Extractor
@@ -240,7 +240,7 @@ def extractor(entry: ExtractorEntry) -> None:
         with calling(f"{entry.name}: target"):
             extract = _loaded(entry)(None)
     except Fault as fault:
-        if isinstance(fault.__cause__, WorkFailed):  # weights that have to be downloaded
+        if isinstance(fault.__cause__, GanzooError):  # weights that have to be brought
             raise NotHere(str(fault.__cause__)) from None
         raise
     if not isinstance(extract, Extractor) or not extract.name:
