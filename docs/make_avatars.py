@@ -52,11 +52,13 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     for split, count in COUNTS.items():
-        with zipfile.ZipFile(out / f"avatars-{split}.zip", "w") as archive:
+        part = out / f"avatars-{split}.zip.part"
+        with zipfile.ZipFile(part, "w") as archive:
             for number in range(count):
                 name = list(HAIR)[number % len(HAIR)]
                 picture = drawn(name, random.Random(f"{split} {number}"))
                 archive.writestr(f"{name}/{number:05}.png", picture)
+        part.replace(part.with_suffix(""))
 
 
 def drawn(hair: str, rng: random.Random) -> bytes:
@@ -76,8 +78,8 @@ def drawn(hair: str, rng: random.Random) -> bytes:
         clothing=rng.choice(CLOTHES),
         clothing_color=rng.choice(list(parts.ClothingColor)),
     )
-    svg = resvg_py.svg_to_bytes(svg_string=avatar.render(), height=4 * SIDE)
-    large = Image.open(io.BytesIO(bytes(svg))).convert("RGBA")
+    png = resvg_py.svg_to_bytes(svg_string=avatar.render(), height=4 * SIDE)
+    large = Image.open(io.BytesIO(bytes(png)))
     bust = large.resize((large.width // 4, SIDE), Image.Resampling.LANCZOS)
     picture = Image.new("RGB", (SIDE, SIDE), rng.choice(WALLS))
     picture.paste(bust, ((SIDE - bust.width) // 2, 0), bust)

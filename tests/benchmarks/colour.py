@@ -19,41 +19,45 @@ it can be broken off, and gone on with by a larger --images.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from curve import Point, points_of
+
 import ganzoo
 
 #: One update of the discriminator a step, so that a step costs each family the same images.
-ONE = {"training.discriminator_steps": 1}
+FAST = {
+    "training.discriminator_steps": 1,
+    "training.generator_lr": 1e-3,
+    "training.discriminator_lr": 1e-3,
+}
 FAMILIES: dict[str, dict[str, Any]] = {
     "dcgan": {},
-    "wgan-gp": ONE | {"training.generator_lr": 1e-3, "training.discriminator_lr": 1e-3},
-    "sngan": ONE | {"training.generator_lr": 1e-3, "training.discriminator_lr": 1e-3},
-    "projection": ONE | {"training.generator_lr": 1e-3, "training.discriminator_lr": 1e-3},
+    "wgan-gp": FAST,
+    "sngan": FAST,
+    "projection": FAST,
 }
 COLUMNS = ("FID", "recall", "as asked")
 
 
-def points_of(name: str, args: argparse.Namespace) -> list[dict[str, float]]:
+def curve(name: str, args: argparse.Namespace) -> list[Point]:
     """Train one family and measure it on the way, as far as that was not done before."""
     folder = args.out / name
-    kept = folder.with_suffix(".json")
-    known: list[dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else []
-    points = {int(point["images"]): point for point in known}
-    wanted = [args.every * number for number in range(1, args.images // args.every + 1)]
-    if not set(wanted) <= set(points):
-        run = trained(name, folder, args)
-        for images in sorted(set(wanted) - set(points)):
-            step = images // args.batch_size
-            figures = ganzoo.evaluate(
-                run, args.against, step=step, samples=args.samples, seeds=1, features=args.features
-            )
-            points[images] = {"images": images} | point_of(figures, args.features)
-            kept.write_text(json.dumps(list(points.values()), indent=2) + "\n")
-    return [points[images] for images in wanted]
+
+    def measure(run: ganzoo.Run, step: int) -> Point:
+        figures = ganzoo.evaluate(
+            run, args.against, step=step, samples=args.samples, seeds=1, features=args.features
+        )
+        return point_of(figures, args.features)
+
+    return points_of(
+        folder.with_suffix(".json"),
+        [images // args.batch_size for images in range(args.every, args.images + 1, args.every)],
+        lambda: trained(name, folder, args),
+        measure,
+    )
 
 
 def trained(name: str, folder: Path, args: argparse.Namespace) -> ganzoo.Run:
@@ -78,7 +82,7 @@ def trained(name: str, folder: Path, args: argparse.Namespace) -> ganzoo.Run:
     )
 
 
-def point_of(figures: Mapping[str, Any], extractors: list[str]) -> dict[str, float]:
+def point_of(figures: Mapping[str, Any], extractors: list[str]) -> Point:
     """What the table shows of the figures, by column and extractor."""
     point = {}
     for extractor in extractors:
@@ -115,7 +119,7 @@ def main() -> None:
     print(f"| family | images | {' | '.join(COLUMNS)} |")
     print(f"| {' | '.join(['---'] * (2 + len(COLUMNS)))} |")
     for name in args.families or FAMILIES:
-        for point in points_of(name, args):
+        for point in curve(name, args):
             cells = (
                 ", ".join(
                     f"{point[key]:.2f}"
@@ -124,7 +128,10 @@ def main() -> None:
                 )
                 for column in COLUMNS
             )
-            print(f"| `{name}` | {point['images']:,} | {' | '.join(cells)} |", flush=True)
+            print(
+                f"| `{name}` | {int(point['step']) * args.batch_size:,} | {' | '.join(cells)} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

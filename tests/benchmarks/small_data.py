@@ -19,7 +19,6 @@ it can be broken off and run again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from curve import Point, points_of
 
 import ganzoo
 from ganzoo.data.reading import spread_samples
@@ -52,26 +52,25 @@ def subset(data: str, count: int, out: Path) -> Path:
     return path
 
 
-def points_of(ada: bool, seed: int, data: Path, args: argparse.Namespace) -> list[dict[str, float]]:
+def curve(ada: bool, seed: int, data: Path, args: argparse.Namespace) -> list[Point]:
     """Train one model and measure it on the way, as far as that was not done before."""
     folder = args.out / f"{args.arch}-{'ada' if ada else 'none'}-{seed}"
-    kept = folder.with_suffix(".json")
-    known: list[dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else []
-    points = {int(point["step"]): point for point in known}
-    wanted = range(args.every, args.steps + 1, args.every)
-    if not set(wanted) <= set(points):
-        run = trained(ada, seed, data, folder, args)
-        lines = {line["step"]: line for line in run.log}
-        for step in sorted(set(wanted) - set(points)):
-            figures = ganzoo.evaluate(
-                run, args.against, step=step, samples=args.samples, seeds=1, features=args.features
-            )
-            point = {name.partition("[")[0]: measured.value for name, measured in figures.items()}
-            point |= {name: lines[step][name] for name in COLUMNS if name in lines[step]}
-            point |= {"step": step, "r_v": overfitting(run.path, step, data, args)}
-            points[step] = point
-            kept.write_text(json.dumps(list(points.values()), indent=2) + "\n")
-    return [points[step] for step in wanted]
+
+    def measure(run: ganzoo.Run, step: int) -> Point:
+        figures = ganzoo.evaluate(
+            run, args.against, step=step, samples=args.samples, seeds=1, features=args.features
+        )
+        point = {name.partition("[")[0]: measured.value for name, measured in figures.items()}
+        (line,) = (line for line in run.log if line["step"] == step)
+        point |= {name: line[name] for name in COLUMNS if name in line}
+        return {**point, "r_v": overfitting(run.path, step, data, args)}
+
+    return points_of(
+        folder.with_suffix(".json"),
+        range(args.every, args.steps + 1, args.every),
+        lambda: trained(ada, seed, data, folder, args),
+        measure,
+    )
 
 
 def trained(ada: bool, seed: int, data: Path, folder: Path, args: argparse.Namespace) -> ganzoo.Run:
@@ -115,7 +114,7 @@ def overfitting(run: Path, step: int, data: Path, args: argparse.Namespace) -> f
     return (trained - unseen) / (trained - made)
 
 
-def cell(points: list[dict[str, float]], name: str) -> str:
+def cell(points: list[Point], name: str) -> str:
     """A figure: mean (smallest to largest)."""
     values = [point[name] for point in points if name in point]
     texts = [f"{v:.{COLUMNS[name]}f}" for v in (statistics.fmean(values), min(values), max(values))]
@@ -141,10 +140,10 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     data = subset(args.data, args.count, args.out)
-    tools: dict[bool, list[list[dict[str, float]]]] = {False: [], True: []}
+    tools: dict[bool, list[list[Point]]] = {False: [], True: []}
     for seed in range(args.seeds):  # a seed at a time, so that what is there can be compared
         for ada, points in tools.items():
-            points.append(points_of(ada, seed, data, args))
+            points.append(curve(ada, seed, data, args))
     print("| step | ADA | FID | recall | r_v | p |")
     print("| --- | --- | --- | --- | --- | --- |")
     for number in range(args.steps // args.every):
